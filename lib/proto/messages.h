@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every message between Cuvette's processes, who sends it, and in which state.
+ *
+ * A *control* socket joins the supervisor (`cuvette serve`) with each process,
+ * and the manager with launcher and builder. A *session* is a connection of its
+ * own for one run or one environment; it is opened by sending one end of a
+ * socket pair in SESSION_OPEN over a control socket, or by connecting to the
+ * process's listening socket. Closing a session cancels what it asked for.
+ *
+ *   session with the launcher:  RUN → RUN_STARTED? RUN_OUTPUT* (RUN_RESULT | FAILURE)
+ *                               LAYERS_ASK → LAYERS
+ *   session with the builder:   ENV_ASK → ENV_PROGRESS* (ENV_READY | FAILURE)
+ *                               TOOLS_ASK → (TOOLS | FAILURE)
+ *
+ * Each message has a struct with put (encode), get (decode, -EBADMSG when it is
+ * not well-formed or passes a bound) and, where it owns memory, done.
+ */
+#ifndef CUV_MESSAGES_H
+#define CUV_MESSAGES_H
+
+#include "lib/base/error.h"
+#include "lib/proto/frame.h"
+#include "lib/proto/limits.h"
+
+/* X(name, number, "sender", "receiver", descriptors, "meaning") */
+#define CUV_MESSAGE_TABLE(X)                                                                                           \
+	X(READY, 1, "any child", "supervisor", 0, "set-up is complete, the process takes work")                        \
+	X(SESSION_OPEN, 2, "manager", "launcher, builder", 1, "here is the other end of a new session")                \
+	X(FAILURE, 3, "launcher, builder", "client", 0, "the session's request failed; the last message")              \
+	X(RUN, 10, "client", "launcher", 2, "run argv in a box; descriptors: stdin, then the files")                   \
+	X(RUN_STARTED, 11, "launcher", "client", 0, "the program has been executed")                                   \
+	X(RUN_OUTPUT, 12, "launcher", "client", 0, "bytes of stdout or stderr, in order")                              \
+	X(RUN_RESULT, 13, "launcher", "client", 0, "how the run ended; the last message")                              \
+	X(LAYERS_ASK, 14, "client", "launcher", 0, "which layers of isolation are on?")                                \
+	X(LAYERS, 15, "launcher", "client", 0, "the layers' states; the last message")                                 \
+	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements; descriptor: canonical text")       \
+	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
+	X(ENV_READY, 22, "builder", "client", 0, "the environment; valid while the session stays open")                \
+	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of image, uv and ruff?")                                 \
+	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")
+
+enum cuv_msg {
+#define X(name, number, from, to, fds, text) CUV_MSG_##name = number,
+	CUV_MESSAGE_TABLE(X)
+#undef X
+};
+
+/* "<32 base-32 characters>-<name>", the last component of a store path. */
+#define CUV_STORE_NAME_SIZE 256
+/* True for exactly that form: 32 characters of Nix's alphabet, '-', then 1..211
+ * of [A-Za-z0-9+._?=-], not starting with '.'. */
+bool cuv_store_name_valid(const char *name);
+
+/* --- READY, LAYERS_ASK, TOOLS_ASK, SESSION_OPEN have no body --- */
+int cuv_msg_send_plain(int sock, enum cuv_msg type, const int *fds, size_t n_fds);
+
+/* --- FAILURE --- */
+void cuv_failure_put(struct cuv_writer *w, const struct cuv_error *err);
+int cuv_failure_get(struct cuv_reader *r, struct cuv_error *ret);
+int cuv_failure_send(int sock, const struct cuv_error *err);
+
+/* --- RUN ---
+ * The box's root is `image`; `closure` are the store paths bound below
+ * /nix/store (image not among them); when `env` is not "" it is one of closure
+ * and its bin/ stands first in PATH. argv[0] is an absolute path in the box.
+ * Files are written to the work folder with the given names (one component
+ * each, not "." or "..", mode 0644), from the descriptors after stdin, which
+ * are regular files or sealed memfds read from offset 0. */
+#define CUV_FILE_NAME_SIZE 128
+struct cuv_run {
+	char run_id[40]; /* for the launcher's log */
+	char image[CUV_STORE_NAME_SIZE];
+	char env[CUV_STORE_NAME_SIZE];
+	struct cuv_strv closure;
+	struct cuv_strv argv;
+	struct cuv_strv files;
+	struct cuv_limits limits;
+};
+#define CUV_RUN_INIT ((struct cuv_run){0})
+void cuv_run_done(struct cuv_run *m);
+void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m);
+/* Checks all bounds and names too, so that a decoded run is safe to act on. */
+int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret);
+bool cuv_file_name_valid(const char *name);
+
+/* --- RUN_OUTPUT --- */
+enum cuv_stream { CUV_STREAM_STDOUT = 1, CUV_STREAM_STDERR = 2 };
+#define CUV_OUTPUT_CHUNK_MAX 32768
+struct cuv_output {
+	enum cuv_stream stream;
+	const uint8_t *data; /* borrowed from the frame */
+	size_t len;
+};
+void cuv_output_put(struct cuv_writer *w, const struct cuv_output *m);
+int cuv_output_get(struct cuv_reader *r, struct cuv_output *ret);
+
+/* --- RUN_RESULT --- */
+enum cuv_run_status {
+	CUV_RUN_SUCCESS = 1,   /* exit status 0 */
+	CUV_RUN_ERROR,	       /* another exit status */
+	CUV_RUN_TIMEOUT,       /* wall or CPU time */
+	CUV_RUN_OUT_OF_MEMORY, /* the OOM killer struck in the run's cgroup */
+	CUV_RUN_OUTPUT_LIMIT,  /* stdout or stderr passed its limit */
+	CUV_RUN_KILLED,	       /* a signal */
+	CUV_RUN_FAILED,	       /* our fault, not the program's */
+	_CUV_RUN_STATUS_MAX,
+};
+const char *cuv_run_status_name(enum cuv_run_status s); /* "out-of-memory" … */
+
+struct cuv_run_result {
+	enum cuv_run_status status;
+	int32_t exit_code; /* 0..255, or 128 + signal where a signal ended it */
+	int32_t signal;	   /* 0 if none */
+	uint64_t wall_ns;  /* from exec to its end as its parent saw it */
+	uint64_t cpu_user_ns;
+	uint64_t cpu_system_ns;
+	uint64_t max_memory_bytes; /* peak of the cgroup; of the largest process without one */
+	bool stdout_truncated;
+	bool stderr_truncated;
+	bool cpu_timeout; /* TIMEOUT was CPU time, not wall time */
+};
+void cuv_run_result_put(struct cuv_writer *w, const struct cuv_run_result *m);
+int cuv_run_result_get(struct cuv_reader *r, struct cuv_run_result *ret);
+
+/* --- LAYERS --- */
+/* X(enum suffix, "name" for --allow-degraded, may be degraded?, "what it does") */
+#define CUV_LAYER_TABLE(X)                                                                                             \
+	X(NAMESPACES, "namespaces", false, "pid, mount, net, ipc, uts and user namespaces")                            \
+	X(ROOT, "root", false, "read-only root by pivot_root, only the closure's store paths")                         \
+	X(PROC, "proc", true, "/proc that shows only the run's own processes")                                         \
+	X(PRIVILEGES, "privileges", false, "no capabilities, no_new_privs")                                            \
+	X(SECCOMP, "seccomp", false, "system call filter")                                                             \
+	X(UID, "uid-separation", true, "a host user id of its own for each box")                                       \
+	X(CGROUP_MEMORY, "cgroup-memory", true, "memory limit of the whole run, no swap")                              \
+	X(CGROUP_PIDS, "cgroup-pids", true, "limit of processes and threads of the whole run")                         \
+	X(CGROUP_CPU, "cgroup-cpu", true, "CPU quota and accounting of the whole run")                                 \
+	X(LANDLOCK, "landlock", true, "manager and resolver see no files but their own")
+
+enum cuv_layer {
+#define X(name, text, degradable, doc) CUV_LAYER_##name,
+	CUV_LAYER_TABLE(X)
+#undef X
+		_CUV_LAYER_MAX,
+};
+enum cuv_layer_state { CUV_LAYER_OK = 1, CUV_LAYER_DEGRADED, CUV_LAYER_MISSING };
+const char *cuv_layer_name(enum cuv_layer l);
+bool cuv_layer_degradable(enum cuv_layer l);
+int cuv_layer_find(const char *name); /* -1: no such layer */
+
+struct cuv_layers {
+	struct {
+		enum cuv_layer_state state;
+		char why[200]; /* "" when ok; what to do otherwise */
+	} layer[_CUV_LAYER_MAX];
+	uint32_t boxes_max;
+	uint32_t boxes_busy;
+};
+void cuv_layers_put(struct cuv_writer *w, const struct cuv_layers *m);
+int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret);
+
+/* --- ENV_ASK --- the descriptor is a memfd with canonical requirements text */
+struct cuv_env_ask {
+	char python[16];   /* "3.11" */
+	int64_t exclude_s; /* exclude_newer, seconds since 1970; 0 = today 00:00 UTC */
+	uint32_t resolve_ms;
+	uint32_t build_ms;
+};
+void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m);
+int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret);
+
+/* --- ENV_PROGRESS --- */
+enum cuv_env_phase { CUV_PHASE_RESOLVING = 1, CUV_PHASE_DOWNLOADING, CUV_PHASE_BUILDING, _CUV_PHASE_MAX };
+const char *cuv_env_phase_name(enum cuv_env_phase p);
+struct cuv_env_progress {
+	enum cuv_env_phase phase;
+	uint32_t done; /* wheels */
+	uint32_t total;
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+};
+void cuv_env_progress_put(struct cuv_writer *w, const struct cuv_env_progress *m);
+int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret);
+
+/* --- ENV_READY --- */
+#define CUV_PACKAGES_MAX 200
+struct cuv_environment {
+	char digest[33]; /* hash part of the environment's store path */
+	char store_name[CUV_STORE_NAME_SIZE];
+	char image[CUV_STORE_NAME_SIZE];
+	char lock_digest[CUV_STORE_NAME_SIZE]; /* "sha256:…" of the canonical lock */
+	char python[16];		       /* "3.11.2" */
+	int64_t exclude_s;		       /* the date in effect */
+	struct cuv_strv packages;	       /* "name version", sorted by name */
+	struct cuv_strv closure;	       /* store names to bind, environment included, image not */
+	bool cached;			       /* nothing was resolved or built */
+	uint64_t resolve_ns;
+	uint64_t build_ns;
+};
+#define CUV_ENVIRONMENT_INIT ((struct cuv_environment){0})
+void cuv_environment_done(struct cuv_environment *m);
+void cuv_environment_put(struct cuv_writer *w, const struct cuv_environment *m);
+int cuv_environment_get(struct cuv_reader *r, struct cuv_environment *ret);
+
+/* --- TOOLS --- */
+struct cuv_tools {
+	char image[CUV_STORE_NAME_SIZE];
+	char python[16]; /* full version of the image's interpreter */
+	char uv[CUV_STORE_NAME_SIZE];
+	char ruff[CUV_STORE_NAME_SIZE];
+	char uv_version[32];
+	char ruff_version[32];
+	bool resolver_sealed; /* the resolver runs under Landlock */
+};
+void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m);
+int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret);
+
+#define _cleanup_run_ _cleanup_(cuv_run_done)
+#define _cleanup_environment_ _cleanup_(cuv_environment_done)
+
+#endif

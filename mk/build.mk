@@ -1,0 +1,64 @@
+# What is built from what. A folder's *.c is one unit; a new file needs no change here.
+OBJ := $(BUILD)/obj
+BIN := $(BUILD)/bin
+VERSION := $(shell cat VERSION)
+
+objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+BASE_SRC := $(wildcard lib/base/*.c lib/proto/*.c)
+NIXENV_SRC := $(wildcard nixenv/*.c)
+BUILDER_SRC := $(wildcard nixenv/builder/*.c)
+LAUNCHER_SRC := $(wildcard worker-image/launcher/*.c)
+MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c))
+CLI_SRC := $(wildcard cli/*.c)
+RECIPES := $(wildcard nixenv/nix/*)
+
+LIB_BASE := $(BUILD)/libcuvette-base.a
+LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a
+LIB_MANAGER := $(BUILD)/libcuvette-manager.a
+# main() files are left out of what unit tests link.
+LIB_BUILDER := $(BUILD)/libcuvette-builder.a
+LIB_LAUNCHER := $(BUILD)/libcuvette-launcher.a
+
+PROGRAMS := $(BIN)/cuvette $(BIN)/cuvette-manager $(BIN)/cuvette-builder $(BIN)/cuvette-launcher
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CUV_CFLAGS) -DCUV_VERSION='"$(VERSION)"' -c -o $@ $<
+
+define archive
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+endef
+
+$(LIB_BASE): $(call objs,$(BASE_SRC))
+	$(archive)
+$(LIB_NIXENV): $(call objs,$(NIXENV_SRC))
+	$(archive)
+$(LIB_MANAGER): $(call objs,$(MANAGER_SRC))
+	$(archive)
+$(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) $(BUILD)/recipes.o
+	$(archive)
+$(LIB_LAUNCHER): $(call objs,$(filter-out worker-image/launcher/main.c,$(LAUNCHER_SRC)))
+	$(archive)
+
+# The Nix expressions and the installer travel inside the builder, so that a
+# service needs no source tree; tools/embed writes them as C arrays.
+$(BUILD)/recipes.c: $(RECIPES) tools/embed
+	@mkdir -p $(@D)
+	$(Q)tools/embed cuv_recipes $(RECIPES) > $@.tmp && mv $@.tmp $@
+$(BUILD)/recipes.o: $(BUILD)/recipes.c
+	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
+
+link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(BIN)/cuvette-launcher: $(OBJ)/worker-image/launcher/main.o $(LIB_LAUNCHER) $(LIB_BASE)
+	$(link) -lseccomp -lsodium
+$(BIN)/cuvette-builder: $(OBJ)/nixenv/builder/main.o $(LIB_BUILDER) $(LIB_NIXENV) $(LIB_BASE)
+	$(link) -ljansson -lcurl -lsodium
+$(BIN)/cuvette-manager: $(OBJ)/manager/main.o $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
+	$(link) -lcivetweb -ljansson -lseccomp -lsodium
+$(BIN)/cuvette: $(call objs,$(CLI_SRC)) $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
+	$(link) -ljansson -lcivetweb -lseccomp -lsodium
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -1,0 +1,17 @@
+# Format, lint, and editor support.
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+format: ## clang-format all C files in place
+	clang-format -i $(C_FILES)
+
+lint: hdr-check ## formatting, cppcheck, shellcheck, file sizes
+	tools/lint
+
+hdr-check: ## every header compiles alone
+	@for h in $$(git ls-files '*.h'); do \
+		$(CC) $(filter-out -MMD -MP,$(CUV_CFLAGS)) -fsyntax-only -x c $$h || exit 1; done
+
+compdb: ## write compile_commands.json (bear)
+	bear -- $(MAKE) -B all
+
+.PHONY: format lint hdr-check compdb
