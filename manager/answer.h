@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What a client reads: the JSON of a finished job and of an error. */
+#ifndef CUV_ANSWER_H
+#define CUV_ANSWER_H
+
+#include "manager/job.h"
+
+#include <jansson.h>
+
+/* The native answer (docs/api.md); a new reference, NULL without memory. */
+json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *result, const char *request_id);
+/* {"error": {...}, "request_id": …}; a new reference. */
+json_t *cuv_answer_error(const struct cuv_error *err, const char *request_id);
+
+#endif

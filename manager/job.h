@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One job from accepted input to answer: the environment from the builder, the
+ * run by the launcher, format and lint by two more boxes meanwhile. The HTTP
+ * routes and `cuvette run` both go this way.
+ *
+ * A job is driven by the calling thread alone, with poll over its sessions; it
+ * opens up to four sessions (environment, run, format, lint) and closes all of
+ * them before it returns, which cancels what is still under way.
+ */
+#ifndef CUV_JOB_H
+#define CUV_JOB_H
+
+#include "lib/base/buf.h"
+#include "lib/base/error.h"
+#include "lib/base/hash.h"
+#include "lib/proto/messages.h"
+
+/* How to reach launcher and builder: control sockets when >= 0, else paths.
+ * Borrowed by jobs; safe to use from many threads at once. */
+struct cuv_peers {
+	int launcher_control;
+	int builder_control;
+	const char *launcher_path;
+	const char *builder_path;
+};
+#define CUV_PEERS_INIT ((struct cuv_peers){.launcher_control = -1, .builder_control = -1})
+
+/* Opens a session; the descriptor is the caller's. -errno, with err set
+ * (CUV_E_UNAVAILABLE) when the process can't be reached. */
+int cuv_peers_launcher(const struct cuv_peers *p, struct cuv_error *err);
+int cuv_peers_builder(const struct cuv_peers *p, struct cuv_error *err);
+/* Asks for layers or tools within timeout_ms. 0 or -errno with err set. */
+int cuv_peers_layers(const struct cuv_peers *p, uint32_t timeout_ms, struct cuv_layers *ret, struct cuv_error *err);
+int cuv_peers_tools(const struct cuv_peers *p, uint32_t timeout_ms, struct cuv_tools *ret, struct cuv_error *err);
+
+/* What to do. All pointers are borrowed for the job's time. */
+struct cuv_job_spec {
+	char run_id[CUV_ID_HEX_SIZE];
+	const char *code; /* main.py as uploaded, a BOM dropped */
+	size_t code_len;
+	const char *requirements; /* canonical text (nixenv/requirements.h) */
+	size_t requirements_len;
+	const char *stdin_data;
+	size_t stdin_len;
+	const struct cuv_strv *args; /* after main.py; may be NULL */
+	int64_t exclude_s;	     /* 0: today 00:00 UTC */
+	struct cuv_limits limits;
+	uint32_t resolve_ms; /* limits of the environment's two steps */
+	uint32_t build_ms;
+	uint32_t queue_ms; /* longest wait for a free box */
+	bool lint;	   /* run ruff */
+};
+
+/* Called from the job's thread while it runs; any may be NULL. */
+struct cuv_job_events {
+	void *arg;
+	void (*progress)(void *arg, const struct cuv_env_progress *p);
+	void (*started)(void *arg); /* the program has been executed */
+	/* Output as it comes. When set, the result's stdout and stderr stay empty. */
+	void (*output)(void *arg, enum cuv_stream stream, const uint8_t *data, size_t len);
+	int cancel_fd; /* readable or hung up: the client is gone, give up; -1: none */
+};
+#define CUV_JOB_EVENTS_INIT ((struct cuv_job_events){.cancel_fd = -1})
+
+enum cuv_lint_state { CUV_LINT_DONE = 1, CUV_LINT_SKIPPED, CUV_LINT_UNAVAILABLE };
+
+struct cuv_job_result {
+	struct cuv_environment environment;
+	struct cuv_run_result run;
+	struct cuv_buf out; /* stdout, raw bytes, at most the limit */
+	struct cuv_buf err;
+	enum cuv_lint_state lint_state;
+	struct cuv_buf formatted; /* equal to the code where it can't be parsed */
+	struct cuv_buf lint;	  /* ruff's JSON, as it came */
+};
+void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec);
+void cuv_job_result_done(struct cuv_job_result *r);
+
+/* Runs the job to its end. 0 with *ret filled in whenever a run took place
+ * (whatever its status); -errno with err set where none did. ret must have been
+ * initialised. */
+int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, const struct cuv_job_spec *spec,
+		const struct cuv_job_events *events, struct cuv_job_result *ret, struct cuv_error *err);
+
+#endif
