@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One requirement as PEP 508 writes it: `Name[extra]>=1,<2; marker`, with the
+ * hashes that a requirements file adds to it.
+ */
+#ifndef CUV_PEP508_H
+#define CUV_PEP508_H
+
+#include "lib/base/buf.h"
+#include "lib/base/strv.h"
+#include "nixenv/pep508_scan.h"
+
+/* Longest name of a package or extra. */
+#define CUV_NAME_LEN_MAX 128
+/* Most extras of one requirement. */
+#define CUV_EXTRAS_MAX 32
+/* Most hashes of one requirement. */
+#define CUV_HASHES_MAX 256
+
+/* Everything owned and in normal form; the texts are "" when there is nothing. */
+struct cuv_requirement {
+	char *name;		/* PEP 503: lower case, one `-` for runs of - _ . */
+	struct cuv_strv extras; /* the same form, sorted */
+	char *specifiers;	/* "!=1.5,>=1.2" */
+	char *marker;		/* see marker.h */
+	struct cuv_strv hashes; /* "sha256:<lower-case hex>", sorted */
+	char *text;		/* the whole requirement as one canonical line, without line end */
+	uint32_t line;		/* where it began in the user's file, from 1 */
+};
+
+/* Frees the contents; may be called on a zeroed or half-built one. */
+void cuv_requirement_done(struct cuv_requirement *r);
+
+/* Appends the PEP 503 form of a package or extra name. 0, 1 when it is not a
+ * name (letters, digits, inside also . _ -, at most CUV_NAME_LEN_MAX), or the
+ * buffer's error. */
+int cuv_name_normalize(const char *name, size_t len, struct cuv_buf *out);
+
+/* Reads name, extras, specifiers and marker from the cursor and stops at the end
+ * or in front of an option (`--hash`). ret must be zeroed; the caller releases it,
+ * also on failure. Sets name, extras, specifiers, marker.
+ * 0, -EINVAL with the failure in s, or -ENOMEM. */
+int cuv_pep508_parse(struct cuv_scan *s, struct cuv_requirement *ret);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/requirements_option.h"
+
+#include "nixenv/pep508.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum handling {
+	IGNORED,
+	IGNORED_WITH_VALUE,
+	REFUSED,
+};
+
+static const char include_advice[] = "one file is read; put the lines of the other file into this one";
+static const char editable_advice[] = "local projects are not built; name a version from the index, as in name==1.2.3";
+static const char index_advice[] = "packages come from the service's own index; remove this line";
+static const char wheel_advice[] = "the service installs wheels and builds nothing; remove this line";
+static const char hash_advice[] = "hashes are checked wherever a line has --hash; remove this line";
+static const char build_advice[] = "nothing is built from source, so build settings have no use; remove it";
+
+static const struct option {
+	const char *name;
+	char letter; /* of the short form, NUL for none */
+	enum handling handling;
+	const char *text; /* why nothing is lost, or what to do instead */
+} options[] = {
+	{"--pre", 0, IGNORED, "pre-releases are taken where a specifier names one, as in name>=2.0rc1"},
+	{"--prefer-binary", 0, IGNORED, "only wheels are installed anyway"},
+	{"--trusted-host", 0, IGNORED_WITH_VALUE, "packages come from the service's own index"},
+	{"--use-feature", 0, IGNORED_WITH_VALUE, "it is about pip, which is not used"},
+	{"--requirement", 'r', REFUSED, include_advice},
+	{"--constraint", 'c', REFUSED, include_advice},
+	{"--editable", 'e', REFUSED, editable_advice},
+	{"--index-url", 'i', REFUSED, index_advice},
+	{"--pypi-url", 0, REFUSED, index_advice},
+	{"--extra-index-url", 0, REFUSED, index_advice},
+	{"--find-links", 'f', REFUSED, index_advice},
+	{"--no-index", 0, REFUSED, index_advice},
+	{"--no-binary", 0, REFUSED, wheel_advice},
+	{"--only-binary", 0, REFUSED, wheel_advice},
+	{"--require-hashes", 0, REFUSED, hash_advice},
+	{"--config-settings", 0, REFUSED, build_advice},
+	{"--config-setting", 0, REFUSED, build_advice},
+	{"--global-option", 0, REFUSED, build_advice},
+	{"--install-option", 0, REFUSED, build_advice},
+	{"--build-option", 0, REFUSED, build_advice},
+};
+
+static const struct algorithm {
+	const char *name;
+	size_t hex_len;
+} algorithms[] = {{"sha256", 64}, {"sha384", 96}, {"sha512", 128}};
+
+static bool is_value_char(char c)
+{
+	return c && !cuv_is_blank(c);
+}
+
+/* The option's word up to a blank or `=`; the cursor moves behind it. */
+static size_t read_word(struct cuv_scan *s)
+{
+	size_t start = s->pos;
+
+	while (is_value_char(cuv_scan_peek(s)) && cuv_scan_peek(s) != '=')
+		s->pos++;
+	return s->pos - start;
+}
+
+static const struct option *find_option(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option *o = &options[i];
+
+		if (strlen(o->name) == len && memcmp(o->name, word, len) == 0)
+			return o;
+		/* A short form may have its value attached: -rother.txt. */
+		if (o->letter && len >= 2 && word[1] == o->letter)
+			return o;
+	}
+	return NULL;
+}
+
+/* The value after `=` or blanks; *ret_len is 0 when there is none. */
+static size_t read_value(struct cuv_scan *s, size_t *ret_len)
+{
+	size_t start;
+
+	if (!cuv_scan_eat(s, "="))
+		cuv_scan_skip_blanks(s);
+	start = s->pos;
+	while (is_value_char(cuv_scan_peek(s)))
+		s->pos++;
+	*ret_len = s->pos - start;
+	return start;
+}
+
+int cuv_option_parse_ignored(struct cuv_scan *s, const char **ret_name, const char **ret_reason)
+{
+	size_t start = s->pos, len = read_word(s), value_len;
+	const struct option *o = find_option(s->text + start, len);
+
+	if (len == strlen("--hash") && memcmp(s->text + start, "--hash", len) == 0)
+		return cuv_scan_fail(
+			s, start, CUV_E_REQUIREMENT_INVALID,
+			"--hash follows a requirement on the same line, as in name==1.2.3 --hash=sha256:…");
+	if (!o)
+		return cuv_scan_fail(
+			s, start, CUV_E_REQUIREMENT_UNSUPPORTED,
+			"the option `%.*s` is not served; a line holds one requirement, like name==1.2.3, and "
+			"--hash is the only option it may have",
+			CUV_SCAN_SHOWN(len), s->text + start);
+	if (o->handling == REFUSED)
+		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED, "the option `%.*s` is not served: %s",
+				     CUV_SCAN_SHOWN(len), s->text + start, o->text);
+	if (o->handling == IGNORED && cuv_scan_peek(s) == '=')
+		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` takes no value", o->name);
+	if (o->handling == IGNORED_WITH_VALUE) {
+		(void)read_value(s, &value_len);
+		if (value_len == 0)
+			return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` needs a value", o->name);
+	}
+	*ret_name = o->name;
+	*ret_reason = o->text;
+	return 0;
+}
+
+static const struct algorithm *find_algorithm(const char *value, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
+		if (strlen(algorithms[i].name) == len && memcmp(algorithms[i].name, value, len) == 0)
+			return &algorithms[i];
+	return NULL;
+}
+
+static bool is_hex(char c)
+{
+	return cuv_is_digit(c) || (cuv_lower(c) >= 'a' && cuv_lower(c) <= 'f');
+}
+
+static int add_hash(struct cuv_strv *hashes, const char *value, size_t len)
+{
+	int r = cuv_strv_add_len(hashes, value, len);
+
+	if (r)
+		return r;
+	for (char *c = hashes->items[hashes->n - 1]; *c; c++)
+		*c = cuv_lower(*c);
+	return 0;
+}
+
+int cuv_option_parse_hash(struct cuv_scan *s, struct cuv_strv *hashes)
+{
+	const struct algorithm *algorithm;
+	size_t start, len, colon = 0, digits;
+
+	(void)cuv_scan_eat(s, "--hash");
+	start = read_value(s, &len);
+	while (colon < len && s->text[start + colon] != ':')
+		colon++;
+	if (colon == len)
+		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
+				     "a hash reads --hash=sha256: and 64 hexadecimal digits");
+	algorithm = find_algorithm(s->text + start, colon);
+	if (!algorithm)
+		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED,
+				     "the hash algorithm `%.*s` is not served; use sha256, sha384 or sha512",
+				     CUV_SCAN_SHOWN(colon), s->text + start);
+	for (digits = 0; colon + 1 + digits < len && is_hex(s->text[start + colon + 1 + digits]);)
+		digits++;
+	if (colon + 1 + digits != len || digits != algorithm->hex_len)
+		return cuv_scan_fail(s, start + colon + 1, CUV_E_REQUIREMENT_INVALID,
+				     "a %s hash has exactly %zu hexadecimal digits", algorithm->name,
+				     algorithm->hex_len);
+	if (hashes->n >= CUV_HASHES_MAX)
+		return cuv_scan_fail(s, start, CUV_E_TOO_LARGE, "a requirement may have at most %d hashes",
+				     CUV_HASHES_MAX);
+	return add_hash(hashes, s->text + start, len);
+}
