@@ -1,0 +1,64 @@
+# Tests. tests/run decides what there is to run and counts it; here is what it
+# needs built. tests/README.md says how a new test is added.
+TESTS := $(BUILD)/tests
+UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ_NAMES := $(patsubst tests/fuzz/%/target.c,%,$(wildcard tests/fuzz/*/target.c))
+REPLAY_PROGRAMS := $(patsubst %,$(TESTS)/fuzz/%,$(FUZZ_NAMES))
+FUZZ_PROGRAMS := $(patsubst %,$(TESTS)/libfuzzer/%,$(FUZZ_NAMES))
+HELPER_PROGRAMS := $(patsubst tests/helpers/%.c,$(TESTS)/helpers/%,$(wildcard tests/helpers/*.c))
+FUZZ_SECONDS ?= 60
+
+# Every archive may be asked for; the linker takes only what a test names.
+TEST_ARCHIVES := $(if $(LAUNCHER_SRC),$(LIB_LAUNCHER)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
+	$(if $(MANAGER_SRC),$(LIB_MANAGER)) $(if $(NIXENV_SRC),$(LIB_NIXENV)) $(LIB_BASE)
+TEST_LIBS := -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
+	-lseccomp -lcivetweb -ljansson -lcurl -lsodium -Wl,--no-as-needed
+
+link-test = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) $(1) -o $@ $(filter %.o,$^) $(TEST_LIBS) $(2)
+
+$(TESTS)/unit/%: $(OBJ)/tests/unit/%.o $(TEST_ARCHIVES)
+	$(call link-test,,-lcmocka)
+$(TESTS)/fuzz/%: $(OBJ)/tests/fuzz/%/target.o $(OBJ)/tests/fuzz/replay.o $(TEST_ARCHIVES)
+	$(call link-test)
+$(TESTS)/libfuzzer/%: $(OBJ)/tests/fuzz/%/target.o $(TEST_ARCHIVES)
+	$(call link-test,-fsanitize=fuzzer)
+$(TESTS)/helpers/%: $(OBJ)/tests/helpers/%.o $(TEST_ARCHIVES)
+	$(call link-test)
+
+test-programs: $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) $(HELPER_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
+.SECONDARY: $(patsubst $(TESTS)/%,$(OBJ)/tests/%.o,$(UNIT_PROGRAMS) $(HELPER_PROGRAMS))
+
+# The sanitizers get a build of their own beside the normal one.
+ASAN := BUILD=$(BUILD)/asan SANITIZE=address,undefined
+LIBFUZZER := BUILD=$(BUILD)/libfuzzer CC=clang SANITIZE=fuzzer-no-link,address,undefined
+
+check: ## every test: installs what they need, builds, makes the store, prints the counts last
+	$(Q)$(MAKE) --no-print-directory check-deps
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory $(ASAN) all test-programs
+	$(Q)tests/run --build $(BUILD) --asan $(BUILD)/asan
+
+check-deps:
+	$(Q)tools/deps run check
+
+check-unit: test-programs ## units and fuzz corpora only: seconds, no root, no network
+	$(Q)tests/run --build $(BUILD) unit fuzz tree
+
+check-asan: ## units, corpora and one end-to-end round under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory $(ASAN) all test-programs
+	$(Q)tests/run --build $(BUILD) --asan $(BUILD)/asan unit-asan fuzz-asan api-asan
+
+check-valgrind: test-programs ## units and corpora under valgrind
+	$(Q)tests/run --build $(BUILD) --valgrind unit fuzz
+
+check-fresh: ## the README's two commands in a newly made Debian 12 root (as root; FRESH=run: only `make run`)
+	$(Q)tests/fresh/run $(or $(FRESH),all)
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), findings kept below build/
+	$(Q)$(MAKE) --no-print-directory $(LIBFUZZER) fuzz-programs
+	$(Q)tests/fuzz/run $(BUILD)/libfuzzer/tests/libfuzzer $(FUZZ_SECONDS)
+
+.PHONY: check check-deps check-unit check-asan check-valgrind check-fresh fuzz test-programs fuzz-programs
+
+-include mk/bench.mk

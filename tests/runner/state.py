@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""State folders for tests: one with the store made and nothing else (the base),
+and a copy of it for each suite, kept between runs so that wheels and environments
+are there the second time."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BASE = "base"
+
+
+def _others_may_pass(path: pathlib.Path) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in [path, *path.parents] if parent.exists())
+
+
+def top() -> pathlib.Path:
+    """build/test-state, unless a folder above it is closed: as root the service's
+    parts run under user ids of their own, which have to get there."""
+    here = ROOT / "build/test-state"
+    if os.geteuid() != 0 or _others_may_pass(ROOT):
+        return here
+    tag = hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+    return pathlib.Path(f"/var/tmp/cuvette-test-state-{tag}")
+
+
+def base() -> pathlib.Path:
+    return top() / BASE
+
+
+def make_store(folder: pathlib.Path) -> None:
+    """Image, uv and ruff into a state folder: quick when they are there already."""
+    subprocess.run([str(ROOT / "tools/image-store"), "--state", str(folder)], check=True, stdin=subprocess.DEVNULL)
+
+
+def copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    """A state folder as it is, owners and times included; source is not in use."""
+    unfinished = target.with_name(target.name + ".unfinished")
+    remove(unfinished)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(unfinished)], check=True)
+    unfinished.rename(target)
+
+
+def remove(folder: pathlib.Path) -> None:
+    """Store paths are read-only, which an ordinary user has to undo first."""
+    if not folder.exists():
+        return
+    if os.geteuid() != 0:
+        subprocess.run(["chmod", "-R", "u+rwX", str(folder)], check=False)
+    shutil.rmtree(folder)
+
+
+def _stamp() -> str:
+    """What the base was made from: another image or tool makes another base."""
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("worker-image/image/*"), ROOT / "tools/image-store"]):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def prepare() -> None:
+    folder, mark = top(), top() / "stamp"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    if mark.exists() and mark.read_text() == _stamp():
+        return
+    mark.unlink(missing_ok=True)
+    for old in folder.iterdir():
+        if old.name != BASE:
+            remove(old)
+    print(f"  making the tests' store in {os.path.relpath(base())}", flush=True)
+    make_store(base())
+    mark.write_text(_stamp())
+
+
+def of_suite(name: str) -> pathlib.Path:
+    folder = top() / name
+    if not folder.exists():
+        copy(base(), folder)
+    return folder
+
+
+@contextlib.contextmanager
+def scratch(name: str):
+    """An empty TMPDIR that is gone afterwards, reachable by every user."""
+    folder = top() / "tmp" / name
+    remove(folder)
+    folder.mkdir(parents=True)
+    folder.chmod(0o1777)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def leftovers(temporary: pathlib.Path) -> list[str]:
+    """Mounts below our folders; the boxes' own live in namespaces and die with them."""
+    left = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            point = line.split()[4]
+            if point.startswith((f"{top()}/", f"{temporary}/")):
+                left.append(f"mount {point}")
+    return left
