@@ -1,0 +1,32 @@
+# The worker image and the pinned tools: docs/image.md.
+UNPACK_SRC := $(wildcard worker-image/image/*.c) $(addprefix lib/base/,base.c buf.c error.c fd.c utf8.c)
+# Static, because it runs alone in Nix's sandbox; only the formats it names are linked.
+UNPACK_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -include lib/base/banned.h $(WARN) -O2 -g \
+	-fstack-protector-strong -fstack-clash-protection -ffunction-sections -fdata-sections
+UNPACK_LIBS := -larchive -llzma -lzstd -lz -lbz2 -lnettle
+# Where the store is made; the same default as the service's.
+STATE ?= $(or $(CUVETTE_STATE),$(if $(filter 0,$(shell id -u)),/var/lib/cuvette,$(or $(XDG_STATE_HOME),$(HOME)/.local/state)/cuvette))
+
+PROGRAMS += $(BIN)/cuvette-unpack
+
+$(BIN)/cuvette-unpack: $(UNPACK_SRC) $(wildcard worker-image/image/*.h lib/base/*.h)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  link $@")
+	$(Q)$(CC) $(UNPACK_CFLAGS) -static -Wl,--gc-sections -o $@ $(UNPACK_SRC) $(UNPACK_LIBS)
+
+host: $(BIN)/cuvette-unpack ## write build/host: this machine's mirrors and the unpacker
+	$(Q)tools/image-host $(BUILD)/host $(BIN)/cuvette-unpack
+
+image: $(BIN)/cuvette-unpack ## nix build of the worker image into the state folder's store
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only worker-image-python311
+
+tools-wheels: $(BIN)/cuvette-unpack ## uv and ruff from their pinned wheels into the same store
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only uv --only ruff
+
+store: $(BIN)/cuvette-unpack ## the Nix store with images and tools; nothing to do when complete
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack
+
+update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew from apt and pip
+	$(Q)tools/image-update-pins --unpacker $(BIN)/cuvette-unpack
+
+.PHONY: host image tools-wheels store update-pins

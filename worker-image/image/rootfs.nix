@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# A worker image: the root of pinned Debian packages that a box runs in, as one
+# derivation whose output is fixed by its recursive hash. `pins` is the content
+# of a file like python311.json.
+{ pins, host }:
+let
+  lib = import ./lib.nix { inherit host; };
+  deb = d: lib.fetch {
+    name = lib.storeName "${d.package}-${d.version}.deb";
+    sha256 = d.sha256;
+    url = "${builtins.head lib.mirrors}/${d.path}";
+  };
+in
+lib.unpacked {
+  name = "worker-image-${pins.image}";
+  sha256 = pins.sha256;
+  args = out: [ "root" out pins.python ] ++ map deb pins.debs;
+}
