@@ -59,7 +59,11 @@ struct cuv_job_events {
 	void (*started)(void *arg); /* the program has been executed */
 	/* Output as it comes. When set, the result's stdout and stderr stay empty. */
 	void (*output)(void *arg, enum cuv_stream stream, const uint8_t *data, size_t len);
-	int cancel_fd; /* readable or hung up: the client is gone, give up; -1: none */
+	/* Asked before more of the job's output is kept in memory; false ends the
+	 * job with CUV_E_OVERLOADED. */
+	bool (*charge)(void *arg, size_t bytes);
+	int cancel_fd;	     /* one of cancel_events on it: the client is gone, give up; -1: none */
+	short cancel_events; /* for poll(2), hang-ups always count; 0 means POLLIN */
 };
 #define CUV_JOB_EVENTS_INIT ((struct cuv_job_events){.cancel_fd = -1})
 

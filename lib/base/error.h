@@ -27,6 +27,8 @@
 	X(CODE_ENCODING, "code-encoding", 400, "the code file is not UTF-8")                                           \
 	X(FIELD_DUPLICATE, "field-duplicate", 400, "a field was sent twice")                                           \
 	X(FIELD_UNKNOWN, "field-unknown", 400, "a field has a name that is not known")                                 \
+	X(UNAUTHORIZED, "unauthorized", 401, "the API key is missing or not the right one")                            \
+	X(ORIGIN_REFUSED, "origin-refused", 403, "a web page of another site may not use an open service")             \
 	X(NOT_FOUND, "not-found", 404, "there is nothing at this path")                                                \
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "the path does not take this method")                         \
 	X(REQUEST_TIMEOUT, "request-timeout", 408, "the body came in too slowly")                                      \

@@ -86,6 +86,27 @@ static void get_store_names(struct cuv_reader *r, struct cuv_strv *v)
 			r->err = -EBADMSG;
 }
 
+/* --- LISTENING --- */
+
+int cuv_listening_send(int sock, uint16_t port)
+{
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_LISTENING);
+	cuv_put_u16(&w, port);
+	return cuv_writer_send(&w, sock, NULL, 0);
+}
+
+int cuv_listening_get(struct cuv_reader *r, uint16_t *ret_port)
+{
+	uint16_t port = cuv_get_u16(r);
+	int end = cuv_reader_end(r);
+
+	if (end == 0)
+		*ret_port = port;
+	return end;
+}
+
 /* --- FAILURE --- */
 
 void cuv_failure_put(struct cuv_writer *w, const struct cuv_error *err)

@@ -28,6 +28,7 @@
 	X(READY, 1, "any child", "supervisor", 0, "set-up is complete, the process takes work")                        \
 	X(SESSION_OPEN, 2, "manager", "launcher, builder", 1, "here is the other end of a new session")                \
 	X(FAILURE, 3, "launcher, builder", "client", 0, "the session's request failed; the last message")              \
+	X(LISTENING, 4, "manager", "supervisor", 0, "the port that the service listens on; comes before READY")        \
 	X(RUN, 10, "client", "launcher", 2, "run argv in a box; descriptors: stdin, then the files")                   \
 	X(RUN_STARTED, 11, "launcher", "client", 0, "the program has been executed")                                   \
 	X(RUN_OUTPUT, 12, "launcher", "client", 0, "bytes of stdout or stderr, in order")                              \
@@ -54,6 +55,10 @@ bool cuv_store_name_valid(const char *name);
 
 /* --- READY, LAYERS_ASK, TOOLS_ASK, SESSION_OPEN have no body --- */
 int cuv_msg_send_plain(int sock, enum cuv_msg type, const int *fds, size_t n_fds);
+
+/* --- LISTENING --- */
+int cuv_listening_send(int sock, uint16_t port);
+int cuv_listening_get(struct cuv_reader *r, uint16_t *ret_port);
 
 /* --- FAILURE --- */
 void cuv_failure_put(struct cuv_writer *w, const struct cuv_error *err);
