@@ -44,11 +44,8 @@ struct cuv_child_spec {
 };
 
 #define CUV_CHILD_SPEC_INIT                                                                                            \
-	((struct cuv_child_spec){.stdin_fd = -1,                                                                       \
-				 .cancel_fd = -1,                                                                      \
-				 .deadline_ns = UINT64_MAX,                                                            \
-				 .stdout_max = 65536,                                                                  \
-				 .stderr_max = 65536})
+	((struct cuv_child_spec){                                                                                      \
+		.stdin_fd = -1, .cancel_fd = -1, .deadline_ns = UINT64_MAX, .stdout_max = 65536, .stderr_max = 65536})
 
 enum cuv_child_end {
 	CUV_CHILD_EXITED = 1, /* status is its exit status */
