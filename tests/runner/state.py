@@ -35,7 +35,7 @@ def base() -> pathlib.Path:
 
 def make_store(folder: pathlib.Path) -> None:
     """Image, uv and ruff into a state folder: quick when they are there already."""
-    subprocess.run([str(ROOT / "tools/image-store"), "--state", str(folder)], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([str(ROOT / "tools/image-store"), "--quiet", str(folder)], check=True, stdin=subprocess.DEVNULL)
 
 
 def copy(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -56,34 +56,21 @@ def remove(folder: pathlib.Path) -> None:
     shutil.rmtree(folder)
 
 
-def _stamp() -> str:
-    """What the base was made from: another image or tool makes another base."""
-    digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("worker-image/image/*"), ROOT / "tools/image-store"]):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
 def prepare() -> None:
-    folder, mark = top(), top() / "stamp"
+    folder = top()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
-    if mark.exists() and mark.read_text() == _stamp():
-        return
-    mark.unlink(missing_ok=True)
-    for old in folder.iterdir():
-        if old.name != BASE:
-            remove(old)
-    print(f"  making the tests' store in {os.path.relpath(base())}", flush=True)
+    if not base().exists():
+        print(f"  making the tests' store in {os.path.relpath(base())}", flush=True)
     make_store(base())
-    mark.write_text(_stamp())
 
 
 def of_suite(name: str) -> pathlib.Path:
+    """The suite's own; brought up to date where image or tools have new pins."""
     folder = top() / name
     if not folder.exists():
         copy(base(), folder)
+    make_store(folder)
     return folder
 
 
