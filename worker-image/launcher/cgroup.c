@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/cgroup.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILE_BYTES_MAX (64 * 1024)
+#define KILL_PAUSE_NS 1000000
+
+int cuv_cgroup_find_key(const char *text, const char *key, uint64_t *ret)
+{
+	size_t len = strlen(key);
+
+	for (; text; text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL) {
+		char number[24];
+
+		if (strncmp(text, key, len) != 0 || text[len] != ' ')
+			continue;
+		if (sscanf(text + len + 1, "%23[0-9]", number) != 1)
+			return -EINVAL;
+		return cuv_parse_u64(number, UINT64_MAX, ret);
+	}
+	return -ENOENT;
+}
+
+int cuv_cgroup_read_key(int dir, const char *file, const char *key, uint64_t *ret)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(FILE_BYTES_MAX);
+	int r = cuv_read_file(dir, file, &b);
+
+	return r < 0 ? r : cuv_cgroup_find_key(cuv_buf_str(&b), key, ret);
+}
+
+int cuv_cgroup_read_u64(int dir, const char *file, uint64_t *ret)
+{
+	_cleanup_close_ int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	char text[32];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return -errno;
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	text[n] = '\0';
+	return cuv_parse_u64(text, UINT64_MAX, ret);
+}
+
+int cuv_cgroup_write(int dir, const char *file, const char *text)
+{
+	_cleanup_close_ int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+int cuv_cgroup_write_u64(int dir, const char *file, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	return cuv_cgroup_write(dir, file, text);
+}
+
+int cuv_cgroup_dir_of(const struct cuv_cgroup_slot *s, unsigned controller)
+{
+	size_t i;
+
+	for (i = 0; i < s->cgroups->n; i++)
+		if (s->cgroups->hierarchy[i].controllers & controller)
+			return s->dir[i];
+	return -1;
+}
+
+int cuv_cgroup_slot_open(const struct cuv_cgroups *c, unsigned slot, struct cuv_cgroup_slot *ret)
+{
+	struct cuv_cgroup_slot s = {.cgroups = c, .slot = slot};
+	char name[16];
+	size_t i;
+
+	for (i = 0; i < CUV_CGROUP_HIERARCHIES_MAX; i++)
+		s.dir[i] = -1;
+	snprintf(name, sizeof(name), "%u", slot);
+	for (i = 0; i < c->n; i++) {
+		int parent = c->hierarchy[i].instance_fd;
+
+		s.dir[i] = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (s.dir[i] < 0 && errno == ENOENT) {
+			if (mkdirat(parent, name, 0755) == 0)
+				s.dir[i] = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		}
+		if (s.dir[i] < 0) {
+			int r = -errno;
+
+			cuv_cgroup_slot_close(&s);
+			return r;
+		}
+	}
+	*ret = s;
+	return 0;
+}
+
+void cuv_cgroup_slot_close(struct cuv_cgroup_slot *s)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_CGROUP_HIERARCHIES_MAX; i++)
+		s->dir[i] = cuv_close(s->dir[i]);
+}
+
+int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s)
+{
+	const struct cuv_cgroups *c = s->cgroups;
+	char name[16];
+	size_t i;
+
+	snprintf(name, sizeof(name), "%u", s->slot);
+	for (i = 0; i < c->n; i++)
+		if (unlinkat(c->hierarchy[i].instance_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			return -errno;
+	cuv_cgroup_slot_close(s);
+	return cuv_cgroup_slot_open(c, s->slot, s);
+}
+
+int cuv_cgroup_slot_open_procs(const struct cuv_cgroup_slot *s, int ret_fds[CUV_CGROUP_HIERARCHIES_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < s->cgroups->n; i++) {
+		ret_fds[i] = openat(s->dir[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		if (ret_fds[i] < 0) {
+			int r = -errno;
+
+			while (i-- > 0)
+				cuv_close(ret_fds[i]);
+			return r;
+		}
+	}
+	return (int)s->cgroups->n;
+}
+
+/* Sends SIGKILL to all processes listed in a folder, if told to; returns how many
+ * there were, or -errno. Pids are ours to signal: they were read just now, and a
+ * process that is in a slot was put there by us. */
+static int each_process(int dir, bool kill_them)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(16 * FILE_BYTES_MAX);
+	const char *line;
+	int n = 0, r = cuv_read_file(dir, "cgroup.procs", &b);
+
+	if (r < 0)
+		return r;
+	for (line = cuv_buf_str(&b); *line; line = *strchrnul(line, '\n') ? strchrnul(line, '\n') + 1 : "") {
+		char number[16];
+		uint64_t pid;
+
+		if (sscanf(line, "%15[0-9]", number) != 1 || cuv_parse_u64(number, INT32_MAX, &pid) < 0)
+			return -EINVAL;
+		n++;
+		if (kill_them && pid > 0)
+			(void)kill((pid_t)pid, SIGKILL);
+	}
+	return n;
+}
+
+static int kill_all(const int *dirs, size_t n, uint64_t wait_ms)
+{
+	uint64_t deadline = cuv_deadline_ms(wait_ms);
+
+	for (;;) {
+		int left = 0;
+		size_t i;
+
+		for (i = 0; i < n; i++) {
+			int r;
+
+			(void)cuv_cgroup_write(dirs[i], "cgroup.kill", "1"); /* version 2, from 5.14 on */
+			r = each_process(dirs[i], true);
+			if (r < 0)
+				return r;
+			left += r;
+		}
+		if (left == 0)
+			return 0;
+		if (cuv_now_ns() >= deadline)
+			return -ETIMEDOUT;
+		nanosleep(&(struct timespec){.tv_nsec = KILL_PAUSE_NS}, NULL);
+	}
+}
+
+int cuv_cgroup_slot_is_empty(const struct cuv_cgroup_slot *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->cgroups->n; i++) {
+		int n = each_process(s->dir[i], false);
+
+		if (n != 0)
+			return n < 0 ? n : 0;
+	}
+	return 1;
+}
+
+int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms)
+{
+	return kill_all(s->dir, s->cgroups->n, wait_ms);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mounts by descriptor: file systems and copies of mounts are made attached to
+ * nothing, set up, and then moved to where they belong. All functions return a
+ * descriptor or 0, or -errno.
+ */
+#ifndef CUV_LAUNCHER_MOUNTS_H
+#define CUV_LAUNCHER_MOUNTS_H
+
+#include "lib/base/base.h"
+
+#include <sys/mount.h>
+#include <sys/types.h>
+
+/* What a tmpfs is limited to and who owns its root. */
+struct cuv_tmpfs {
+	uint64_t size_bytes;
+	uint64_t inodes;
+	mode_t mode;
+	uid_t uid; /* and gid */
+};
+/* A new tmpfs, mounted nowhere; attr is a set of MOUNT_ATTR_. */
+int cuv_mount_tmpfs(const struct cuv_tmpfs *t, unsigned attr);
+/* A /proc of the caller's pid namespace that shows nothing but processes, and of
+ * these only those the reader may trace. */
+int cuv_mount_proc(void);
+/* Attaches a detached mount at path below dirfd; no symbolic link is followed. */
+int cuv_mount_move(int mount_fd, int dirfd, const char *path);
+/* Adds attributes to the mount at fd (and what is below it). */
+int cuv_mount_restrict(int fd, unsigned attr, bool recursive);
+/* Makes the directory path the root and lets go of everything else. */
+int cuv_mount_pivot(const char *path);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving up what a process may do. Every step is for ever. */
+#ifndef CUV_LAUNCHER_PRIVILEGES_H
+#define CUV_LAUNCHER_PRIVILEGES_H
+
+#include "lib/base/base.h"
+
+/* No capability in any set, none that exec could bring back, no_new_privs. Needs
+ * CAP_SETPCAP, which goes with the others. 0 or -errno. */
+int cuv_privileges_drop_all(void);
+/* Keeps CAP_KILL alone, without which a keeper could not end its box. */
+int cuv_privileges_keep_kill(void);
+/* True when the calling process has no capability and can't get one. */
+bool cuv_privileges_are_none(void);
+/* Closes all descriptors from 3 on but these; sorts keep. Entries may be -1. */
+int cuv_close_others(int *keep, size_t n);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Resource limits of a run, the second line behind its cgroup. The address space
+ * is never limited: numpy and others reserve far more than they use. */
+#ifndef CUV_LAUNCHER_RLIMITS_H
+#define CUV_LAUNCHER_RLIMITS_H
+
+#include "lib/proto/limits.h"
+
+#include <sys/resource.h>
+
+struct cuv_rlimit {
+	int resource; /* RLIMIT_ */
+	rlim_t soft;
+	rlim_t hard;
+};
+#define CUV_RLIMITS_N 12
+
+void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMITS_N]);
+/* Puts the calling process under them. 0 or -errno. */
+int cuv_rlimits_set(const struct cuv_limits *l);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls no run may make. EPERM where a program should read "not allowed";
+ * ENOSYS where programs know how to do without (they probe, then fall back).
+ */
+#include "worker-image/launcher/seccomp.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+/* Numbers that Debian 12's headers don't know yet; from 424 on they are the
+ * same on every architecture. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_statmount
+#define __NR_statmount 457
+#define __NR_listmount 458
+#define __NR_lsm_get_self_attr 459
+#define __NR_lsm_set_self_attr 460
+#define __NR_lsm_list_modules 461
+#endif
+#ifndef __NR_open_tree_attr
+#define __NR_open_tree_attr 467
+#endif
+#ifndef __NR_file_setattr
+#define __NR_file_setattr 469
+#endif
+
+#define DENY(name, error, why)                                                                                         \
+	{                                                                                                              \
+		__NR_##name, #name, error, why                                                                         \
+	}
+
+static const struct cuv_seccomp_denied denied[] = {
+	/* namespaces and the mount table: the walls of the box */
+	DENY(unshare, EPERM, "makes namespaces, where a program would hold capabilities"),
+	DENY(setns, EPERM, "enters namespaces"),
+	DENY(clone3, ENOSYS, "its flags are in memory, out of the filter's sight; libc falls back to clone"),
+	DENY(mount, EPERM, "changes the mount table"),
+	DENY(umount2, EPERM, "changes the mount table"),
+	DENY(pivot_root, EPERM, "changes the root"),
+	DENY(chroot, EPERM, "changes the root"),
+	DENY(open_tree, EPERM, "new mount interface"),
+	DENY(open_tree_attr, EPERM, "new mount interface"),
+	DENY(move_mount, EPERM, "new mount interface"),
+	DENY(fsopen, EPERM, "new mount interface"),
+	DENY(fsconfig, EPERM, "new mount interface"),
+	DENY(fsmount, EPERM, "new mount interface"),
+	DENY(fspick, EPERM, "new mount interface"),
+	DENY(mount_setattr, EPERM, "new mount interface"),
+	DENY(statmount, ENOSYS, "tells where the host keeps its files"),
+	DENY(listmount, ENOSYS, "tells where the host keeps its files"),
+	DENY(sethostname, EPERM, "host set-up"),
+	DENY(setdomainname, EPERM, "host set-up"),
+
+	/* other processes */
+	DENY(ptrace, EPERM, "controls other processes; a rich source of kernel bugs"),
+	DENY(process_vm_readv, EPERM, "other processes' memory"),
+	DENY(process_vm_writev, EPERM, "other processes' memory"),
+	DENY(process_madvise, EPERM, "other processes' memory"),
+	DENY(process_mrelease, EPERM, "other processes' memory"),
+	DENY(pidfd_getfd, EPERM, "takes descriptors out of other processes"),
+	DENY(kcmp, EPERM, "compares kernel addresses"),
+	DENY(migrate_pages, EPERM, "other processes' memory"),
+	DENY(move_pages, EPERM, "other processes' memory"),
+
+	/* parts of the kernel that no computation needs */
+	DENY(add_key, EPERM, "keyrings are not separated by namespaces"),
+	DENY(request_key, EPERM, "keyrings are not separated by namespaces"),
+	DENY(keyctl, EPERM, "keyrings are not separated by namespaces"),
+	DENY(bpf, EPERM, "kernel programs"),
+	DENY(perf_event_open, EPERM, "observes the whole machine"),
+	DENY(userfaultfd, EPERM, "makes kernel races winnable"),
+	DENY(io_uring_setup, EPERM, "does calls that this filter never sees"),
+	DENY(io_uring_enter, EPERM, "does calls that this filter never sees"),
+	DENY(io_uring_register, EPERM, "does calls that this filter never sees"),
+	DENY(fanotify_init, EPERM, "watches whole file systems"),
+	DENY(fanotify_mark, EPERM, "watches whole file systems"),
+	DENY(name_to_handle_at, EPERM, "file handles reach past the root"),
+	DENY(open_by_handle_at, EPERM, "file handles reach past the root"),
+	DENY(memfd_secret, ENOSYS, "memory that the kernel can't account or move"),
+	DENY(cachestat, ENOSYS, "tells which files other runs use"),
+	DENY(mbind, ENOSYS, "memory placement is the host's; libnuma does without"),
+	DENY(set_mempolicy, ENOSYS, "memory placement is the host's; libnuma does without"),
+	DENY(set_mempolicy_home_node, ENOSYS, "memory placement is the host's"),
+	DENY(get_mempolicy, ENOSYS, "says 'no NUMA here' to libnuma, which fits the others"),
+	DENY(personality, EPERM, "turns off address randomisation; asking (0xffffffff) is allowed"),
+	DENY(syslog, EPERM, "the kernel's log"),
+	DENY(lsm_get_self_attr, ENOSYS, "the host's security module"),
+	DENY(lsm_set_self_attr, ENOSYS, "the host's security module"),
+	DENY(lsm_list_modules, ENOSYS, "the host's security module"),
+	DENY(file_setattr, ENOSYS, "file system attributes"),
+
+	/* System V IPC and POSIX queues: objects that outlive processes */
+	DENY(shmget, EPERM, "System V IPC"),
+	DENY(shmat, EPERM, "System V IPC"),
+	DENY(shmdt, EPERM, "System V IPC"),
+	DENY(shmctl, EPERM, "System V IPC"),
+	DENY(semget, EPERM, "System V IPC"),
+	DENY(semop, EPERM, "System V IPC"),
+	DENY(semtimedop, EPERM, "System V IPC"),
+	DENY(semctl, EPERM, "System V IPC"),
+	DENY(msgget, EPERM, "System V IPC"),
+	DENY(msgsnd, EPERM, "System V IPC"),
+	DENY(msgrcv, EPERM, "System V IPC"),
+	DENY(msgctl, EPERM, "System V IPC"),
+	DENY(mq_open, EPERM, "message queues"),
+	DENY(mq_unlink, EPERM, "message queues"),
+	DENY(mq_timedsend, EPERM, "message queues"),
+	DENY(mq_timedreceive, EPERM, "message queues"),
+	DENY(mq_notify, EPERM, "message queues"),
+	DENY(mq_getsetattr, EPERM, "message queues"),
+
+	/* the administration of the machine; needs capabilities anyway */
+	DENY(kexec_load, EPERM, "administration"),
+#ifdef __NR_kexec_file_load
+	DENY(kexec_file_load, EPERM, "administration"),
+#endif
+	DENY(init_module, EPERM, "administration"),
+	DENY(finit_module, EPERM, "administration"),
+	DENY(delete_module, EPERM, "administration"),
+	DENY(reboot, EPERM, "administration"),
+	DENY(swapon, EPERM, "administration"),
+	DENY(swapoff, EPERM, "administration"),
+	DENY(acct, EPERM, "administration"),
+	DENY(quotactl, EPERM, "administration"),
+	DENY(quotactl_fd, EPERM, "administration"),
+	DENY(settimeofday, EPERM, "the host's clock"),
+	DENY(clock_settime, EPERM, "the host's clock"),
+	DENY(clock_adjtime, EPERM, "the host's clock"),
+	DENY(adjtimex, EPERM, "the host's clock"),
+	DENY(vhangup, EPERM, "terminals"),
+	DENY(lookup_dcookie, EPERM, "kernel profiling"),
+	DENY(nfsservctl, ENOSYS, "gone from the kernel"),
+
+/* only on x86 */
+#ifdef __NR_modify_ldt
+	DENY(modify_ldt, EPERM, "segments; a source of kernel bugs"),
+	DENY(iopl, EPERM, "input and output ports"),
+	DENY(ioperm, EPERM, "input and output ports"),
+	DENY(uselib, ENOSYS, "obsolete"),
+	DENY(ustat, ENOSYS, "obsolete"),
+	DENY(sysfs, ENOSYS, "obsolete"),
+	DENY(_sysctl, ENOSYS, "obsolete"),
+	DENY(create_module, ENOSYS, "obsolete"),
+	DENY(get_kernel_syms, ENOSYS, "obsolete"),
+	DENY(query_module, ENOSYS, "obsolete"),
+	DENY(vserver, ENOSYS, "obsolete"),
+#endif
+};
+
+const struct cuv_seccomp_denied *cuv_seccomp_table(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(denied);
+	return denied;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/server.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "lib/proto/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPT_PAUSE_MS 100
+#define RETRY_S 2
+#define POLL_MAX (2 + CUV_CONTROLS_MAX + CUV_WAITING_MAX + CUV_QUEUE_MAX)
+
+static void close_with(int fd, enum cuv_error_code code, const char *text)
+{
+	struct cuv_error err;
+
+	cuv_error_set(&err, code, "%s", text);
+	if (code == CUV_E_OVERLOADED || code == CUV_E_DRAINING)
+		err.retry_after_s = RETRY_S;
+	(void)cuv_failure_send(fd, &err);
+	cuv_close(fd);
+}
+
+static void task_free(struct cuv_task *t)
+{
+	size_t i;
+
+	if (!t)
+		return;
+	for (i = 0; i < t->n_fds; i++)
+		cuv_close(t->fds[i]);
+	cuv_close(t->session);
+	cuv_run_done(&t->run);
+	free(t);
+}
+
+/* A new session, whatever way it came (taken over). */
+static void add_waiting(struct cuv_server *s, int fd)
+{
+	int type = 0, family = 0;
+	socklen_t len = sizeof(type);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 || family != AF_UNIX ||
+	    cuv_set_nonblock(fd, true) < 0) {
+		cuv_close(fd);
+		return;
+	}
+	if (s->n_waiting == CUV_WAITING_MAX) {
+		close_with(fd, CUV_E_OVERLOADED, "too many sessions have been opened at once");
+		return;
+	}
+	s->waiting[s->n_waiting++] = (struct cuv_waiting){.fd = fd, .deadline_ns = cuv_deadline_ms(CUV_FIRST_FRAME_MS)};
+}
+
+static void answer_layers(struct cuv_server *s, int fd)
+{
+	struct cuv_layers m = *s->layers;
+	_cleanup_writer_ struct cuv_writer w;
+
+	m.boxes_max = s->slots->n;
+	m.boxes_busy = s->slots->busy;
+	cuv_writer_init(&w, CUV_MSG_LAYERS);
+	cuv_layers_put(&w, &m);
+	(void)cuv_writer_send(&w, fd, NULL, 0);
+	cuv_close(fd);
+}
+
+/* Moves what came with a RUN into a task. NULL when it is not well-formed. */
+static struct cuv_task *make_task(int fd, struct cuv_frame *f)
+{
+	struct cuv_task *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->session = -1;
+	if (cuv_run_get(&f->body, &t->run) < 0 || f->n_fds != 1 + t->run.files.n) {
+		task_free(t);
+		return NULL;
+	}
+	t->session = fd;
+	t->came_ns = cuv_now_ns();
+	for (t->n_fds = 0; t->n_fds < f->n_fds; t->n_fds++)
+		t->fds[t->n_fds] = cuv_frame_take_fd(f, t->n_fds);
+	return t;
+}
+
+static void start_task(struct cuv_server *s, struct cuv_task *t)
+{
+	cuv_slots_start(s->slots, t);
+	task_free(t);
+}
+
+static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
+{
+	struct cuv_task *t = make_task(fd, f);
+
+	if (!t) {
+		close_with(fd, CUV_E_BAD_REQUEST, "the RUN message is not well-formed or passes a limit");
+		return;
+	}
+	if (s->slots->n == 0) {
+		t->session = -1;
+		task_free(t);
+		close_with(fd, CUV_E_UNAVAILABLE, "the launcher has lost all its boxes; restart the service");
+	} else if (!cuv_slots_full(s->slots) && s->n_queue == 0) {
+		start_task(s, t);
+	} else if (s->n_queue == CUV_QUEUE_MAX || s->fds_held + t->n_fds + 1 > s->fds_max) {
+		t->session = -1;
+		task_free(t);
+		close_with(fd, CUV_E_OVERLOADED, "the queue for boxes is full");
+	} else {
+		s->fds_held += t->n_fds + 1;
+		s->queue[s->n_queue++] = t;
+	}
+}
+
+/* The first frame says what a session is for. */
+static void on_first_frame(struct cuv_server *s, int fd)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int r = cuv_frame_recv(fd, &f);
+
+	if (r == -EAGAIN || r == 1 || (r < 0 && r != -EBADMSG)) {
+		cuv_close(fd);
+		return;
+	}
+	if (r == 0 && f.type == CUV_MSG_RUN)
+		add_run(s, fd, &f);
+	else if (r == 0 && f.type == CUV_MSG_LAYERS_ASK && f.n_fds == 0)
+		answer_layers(s, fd);
+	else
+		close_with(fd, CUV_E_BAD_REQUEST, "a session begins with RUN or LAYERS_ASK");
+}
+
+static void on_control(struct cuv_server *s, size_t i)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int r = cuv_frame_recv(s->control[i], &f);
+
+	if (r == -EAGAIN)
+		return;
+	if (r == 0 && f.type == CUV_MSG_SESSION_OPEN && f.n_fds == 1) {
+		add_waiting(s, cuv_frame_take_fd(&f, 0));
+		return;
+	}
+	if (r == 0 || r == -EBADMSG) {
+		/* One bad message does not cost the others their sessions. */
+		cuv_log(CUV_LOG_WARNING, "bad-control-message", CUV_I("control", i), CUV_I("type", f.type));
+		return;
+	}
+	s->control[i] = cuv_close(s->control[i]);
+	if (i == 0)
+		s->stopping = true;
+}
+
+static void on_connection(struct cuv_server *s)
+{
+	int fd = cuv_session_accept(s->listener, s->allowed_uid);
+
+	if (fd >= 0)
+		add_waiting(s, fd);
+	else if (fd != -EAGAIN && fd != -EPERM && fd != -ECONNABORTED && fd != -EINTR)
+		s->listen_again_ns = cuv_deadline_ms(ACCEPT_PAUSE_MS);
+}
+
+static void on_signal(struct cuv_server *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo == SIGTERM)
+			s->stopping = true;
+	cuv_slots_reap(s->slots);
+}
+
+static void drop_queued(struct cuv_server *s, size_t i)
+{
+	s->fds_held -= s->queue[i]->n_fds + 1;
+	memmove(&s->queue[i], &s->queue[i + 1], (s->n_queue - i - 1) * sizeof(s->queue[0]));
+	s->n_queue--;
+}
+
+static void fill_slots(struct cuv_server *s)
+{
+	while (s->n_queue > 0 && !cuv_slots_full(s->slots)) {
+		struct cuv_task *t = s->queue[0];
+
+		drop_queued(s, 0);
+		start_task(s, t);
+	}
+}
+
+/* What to poll, in this order; the counts are those before anything changes. */
+static size_t fill_poll(const struct cuv_server *s, struct pollfd *p)
+{
+	const bool accepting = s->n_waiting < CUV_WAITING_MAX && cuv_now_ns() >= s->listen_again_ns;
+	size_t n = 0, i;
+
+	p[n++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	p[n++] = (struct pollfd){.fd = accepting ? s->listener : -1, .events = POLLIN};
+	for (i = 0; i < CUV_CONTROLS_MAX; i++)
+		p[n++] = (struct pollfd){.fd = s->control[i], .events = POLLIN};
+	for (i = 0; i < s->n_waiting; i++)
+		p[n++] = (struct pollfd){.fd = s->waiting[i].fd, .events = POLLIN};
+	for (i = 0; i < s->n_queue; i++) /* a queued client only ever hangs up */
+		p[n++] = (struct pollfd){.fd = s->queue[i]->session, .events = POLLIN | POLLRDHUP};
+	return n;
+}
+
+/* Deadlines are the same for all, so the oldest is the next. */
+static uint64_t next_deadline(const struct cuv_server *s)
+{
+	uint64_t next = s->listen_again_ns > cuv_now_ns() ? s->listen_again_ns : CUV_NEVER;
+	size_t i;
+
+	for (i = 0; i < s->n_waiting; i++)
+		next = CUV_MIN(next, s->waiting[i].deadline_ns);
+	if (s->n_queue > 0)
+		next = CUV_MIN(next, s->queue[0]->came_ns + CUV_QUEUE_MS * CUV_NS_PER_MS);
+	return next;
+}
+
+/* Backwards, so that removing one moves none that is still to be looked at. */
+static void check_queue(struct cuv_server *s, const struct pollfd *p, size_t n)
+{
+	uint64_t now = cuv_now_ns();
+
+	while (n-- > 0) {
+		struct cuv_task *t = s->queue[n];
+		bool late = now >= t->came_ns + CUV_QUEUE_MS * CUV_NS_PER_MS;
+
+		if (!p[n].revents && !late)
+			continue;
+		drop_queued(s, n);
+		if (late && !p[n].revents)
+			close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "no box became free in time");
+		task_free(t);
+	}
+}
+
+static void check_waiting(struct cuv_server *s, const struct pollfd *p, size_t n)
+{
+	uint64_t now = cuv_now_ns();
+	size_t i, kept = 0;
+
+	/* Those that are done leave first: what they start may add to the list. */
+	struct cuv_waiting ready[CUV_WAITING_MAX];
+	size_t n_ready = 0;
+
+	for (i = 0; i < n; i++) {
+		if (p[i].revents)
+			ready[n_ready++] = s->waiting[i];
+		else if (now >= s->waiting[i].deadline_ns)
+			close_with(s->waiting[i].fd, CUV_E_REQUEST_TIMEOUT, "the session did not say what it is for");
+		else
+			s->waiting[kept++] = s->waiting[i];
+	}
+	s->n_waiting = kept;
+	for (i = 0; i < n_ready; i++)
+		on_first_frame(s, ready[i].fd);
+}
+
+static int serve_once(struct cuv_server *s)
+{
+	static struct pollfd p[POLL_MAX];
+	const size_t n_waiting = s->n_waiting, n_queue = s->n_queue, first = 2 + CUV_CONTROLS_MAX;
+	size_t n = fill_poll(s, p), i;
+
+	if (poll(p, n, cuv_deadline_poll_ms(next_deadline(s))) < 0)
+		return errno == EINTR ? 0 : -errno;
+	check_queue(s, p + first + n_waiting, n_queue);
+	check_waiting(s, p + first, n_waiting);
+	if (p[0].revents)
+		on_signal(s);
+	for (i = 0; i < CUV_CONTROLS_MAX; i++)
+		if (p[2 + i].revents)
+			on_control(s, i);
+	if (p[1].revents)
+		on_connection(s);
+	fill_slots(s);
+	return 0;
+}
+
+int cuv_server_run(struct cuv_server *s)
+{
+	int r = 0;
+
+	while (!s->stopping && r == 0)
+		r = serve_once(s);
+	while (s->n_waiting > 0)
+		close_with(s->waiting[--s->n_waiting].fd, CUV_E_DRAINING, "the service is stopping");
+	while (s->n_queue > 0) {
+		struct cuv_task *t = s->queue[--s->n_queue];
+
+		close_with(TAKE_FD(t->session), CUV_E_DRAINING, "the service is stopping");
+		task_free(t);
+	}
+	return r;
+}
