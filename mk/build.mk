@@ -11,7 +11,8 @@ BUILDER_SRC := $(wildcard nixenv/builder/*.c)
 LAUNCHER_SRC := $(wildcard worker-image/launcher/*.c)
 MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c))
 CLI_SRC := $(wildcard cli/*.c)
-RECIPES := $(wildcard nixenv/nix/*)
+# The pins of image and tools travel along: they say which store paths are ours.
+RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) worker-image/image/python311.json worker-image/image/tools.json
 
 LIB_BASE := $(BUILD)/libcuvette-base.a
 LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a
