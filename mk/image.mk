@@ -1,7 +1,8 @@
 # The worker image and the pinned tools: docs/image.md.
 UNPACK_SRC := $(wildcard worker-image/image/*.c) $(addprefix lib/base/,base.c buf.c error.c fd.c utf8.c)
+UNPACK_OPT ?= -O2
 # Static, because it runs alone in Nix's sandbox; only the formats it names are linked.
-UNPACK_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -include lib/base/banned.h $(WARN) -O2 -g \
+UNPACK_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -include lib/base/banned.h $(WARN) $(UNPACK_OPT) -g \
 	-fstack-protector-strong -fstack-clash-protection -ffunction-sections -fdata-sections
 UNPACK_LIBS := -larchive -llzma -lzstd -lz -lbz2 -lnettle
 # Where the store is made; the same default as the service's.
@@ -30,3 +31,6 @@ update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew fro
 	$(Q)tools/image-update-pins --unpacker $(BIN)/cuvette-unpack
 
 .PHONY: host image tools-wheels store update-pins
+
+# The unpacker is in no archive; its one pure module is linked to its test.
+$(BUILD)/tests/unit/test_image_member: $(OBJ)/worker-image/image/member.o

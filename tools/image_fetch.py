@@ -5,6 +5,7 @@ Both know the machine's proxies, certificates, credentials and mirrors, so none
 of these is named here. Nothing is taken unless its hash is the pinned one.
 """
 import os
+import shutil
 import subprocess
 
 from image_common import (DOWNLOAD_S_MAX, Failure, deb_name, file_sha256, megabytes, run, say)
@@ -16,15 +17,26 @@ def _have(path, sha256):
     return os.path.isfile(path) and file_sha256(path) == sha256
 
 
+def _copy(source, path):
+    try:
+        shutil.copyfile(source, path)
+    except OSError:
+        pass
+
+
 def fetch_deb(deb, folder, mirrors):
     """Brings one package from the first mirror that has it; the file's path."""
     path = os.path.join(folder, deb_name(deb))
     if _have(path, deb["sha256"]):
         return path
     for mirror in mirrors:
-        run([APT_HELPER, "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2", "download-file",
-             f"{mirror}/{deb['path']}", path, f"SHA256:{deb['sha256']}"],
-            DOWNLOAD_S_MAX, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if mirror.startswith("file:"):
+            # apt leaves such files where they are.
+            _copy(f"/{mirror[5:].lstrip('/')}/{deb['path']}", path)
+        else:
+            run([APT_HELPER, "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2", "download-file",
+                 f"{mirror}/{deb['path']}", path, f"SHA256:{deb['sha256']}"],
+                DOWNLOAD_S_MAX, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if _have(path, deb["sha256"]):
             return path
     raise Failure(f"{deb['package']} {deb['version']}: none of apt's {len(mirrors)} mirrors has this file "

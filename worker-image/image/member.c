@@ -61,7 +61,14 @@ static const struct rule {
 
 static int refuse(struct cuv_error *err, const char *name, const char *why)
 {
-	return cuv_error_set(err, CUV_E_BUILD_FAILED, "archive member %.200s: %s", name, why);
+	char shown[200];
+
+	/* One line, whatever the archive holds. */
+	(void)snprintf(shown, sizeof(shown), "%s", name);
+	for (char *c = shown; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return cuv_error_set(err, CUV_E_BUILD_FAILED, "archive member %s: %s", shown, why);
 }
 
 static bool has_control(const char *s)

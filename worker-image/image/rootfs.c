@@ -29,9 +29,11 @@ static const char *const folders[] = {
 	"nix/store", "proc", "dev", "sys", "run", "tmp", "box", "home/cuvette", "root", "usr/sbin", "usr/lib64",
 };
 
-static const struct pair {
+struct pair {
 	const char *path, *text;
-} links[] = {
+};
+
+static const struct pair links[] = {
 	{"bin", "usr/bin"},
 	{"sbin", "usr/sbin"},
 	{"lib", "usr/lib"},
@@ -40,7 +42,9 @@ static const struct pair {
 	/* Where OpenSSL of Debian looks. */
 	{"usr/lib/ssl/cert.pem", "../../../etc/ssl/certs/ca-certificates.crt"},
 	{"usr/lib/ssl/certs", "../../../etc/ssl/certs"},
-}, texts[] = {
+};
+
+static const struct pair texts[] = {
 	{"etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
 		       "cuvette:x:1000:1000:cuvette:/home/cuvette:/bin/sh\n"
 		       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
@@ -145,11 +149,28 @@ _noreturn_ static void exec_compileall(const char *root, const char *python)
 	(void)snprintf(interpreter, sizeof(interpreter), "%s/usr/bin/python%s", root, python);
 	(void)snprintf(home, sizeof(home), "PYTHONHOME=%s/usr", root);
 	(void)snprintf(stdlib, sizeof(stdlib), "%s/usr/lib/python%s", root, python);
-	const char *const argv[] = {ld, "--inhibit-cache", "--library-path", libs, interpreter, "-B", "-s", "-S", "-m",
-				    "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-s", root, "-p",
-				    "/", stdlib, NULL};
-	const char *const envp[] = {home, "PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C",
-				    "TZ=UTC", NULL};
+	const char *const argv[] = {ld,
+				    "--inhibit-cache",
+				    "--library-path",
+				    libs,
+				    interpreter,
+				    "-B",
+				    "-s",
+				    "-S",
+				    "-m",
+				    "compileall",
+				    "-q",
+				    "-f",
+				    "--invalidation-mode",
+				    "unchecked-hash",
+				    "-s",
+				    root,
+				    "-p",
+				    "/",
+				    stdlib,
+				    NULL};
+	const char *const envp[] = {
+		home, "PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C", "TZ=UTC", NULL};
 
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, COMPILE_CPU_S_MAX);
