@@ -149,28 +149,30 @@ int cuv_lock_install_name(const struct cuv_locked *p, char ret[CUV_STORE_NAME_SI
 
 /* --- JSON --- */
 
-static json_t *package_to_json(const struct cuv_locked *p, bool with_url)
+static json_t *package_to_json(const struct cuv_locked *p, bool complete)
 {
 	char hex[CUV_SHA256_HEX_SIZE];
 	json_t *j;
 
 	cuv_hex(p->sha256.bytes, sizeof(p->sha256.bytes), hex);
-	j = json_pack("{s:s, s:s, s:s, s:I, s:s}", "file", p->file, "name", p->name, "sha256", hex, "size",
-		      (json_int_t)p->size_bytes, "version", p->version);
-	if (j && with_url && p->url && json_object_set_new(j, "url", json_string(p->url)) < 0) {
+	j = json_pack("{s:s, s:s, s:s, s:s}", "file", p->file, "name", p->name, "sha256", hex, "version", p->version);
+	if (!j || !complete)
+		return j;
+	if ((p->size_bytes && json_object_set_new(j, "size", json_integer((json_int_t)p->size_bytes)) < 0) ||
+	    (p->url && json_object_set_new(j, "url", json_string(p->url)) < 0)) {
 		json_decref(j);
 		return NULL;
 	}
 	return j;
 }
 
-static int lock_to_json(const struct cuv_lock *l, bool with_urls, struct cuv_buf *out)
+static int lock_to_json(const struct cuv_lock *l, bool complete, struct cuv_buf *out)
 {
 	json_auto_t *packages = json_array(), *root = NULL;
 	_cleanup_free_ char *text = NULL;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (json_array_append_new(packages, package_to_json(&l->packages[i], with_urls)) < 0)
+		if (json_array_append_new(packages, package_to_json(&l->packages[i], complete)) < 0)
 			return -ENOMEM;
 	root = json_pack("{s:i, s:O, s:s, s:s}", "format", LOCK_FORMAT, "packages", packages, "platform", CUV_PLATFORM,
 			 "python", l->python);
@@ -185,7 +187,7 @@ int cuv_lock_canonical(const struct cuv_lock *l, struct cuv_buf *out)
 	return lock_to_json(l, false, out);
 }
 
-int cuv_lock_with_urls(const struct cuv_lock *l, struct cuv_buf *out)
+int cuv_lock_complete(const struct cuv_lock *l, struct cuv_buf *out)
 {
 	return lock_to_json(l, true, out);
 }
@@ -208,10 +210,10 @@ static int parse_package(json_t *j, struct cuv_lock *l, struct cuv_error *err)
 {
 	const char *name, *version, *file, *hex, *url = NULL;
 	struct cuv_sha256 hash;
-	json_int_t size;
+	json_int_t size = 0;
 	int r;
 
-	if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:I, s?s !}", "name", &name, "version", &version, "file", &file,
+	if (json_unpack(j, "{s:s, s:s, s:s, s:s, s?I, s?s !}", "name", &name, "version", &version, "file", &file,
 			"sha256", &hex, "size", &size, "url", &url) < 0 ||
 	    size < 0 || cuv_unhex(hex, sizeof(hash.bytes), hash.bytes) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "package %zu of the lock is not well-formed", l->n + 1);

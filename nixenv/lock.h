@@ -3,11 +3,13 @@
  * A lock: the exact wheels of an environment. Its canonical form is compact JSON
  * with sorted keys and packages sorted by name,
  *
- *   {"format":1,"packages":[{"file":…,"name":…,"sha256":…,"size":…,"version":…},…],
+ *   {"format":1,"packages":[{"file":…,"name":…,"sha256":…,"version":…},…],
  *    "platform":"x86_64-linux","python":"3.11"}
  *
  * (one line), and its SHA-256 is the lock's digest. Where a wheel is fetched from
- * is kept beside it, but is not part of it: mirrors may change, bytes may not.
+ * and how large it is are kept beside it, but are no part of it: the hash says
+ * which bytes are meant, mirrors change, and not every index tells sizes, so that
+ * one lock would have two digests.
  *
  * Invariants of a lock that these functions return: names are normalised and
  * sorted, each once; every file is a wheel name of that package and version that
@@ -53,8 +55,8 @@ int cuv_lock_seal(struct cuv_lock *l, struct cuv_error *err);
 
 /* Appends the canonical form; the buffer's error. */
 int cuv_lock_canonical(const struct cuv_lock *l, struct cuv_buf *out);
-/* The same with each package's address as "url", where known. */
-int cuv_lock_with_urls(const struct cuv_lock *l, struct cuv_buf *out);
+/* The same with each package's "size" and "url", where known. */
+int cuv_lock_complete(const struct cuv_lock *l, struct cuv_buf *out);
 /* "sha256:<hex>" of the canonical form; ret holds CUV_LOCK_DIGEST_SIZE bytes. */
 #define CUV_LOCK_DIGEST_SIZE (7 + CUV_SHA256_HEX_SIZE)
 int cuv_lock_digest(const struct cuv_lock *l, char ret[CUV_LOCK_DIGEST_SIZE]);

@@ -22,7 +22,7 @@ let
 
   canonical = {
     inherit (lock) format platform python;
-    packages = map (p: { inherit (p) file name sha256 size version; }) lock.packages;
+    packages = map (p: { inherit (p) file name sha256 version; }) lock.packages;
   };
 
   wheel = package: derivation {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/pylock.h"
+
+#include "nixenv/toml.h"
+#include "nixenv/wheel.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WHEELS_MAX 2000
+#define URL_MAX 2048
+
+/* A wheel of the file that was read: all borrowed from the JSON. */
+struct candidate {
+	const char *url;
+	char file[CUV_WHEEL_FILE_MAX + 1];
+	struct cuv_wheel wheel; /* slices of file */
+	int rank;
+	struct cuv_sha256 sha256;
+	uint64_t size_bytes;
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The last component of an address's path, percent-decoded ("%21" is '!', "%2B"
+ * is '+'). -EINVAL when it can't be a wheel's name. */
+static int file_of_url(const char *url, char ret[CUV_WHEEL_FILE_MAX + 1])
+{
+	size_t end = strcspn(url, "?#"), start = end, n = 0;
+
+	while (start > 0 && url[start - 1] != '/')
+		start--;
+	for (size_t i = start; i < end; i++) {
+		char c = url[i];
+
+		if (c == '%' && i + 2 < end && hex_digit(url[i + 1]) >= 0 && hex_digit(url[i + 2]) >= 0) {
+			c = (char)(hex_digit(url[i + 1]) * 16 + hex_digit(url[i + 2]));
+			i += 2;
+		}
+		if (n >= CUV_WHEEL_FILE_MAX || c == '\0')
+			return -EINVAL;
+		ret[n++] = c;
+	}
+	ret[n] = '\0';
+	return 0;
+}
+
+/* 0; 1 for a wheel that does not fit or whose name can't be read; -EINVAL for an
+ * entry that is not one. */
+static int read_wheel(json_t *j, struct candidate *ret)
+{
+	const char *url = NULL, *hex = NULL, *name = NULL;
+	json_int_t size = 0;
+
+	if (json_unpack(j, "{s:s, s?s, s:{s:s}, s?I}", "url", &url, "name", &name, "hashes", "sha256", &hex, "size",
+			&size) < 0 ||
+	    strlen(url) > URL_MAX || cuv_unhex(hex, sizeof(ret->sha256.bytes), ret->sha256.bytes) < 0 || size < 0)
+		return -EINVAL;
+	ret->url = url;
+	ret->size_bytes = (uint64_t)size;
+	if (name && strlen(name) <= CUV_WHEEL_FILE_MAX)
+		(void)snprintf(ret->file, sizeof(ret->file), "%s", name);
+	else if (file_of_url(url, ret->file) < 0)
+		return 1;
+	if (cuv_wheel_parse(ret->file, &ret->wheel) < 0)
+		return 1;
+	ret->rank = cuv_wheel_rank(&ret->wheel);
+	return ret->rank < 0 ? 1 : 0;
+}
+
+static void move_candidate(struct candidate *to, const struct candidate *from)
+{
+	*to = *from;
+	/* The slices point into the struct that was copied. */
+	(void)cuv_wheel_parse(to->file, &to->wheel);
+}
+
+/* 0; 1 when none fits. */
+static int best_wheel(json_t *wheels, struct candidate *ret)
+{
+	bool found = false;
+	size_t i;
+	json_t *j;
+
+	if (json_array_size(wheels) > WHEELS_MAX)
+		return -EINVAL;
+	json_array_foreach(wheels, i, j)
+	{
+		struct candidate c = {0};
+		int r = read_wheel(j, &c);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		if (!found || cuv_wheel_better(&c.wheel, c.rank, &ret->wheel, ret->rank))
+			move_candidate(ret, &c);
+		found = true;
+	}
+	return found ? 0 : 1;
+}
+
+static int add_package(json_t *j, struct cuv_lock *l, char *ret_package, struct cuv_error *err)
+{
+	const char *name, *version;
+	json_t *wheels = NULL, *marker = NULL;
+	struct candidate best = {0};
+	int r;
+
+	if (json_unpack(j, "{s:s, s:s, s?o, s?o}", "name", &name, "version", &version, "wheels", &wheels, "marker",
+			&marker) < 0 ||
+	    marker)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
+	r = best_wheel(wheels, &best);
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a wheel of an unknown form");
+	if (r > 0) {
+		if (ret_package)
+			(void)snprintf(ret_package, 129, "%s", name);
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+				     "%.128s %.64s has no wheel for CPython %s on " CUV_PLATFORM
+				     "; choose a version that has one",
+				     name, version, l->python);
+	}
+	r = cuv_lock_add(l, name, version, best.file, best.url, &best.sha256, best.size_bytes);
+	if (r == -E2BIG)
+		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "more than %d packages are needed",
+				     CUV_PACKAGES_MAX);
+	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
+}
+
+int cuv_pylock_read(const char *text, size_t len, const char *python, struct cuv_lock *ret, char *ret_package,
+		    struct cuv_error *err)
+{
+	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
+	json_auto_t *root = NULL;
+	struct cuv_toml_error where;
+	const char *version;
+	json_t *packages = NULL, *j;
+	size_t i;
+	int r;
+
+	if (ret_package)
+		ret_package[0] = '\0';
+	r = cuv_toml_parse(text, len, &root, &where);
+	if (r == -ENOMEM)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has %s in line %u", where.reason,
+				     where.line);
+	if (json_unpack(root, "{s:s, s?o}", "lock-version", &version, "packages", &packages) < 0 ||
+	    strncmp(version, "1.", 2) != 0 || (packages && !json_is_array(packages)))
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer is not a lock of version 1");
+	(void)snprintf(l.python, sizeof(l.python), "%s", python);
+	json_array_foreach(packages, i, j)
+	{
+		if (add_package(j, &l, ret_package, err) < 0)
+			return -EINVAL;
+	}
+	if (cuv_lock_seal(&l, err) < 0)
+		return -EINVAL;
+	*ret = l;
+	l = CUV_LOCK_INIT;
+	return 0;
+}
