@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as a requirements file. What is accepted must have a canonical form
+ * that is safe to hand to a resolver and is its own canonical form; what is
+ * refused must come with a code of this grammar and a readable message.
+ */
+#include "lib/base/utf8.h"
+#include "nixenv/requirements.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_refusal(const struct cuv_error *err)
+{
+	cuv_assert(err->code == CUV_E_REQUIREMENT_INVALID || err->code == CUV_E_REQUIREMENT_UNSUPPORTED ||
+		   err->code == CUV_E_REQUIREMENTS_ENCODING || err->code == CUV_E_TOO_LARGE);
+	cuv_assert(err->message[0] != '\0');
+	cuv_assert(cuv_utf8_valid(err->message, strlen(err->message)));
+	cuv_assert(cuv_utf8_valid(err->excerpt, strlen(err->excerpt)));
+	cuv_assert(!err->line == !err->column);
+	cuv_assert(err->line || err->code == CUV_E_TOO_LARGE || err->code == CUV_E_REQUIREMENTS_ENCODING);
+}
+
+static bool is_hash_option(const char *word)
+{
+	return strncmp(word, "--hash=sha256:", 14) == 0 || strncmp(word, "--hash=sha384:", 14) == 0 ||
+	       strncmp(word, "--hash=sha512:", 14) == 0;
+}
+
+/* Nothing that a resolver could take for an option, a URL, a path, a variable, a
+ * comment or a continuation. */
+static void check_line(const char *line, size_t len)
+{
+	char quote = '\0';
+	bool in_hash = false;
+
+	cuv_assert(len > 0 && ((line[0] >= 'a' && line[0] <= 'z') || (line[0] >= '0' && line[0] <= '9')));
+	for (size_t i = 0; i < len; i++) {
+		char c = line[i];
+
+		cuv_assert(c >= ' ' && c <= '~' && c != '\\' && c != '$');
+		if (i && line[i - 1] == ' ') {
+			cuv_assert(c != '#');
+			in_hash = !quote && is_hash_option(line + i);
+			cuv_assert(c != '-' || in_hash);
+		}
+		if (c == '"' || c == '\'') {
+			if (!quote)
+				quote = c;
+			else if (quote == c)
+				quote = '\0';
+		} else if (!quote) {
+			cuv_assert(c != '@' && c != '/' && c != '#' && (c != ':' || in_hash));
+		}
+	}
+	cuv_assert(!quote && line[len - 1] != ' ');
+}
+
+static void check_canonical(const char *text)
+{
+	const char *end, *last = NULL;
+
+	for (; (end = strchr(text, '\n')); text = end + 1) {
+		check_line(text, (size_t)(end - text));
+		/* Sorted as bytes, and no line twice. */
+		cuv_assert(!last || strcmp(last, text) < 0);
+		last = text;
+	}
+	cuv_assert(*text == '\0');
+}
+
+static void check_again(const struct cuv_requirements *first, const struct cuv_buf *text)
+{
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *r = NULL;
+	_cleanup_buf_ struct cuv_buf again = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	cuv_assert(cuv_requirements_parse(cuv_buf_str(text), text->len, &r, &err) == 0);
+	cuv_assert(r->n == first->n && r->n_ignored == 0);
+	cuv_assert(cuv_requirements_canonical(r, &again) == 0);
+	cuv_assert(strcmp(cuv_buf_str(&again), cuv_buf_str(text)) == 0);
+	for (size_t i = 0; i < r->n; i++) {
+		cuv_assert(r->items[i].line == i + 1);
+		cuv_assert(cuv_requirements_find(first, r->items[i].name) != NULL);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *r = NULL;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	if (cuv_requirements_parse(data, size, &r, &err)) {
+		check_refusal(&err);
+		return 0;
+	}
+	cuv_assert(cuv_requirements_canonical(r, &text) == 0);
+	check_canonical(cuv_buf_str(&text));
+	check_again(r, &text);
+	return 0;
+}
