@@ -9,6 +9,8 @@
 
 /* The native answer (docs/api.md); a new reference, NULL without memory. */
 json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *result, const char *request_id);
+/* The layers of isolation as a list of {layer, state, why?}; a new reference. */
+json_t *cuv_answer_isolation(const struct cuv_layers *layers);
 /* {"error": {...}, "request_id": …}; a new reference. */
 json_t *cuv_answer_error(const struct cuv_error *err, const char *request_id);
 

@@ -75,7 +75,8 @@ struct cuv_job_result {
 	struct cuv_buf out; /* stdout, raw bytes, at most the limit */
 	struct cuv_buf err;
 	enum cuv_lint_state lint_state;
-	struct cuv_buf formatted; /* equal to the code where it can't be parsed */
+	bool format_done;	  /* false with CUV_LINT_DONE: the code can't be parsed */
+	struct cuv_buf formatted; /* with format_done */
 	struct cuv_buf lint;	  /* ruff's JSON, as it came */
 };
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/answer.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/utf8.h"
+#include "manager/lint.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Raw bytes as a JSON string; what is not UTF-8 becomes U+FFFD. */
+static json_t *text(const struct cuv_buf *raw)
+{
+	_cleanup_buf_ struct cuv_buf clean = CUV_BUF_INIT(3 * raw->len + 3);
+
+	if (cuv_utf8_valid(cuv_buf_str(raw), raw->len))
+		return json_stringn_nocheck(cuv_buf_str(raw), raw->len);
+	if (cuv_utf8_add_replaced(&clean, cuv_buf_str(raw), raw->len) < 0)
+		return NULL;
+	return json_stringn_nocheck(cuv_buf_str(&clean), clean.len);
+}
+
+static json_t *seconds(uint64_t ns)
+{
+	return json_real((double)(ns / 1000) / 1e6);
+}
+
+static json_t *signal_name(int number)
+{
+	const char *name = number > 0 ? sigabbrev_np(number) : NULL;
+
+	if (number <= 0)
+		return json_null();
+	return name ? json_sprintf("SIG%s", name) : json_sprintf("SIG%d", number);
+}
+
+static json_t *usage(const struct cuv_run_result *run)
+{
+	return json_pack("{s:o, s:o, s:o, s:I}", "wall", seconds(run->wall_ns), "cpu_user", seconds(run->cpu_user_ns),
+			 "cpu_system", seconds(run->cpu_system_ns), "max_memory", (json_int_t)run->max_memory_bytes);
+}
+
+/* "name version" */
+static json_t *packages(const struct cuv_strv *list)
+{
+	json_t *ret = json_array();
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		const char *space = strchr(list->items[i], ' ');
+		size_t len = space ? (size_t)(space - list->items[i]) : strlen(list->items[i]);
+
+		json_array_append_new(
+			ret, json_pack("{s:s%, s:s}", "name", list->items[i], len, "version", space ? space + 1 : ""));
+	}
+	return ret;
+}
+
+static json_t *store_path(const char *name)
+{
+	return json_sprintf("/nix/store/%s", name);
+}
+
+static json_t *environment(const struct cuv_environment *e)
+{
+	char date[CUV_RFC3339_SIZE];
+
+	cuv_format_rfc3339(e->exclude_s, date);
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:s}", "digest", e->digest, "lock_digest",
+			 e->lock_digest, "store_path", store_path(e->store_name), "python", e->python, "packages",
+			 packages(&e->packages), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
+			 "build_time", seconds(e->build_ns), "exclude_newer", date);
+}
+
+static json_t *image(const char *name)
+{
+	return json_pack("{s:s%, s:o}", "digest", name, (size_t)32, "store_path", store_path(name));
+}
+
+/* Formatted text, warnings, and what is to be said about them. */
+static void add_lint(json_t *answer, const struct cuv_job_spec *spec, const struct cuv_job_result *r)
+{
+	static const char *const states[] = {
+		[CUV_LINT_DONE] = "done", [CUV_LINT_SKIPPED] = "skipped", [CUV_LINT_UNAVAILABLE] = "unavailable"};
+	enum cuv_lint_state state = r->lint_state;
+	bool unparsable = state == CUV_LINT_DONE && !r->format_done;
+	json_t *warnings = NULL;
+
+	if (state == CUV_LINT_DONE)
+		warnings = cuv_lint_warnings(cuv_buf_str(&r->lint), r->lint.len, unparsable);
+	if (state == CUV_LINT_DONE && !warnings)
+		state = CUV_LINT_UNAVAILABLE;
+	json_object_set_new(answer, "formatted_code",
+			    state == CUV_LINT_DONE && r->format_done
+				    ? text(&r->formatted)
+				    : json_stringn_nocheck(spec->code, spec->code_len));
+	json_object_set_new(answer, "lint_warnings", warnings ? warnings : json_array());
+	json_object_set_new(answer, "lint", json_string(states[state]));
+}
+
+json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *r, const char *request_id)
+{
+	const struct cuv_run_result *run = &r->run;
+	json_t *a = json_object();
+
+	if (!a)
+		return NULL;
+	json_object_set_new(a, "stdout", text(&r->out));
+	json_object_set_new(a, "stderr", text(&r->err));
+	json_object_set_new(a, "return_code", json_integer(run->exit_code));
+	json_object_set_new(a, "execution_time", seconds(run->wall_ns));
+	add_lint(a, spec, r);
+	json_object_set_new(a, "success", json_boolean(run->status == CUV_RUN_SUCCESS && run->exit_code == 0));
+	json_object_set_new(a, "status", json_string(cuv_run_status_name(run->status)));
+	json_object_set_new(a, "signal", signal_name(run->signal));
+	json_object_set_new(a, "usage", usage(run));
+	json_object_set_new(a, "environment", environment(&r->environment));
+	json_object_set_new(a, "image", image(r->environment.image));
+	json_object_set_new(a, "artifacts", json_array());
+	json_object_set_new(a, "truncated",
+			    json_pack("{s:b, s:b}", "stdout", run->stdout_truncated, "stderr", run->stderr_truncated));
+	json_object_set_new(a, "run_id", json_string(spec->run_id));
+	json_object_set_new(a, "request_id", request_id ? json_string(request_id) : json_null());
+	if (json_object_size(a) != 17) { /* a value without memory is not set */
+		json_decref(a);
+		return NULL;
+	}
+	return a;
+}
+
+json_t *cuv_answer_isolation(const struct cuv_layers *layers)
+{
+	static const char *const states[] = {
+		[CUV_LAYER_OK] = "ok", [CUV_LAYER_DEGRADED] = "degraded", [CUV_LAYER_MISSING] = "missing"};
+	json_t *list = json_array();
+	int i;
+
+	for (i = 0; i < _CUV_LAYER_MAX; i++) {
+		json_t *item = json_pack("{s:s, s:s}", "layer", cuv_layer_name((enum cuv_layer)i), "state",
+					 states[layers->layer[i].state]);
+
+		if (layers->layer[i].why[0])
+			json_object_set_new(item, "why", json_string(layers->layer[i].why));
+		json_array_append_new(list, item);
+	}
+	return list;
+}
+
+json_t *cuv_answer_error(const struct cuv_error *err, const char *request_id)
+{
+	json_t *details = json_object();
+
+	if (err->line)
+		json_object_set_new(details, "line", json_integer(err->line));
+	if (err->column)
+		json_object_set_new(details, "column", json_integer(err->column));
+	if (err->excerpt[0])
+		json_object_set_new(details, "text", json_string(err->excerpt));
+	if (err->explanation[0])
+		json_object_set_new(details, "explanation", json_string(err->explanation));
+	if (err->retry_after_s)
+		json_object_set_new(details, "retry_after", json_integer(err->retry_after_s));
+	return json_pack("{s:{s:s, s:s, s:o}, s:o}", "error", "code", cuv_error_name(err->code), "message",
+			 err->message, "details", details, "request_id",
+			 request_id ? json_string(request_id) : json_null());
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/budget.h"
+
+void cuv_budget_init(struct cuv_budget *b, size_t max_bytes)
+{
+	b->max_bytes = max_bytes;
+	atomic_init(&b->used_bytes, 0);
+}
+
+bool cuv_charge_add(struct cuv_charge *c, size_t bytes)
+{
+	size_t used;
+
+	if (!c->budget)
+		return true;
+	used = atomic_load(&c->budget->used_bytes);
+	do {
+		if (bytes > c->budget->max_bytes - used)
+			return false;
+	} while (!atomic_compare_exchange_weak(&c->budget->used_bytes, &used, used + bytes));
+	c->bytes += bytes;
+	return true;
+}
+
+void cuv_charge_done(struct cuv_charge *c)
+{
+	if (c->budget)
+		atomic_fetch_sub(&c->budget->used_bytes, c->bytes);
+	c->bytes = 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One number bounds the memory that all requests together may hold. Each
+ * request has a charge on the budget, which grows before its buffers do and is
+ * given back as a whole at its end. Safe from many threads.
+ */
+#ifndef CUV_BUDGET_H
+#define CUV_BUDGET_H
+
+#include "lib/base/base.h"
+
+#include <stdatomic.h>
+
+struct cuv_budget {
+	size_t max_bytes;
+	atomic_size_t used_bytes;
+};
+
+void cuv_budget_init(struct cuv_budget *b, size_t max_bytes);
+
+/* What one request holds of a budget; used by one thread. */
+struct cuv_charge {
+	struct cuv_budget *budget; /* borrowed; NULL: never refuses */
+	size_t bytes;
+};
+#define CUV_CHARGE_INIT(b) ((struct cuv_charge){.budget = (b)})
+
+/* Asks for more; false when the budget is used up, and then nothing is charged. */
+bool cuv_charge_add(struct cuv_charge *c, size_t bytes);
+/* Gives back all of it. */
+void cuv_charge_done(struct cuv_charge *c);
+#define _cleanup_charge_ _cleanup_(cuv_charge_done)
+
+#endif

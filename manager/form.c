@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/form.h"
+
+#include <errno.h>
+#include <string.h>
+
+void cuv_form_init(struct cuv_form *f, const struct cuv_field_info *table, size_t n, size_t total_max_bytes,
+		   struct cuv_charge *charge)
+{
+	size_t i;
+
+	cuv_assert(n <= CUV_FIELDS_MAX);
+	*f = (struct cuv_form){.table = table, .n = n, .total_max_bytes = total_max_bytes, .charge = charge};
+	for (i = 0; i < n; i++)
+		cuv_buf_init(&f->fields[i].value, table[i].max_bytes);
+}
+
+void cuv_form_done(struct cuv_form *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		cuv_buf_done(&f->fields[i].value);
+	f->n = 0;
+}
+
+static int find(const struct cuv_form *f, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (strcmp(f->table[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int unknown_field(const struct cuv_form *f, const char *name, struct cuv_error *err)
+{
+	_cleanup_buf_ struct cuv_buf known = CUV_BUF_INIT(sizeof(err->message) - 1);
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->table[i].kind != CUV_FIELD_LATER)
+			cuv_buf_addf(&known, "%s`%s`", known.len ? ", " : "", f->table[i].name);
+	return cuv_error_set(err, CUV_E_FIELD_UNKNOWN, "`%s` is not a field of this request; there are %s", name,
+			     cuv_buf_str(&known));
+}
+
+static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
+{
+	struct cuv_form *f = arg;
+	int i = find(f, part->name);
+	struct cuv_field *field;
+
+	if (i < 0)
+		return unknown_field(f, part->name, err);
+	if (f->table[i].kind == CUV_FIELD_LATER)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID,
+				     "the field `%s` is not served by this version; leave it out", part->name);
+	field = &f->fields[i];
+	if (field->seen)
+		return cuv_error_set(err, CUV_E_FIELD_DUPLICATE, "the field `%s` was sent twice", part->name);
+	field->seen = true;
+	field->has_filename = part->has_filename;
+	memcpy(field->filename, part->filename, sizeof(field->filename));
+	f->current = (size_t)i;
+	return 0;
+}
+
+static int too_large(const char *what, const char *name, size_t max, struct cuv_error *err)
+{
+	if (max >= 1024 * 1024)
+		return cuv_error_set(err, CUV_E_TOO_LARGE, "%s%s is larger than %zu MiB", what, name, max >> 20);
+	return cuv_error_set(err, CUV_E_TOO_LARGE, "%s%s is larger than %zu bytes", what, name, max);
+}
+
+static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
+{
+	struct cuv_form *f = arg;
+	const struct cuv_field_info *info = &f->table[f->current];
+	struct cuv_field *field = &f->fields[f->current];
+
+	if (len > info->max_bytes - field->value.len)
+		return too_large("the field ", info->name, info->max_bytes, err);
+	if (len > f->total_max_bytes - f->total_bytes)
+		return too_large("the upload", "", f->total_max_bytes, err);
+	f->total_bytes += len;
+	if (info->kind == CUV_FIELD_TEXT && memchr(bytes, '\0', len))
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` has a NUL byte", info->name);
+	/* A buffer doubles when it grows, so it holds up to twice its content. */
+	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(&field->value, bytes, len) < 0) {
+		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
+		err->retry_after_s = 2;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int end(void *arg, struct cuv_error *err)
+{
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+struct cuv_multipart_sink cuv_form_sink(struct cuv_form *f)
+{
+	return (struct cuv_multipart_sink){.arg = f, .begin = begin, .data = data, .end = end};
+}
+
+const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name)
+{
+	int i = find(f, name);
+
+	cuv_assert(i >= 0);
+	return f->fields[i].seen ? &f->fields[i] : NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fields of a multipart form, collected in memory under limits: a table
+ * says which names there are and how large each may be; what is not in the
+ * table is refused by name, as is a field sent twice. The sum of all fields is
+ * bounded too, and charged to a budget before memory is taken.
+ */
+#ifndef CUV_FORM_H
+#define CUV_FORM_H
+
+#include "manager/budget.h"
+#include "manager/multipart.h"
+
+enum cuv_field_kind {
+	CUV_FIELD_TEXT,	 /* a value; kept as text without NUL bytes */
+	CUV_FIELD_FILE,	 /* bytes */
+	CUV_FIELD_LATER, /* known, but not served by this version */
+};
+
+struct cuv_field_info {
+	const char *name;
+	enum cuv_field_kind kind;
+	size_t max_bytes;
+};
+
+#define CUV_FIELDS_MAX 40
+
+struct cuv_field {
+	bool seen;
+	bool has_filename;
+	char filename[CUV_PART_FILENAME_SIZE];
+	struct cuv_buf value;
+};
+
+struct cuv_form {
+	const struct cuv_field_info *table; /* borrowed */
+	size_t n;
+	struct cuv_field fields[CUV_FIELDS_MAX]; /* as in the table */
+	struct cuv_charge *charge;		 /* borrowed */
+	size_t total_max_bytes;
+	size_t total_bytes;
+	size_t current; /* field that is being filled */
+};
+
+/* n <= CUV_FIELDS_MAX; table and charge must outlive the form. */
+void cuv_form_init(struct cuv_form *f, const struct cuv_field_info *table, size_t n, size_t total_max_bytes,
+		   struct cuv_charge *charge);
+void cuv_form_done(struct cuv_form *f);
+#define _cleanup_form_ _cleanup_(cuv_form_done)
+
+/* What fills the form from a cuv_multipart. */
+struct cuv_multipart_sink cuv_form_sink(struct cuv_form *f);
+
+/* The field of this name when it was sent, else NULL. Borrowed. */
+const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name);
+
+#endif

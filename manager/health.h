@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What state the parts of the service are in, as launcher and builder tell.
+ * Asked for at most once a second, however many clients want to know; safe from
+ * many threads.
+ */
+#ifndef CUV_HEALTH_H
+#define CUV_HEALTH_H
+
+#include "manager/job.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct cuv_health_state {
+	struct cuv_layers layers;
+	struct cuv_error layers_error; /* code NONE: layers is valid */
+	struct cuv_tools tools;
+	struct cuv_error tools_error;
+	uint64_t asked_ns;
+};
+
+struct cuv_health {
+	const struct cuv_peers *peers; /* borrowed */
+	bool landlock;		       /* the manager itself is under it */
+	pthread_mutex_t asking;
+	pthread_mutex_t lock;
+	struct cuv_health_state state; /* under lock */
+};
+
+void cuv_health_init(struct cuv_health *h, const struct cuv_peers *peers, bool landlock);
+void cuv_health_done(struct cuv_health *h);
+
+/* Asks now, waiting at most timeout_ms for each answer. */
+void cuv_health_ask(struct cuv_health *h, uint32_t timeout_ms);
+/* What is known; asked anew when older than max_age_ms (UINT32_MAX: never). */
+void cuv_health_get(struct cuv_health *h, uint32_t max_age_ms, struct cuv_health_state *ret);
+
+/* Whether runs can be served. */
+bool cuv_health_is_serving(const struct cuv_health_state *s);
+/* The `components` of GET /health; a new reference. */
+json_t *cuv_health_components(const struct cuv_health_state *s, uint32_t running, uint32_t running_max);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One HTTP request between its head and its answer. Everything that waits for
+ * the client has a deadline held by cuv_watch; whatever was left unread of a
+ * body is drained for a moment at the end, so that the answer is not lost to a
+ * connection reset.
+ */
+#ifndef CUV_HTTP_H
+#define CUV_HTTP_H
+
+#include "lib/base/hash.h"
+#include "manager/http_head.h"
+#include "manager/watch.h"
+
+#include <jansson.h>
+
+struct cuv_http {
+	struct mg_connection *conn; /* borrowed */
+	const struct mg_request_info *info;
+	struct cuv_http_head head;
+	char request_id[CUV_ID_HEX_SIZE];
+	char run_id[CUV_ID_HEX_SIZE]; /* "" until there is a run */
+	struct cuv_watch *watch;      /* borrowed */
+	size_t slot;
+	int fd; /* borrowed from civetweb */
+	uint64_t start_ns;
+	uint64_t body_bytes; /* read of the body */
+	bool body_done;	     /* the body was read to its end */
+	int status;	     /* of the answer; 0: none was sent */
+	enum cuv_error_code code;
+	uint64_t sent_bytes;
+};
+
+/* civetweb's own limit of a head, and of a body's silence. */
+#define CUV_HTTP_STALL_MS 10000
+
+/* The descriptor of this request's connection, which civetweb does not tell:
+ * found by its peer's address among our own descriptors (all below fd_max).
+ * any_address: the service listens on more than one address, so that a peer may
+ * have two connections from one port; then it must be the only match.
+ * -ENOTCONN when the client is gone already, -ENOTUNIQ for two. */
+int cuv_http_find_fd(const struct mg_request_info *info, int fd_max, bool any_address);
+
+/* Takes a slot of the watch; fd as found. */
+void cuv_http_init(struct cuv_http *h, struct mg_connection *conn, struct cuv_watch *watch, int fd);
+/* Drains what is left and leaves the watch. */
+void cuv_http_done(struct cuv_http *h);
+
+/* Receives the body, calling take for each piece; max_bytes bounds it. Sends
+ * 100 Continue when the client waits for it. 0, or negative with err set: by
+ * take, or TOO_LARGE, REQUEST_TIMEOUT, BAD_REQUEST (it ended too early). */
+int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
+		       int (*take)(void *arg, const char *data, size_t len, struct cuv_error *err), void *arg,
+		       struct cuv_error *err);
+
+/* Answers. headers: further header lines, each with its CRLF, or NULL. */
+void cuv_http_reply(struct cuv_http *h, int status, const char *headers, const char *content_type, const char *body,
+		    size_t len);
+/* value is borrowed. */
+void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value);
+/* The error body, with the headers that the code asks for; allow: the methods
+ * of the path, for METHOD_NOT_ALLOWED. */
+void cuv_http_reply_error(struct cuv_http *h, const struct cuv_error *err, const char *allow);
+
+#endif

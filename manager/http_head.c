@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/http_head.h"
+
+#include "lib/base/hash.h"
+#include "lib/base/parse.h"
+#include "lib/base/utf8.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static int bad(struct cuv_error *err, const char *what)
+{
+	return cuv_error_set(err, CUV_E_BAD_REQUEST, "%s", what);
+}
+
+/* The only header of this name; *ret_n tells how many there are. */
+static const char *header(const struct mg_request_info *info, const char *name, size_t *ret_n)
+{
+	const char *value = NULL;
+	int i;
+
+	*ret_n = 0;
+	for (i = 0; i < info->num_headers; i++) {
+		if (strcasecmp(info->http_headers[i].name, name) != 0)
+			continue;
+		if ((*ret_n)++ == 0)
+			value = info->http_headers[i].value;
+	}
+	return value;
+}
+
+static const char *only_header(const struct mg_request_info *info, const char *name)
+{
+	size_t n;
+	const char *value = header(info, name, &n);
+
+	return n == 1 ? value : NULL;
+}
+
+/*
+ * civetweb stops reading headers at a line that it does not understand (a
+ * folded one, for instance) and drops the rest without a word; a Content-Length
+ * among them would be ours to miss. It parses in place: each line end becomes
+ * two NUL bytes, and the last NUL of the head overwrites the LF of the empty
+ * line. So a head that was read to its end shows NUL NUL CR NUL behind the last
+ * value. (Its buffer is CUV_HTTP_HEAD_MAX bytes; the allocator rounds that up
+ * to a multiple of 16 less 8, so the four bytes are there for any head.)
+ */
+static bool head_was_read_whole(const struct mg_request_info *info)
+{
+	const char *end = info->num_headers > 0 ? info->http_headers[info->num_headers - 1].value : info->http_version;
+
+	end += strlen(end);
+	return end[1] == '\0' && end[2] == '\r' && end[3] == '\0';
+}
+
+static int check_headers(const struct mg_request_info *info, struct cuv_error *err)
+{
+	int i;
+
+	if (info->num_headers >= MG_MAX_HEADERS)
+		return bad(err, "the request has too many headers");
+	if (!head_was_read_whole(info))
+		return bad(err, "the request's header lines must be `Name: value`, end in CRLF and not be folded");
+	for (i = 0; i < info->num_headers; i++) {
+		const unsigned char *c;
+
+		for (c = (const unsigned char *)info->http_headers[i].value; *c; c++)
+			if ((*c < 0x20 && *c != '\t') || *c == 0x7f)
+				return bad(err, "a header of the request has a control character");
+	}
+	return 0;
+}
+
+static int read_body_kind(const struct mg_request_info *info, bool is_1_1, struct cuv_http_head *h,
+			  struct cuv_error *err)
+{
+	size_t n_lengths, n_encodings;
+	const char *length = header(info, "Content-Length", &n_lengths);
+	const char *encoding = header(info, "Transfer-Encoding", &n_encodings);
+
+	if (n_lengths > 1)
+		return bad(err, "the request has more than one Content-Length");
+	if (n_encodings > 0 && n_lengths > 0)
+		return bad(err, "the request has both Content-Length and Transfer-Encoding");
+	if (n_encodings > 0) {
+		if (n_encodings > 1 || strcasecmp(encoding, "chunked") != 0 || !is_1_1)
+			return bad(err, "the only Transfer-Encoding served is one `chunked`, in HTTP/1.1");
+		h->body = CUV_BODY_CHUNKED;
+	} else if (n_lengths == 1) {
+		if (cuv_parse_u64(length, INT64_MAX, &h->length) < 0)
+			return bad(err, "the request's Content-Length is not a number");
+		h->body = CUV_BODY_LENGTH;
+	}
+	return 0;
+}
+
+static int read_host(const struct mg_request_info *info, bool is_1_1, struct cuv_error *err)
+{
+	size_t n;
+	const char *host = header(info, "Host", &n);
+
+	if (n > 1)
+		return bad(err, "the request has more than one Host header");
+	if (n == 0)
+		return is_1_1 ? bad(err, "an HTTP/1.1 request needs a Host header") : 0;
+	if (strpbrk(host, " \t/@?#"))
+		return bad(err, "the request's Host header is not a host");
+	return 0;
+}
+
+static bool has_option(const char *list, const char *option)
+{
+	size_t len = strlen(option);
+
+	while (*list) {
+		size_t n;
+
+		list += strspn(list, ", \t");
+		n = strcspn(list, ", \t");
+		if (n == len && strncasecmp(list, option, n) == 0)
+			return true;
+		list += n;
+	}
+	return false;
+}
+
+static bool wants_keep_alive(const struct mg_request_info *info, bool is_1_1)
+{
+	size_t n;
+	const char *connection = header(info, "Connection", &n);
+
+	if (n > 1)
+		return false;
+	return connection ? has_option(connection, "keep-alive") : is_1_1;
+}
+
+int cuv_http_decode_path(const char *raw, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	for (; *raw; raw++) {
+		char c = *raw;
+
+		if (c == '%') {
+			char digits[3] = {raw[1], raw[1] ? raw[2] : '\0', '\0'};
+
+			if (cuv_unhex(digits, 1, &c) < 0 || c == '\0')
+				return -EINVAL;
+			raw += 2;
+		}
+		if (len + 1 >= size)
+			return -EINVAL;
+		ret[len++] = c;
+	}
+	ret[len] = '\0';
+	return cuv_utf8_valid(ret, len) ? 0 : -EINVAL;
+}
+
+static const char *bearer_token(const struct mg_request_info *info)
+{
+	const char *value = only_header(info, "Authorization");
+
+	if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+		return NULL;
+	return value + 7 + strspn(value + 7, " ");
+}
+
+int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head *ret, struct cuv_error *err)
+{
+	bool is_1_1 = strcmp(info->http_version, "1.1") == 0;
+	const char *expect, *uri = info->local_uri_raw;
+	int r;
+
+	*ret = (struct cuv_http_head){.method = info->request_method, .body = CUV_BODY_NONE};
+	ret->is_head = strcmp(ret->method, "HEAD") == 0;
+	if (!uri || cuv_http_decode_path(uri, ret->path, sizeof(ret->path)) < 0) {
+		ret->path[0] = '\0';
+		return bad(err, "the request's path is too long or not percent-encoded UTF-8");
+	}
+	r = check_headers(info, err);
+	if (r == 0)
+		r = read_host(info, is_1_1, err);
+	if (r == 0)
+		r = read_body_kind(info, is_1_1, ret, err);
+	if (r < 0)
+		return r;
+	expect = only_header(info, "Expect");
+	ret->expect_continue = expect && is_1_1 && strcasecmp(expect, "100-continue") == 0;
+	/* civetweb's chunk reader is lenient; nothing may follow on that connection. */
+	ret->keep_alive = ret->body != CUV_BODY_CHUNKED && wants_keep_alive(info, is_1_1);
+	ret->content_type = only_header(info, "Content-Type");
+	ret->accept = only_header(info, "Accept");
+	ret->origin = only_header(info, "Origin");
+	ret->api_key = only_header(info, "X-API-Key");
+	if (!ret->api_key)
+		ret->api_key = bearer_token(info);
+	return 0;
+}
+
+bool cuv_http_origin_is_local(const char *origin)
+{
+	const char *host = strstr(origin, "://");
+	char name[64];
+	struct in_addr address;
+	size_t len;
+
+	if (!host)
+		return false;
+	host += 3;
+	if (*host == '[') /* an IPv6 address: no name that could be rebound */
+		return true;
+	len = strcspn(host, ":/");
+	if (len == 0 || len >= sizeof(name))
+		return false;
+	memcpy(name, host, len);
+	name[len] = '\0';
+	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1;
+}

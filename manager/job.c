@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. A job has up to four sides, each a session with another
+ * process: the environment (builder), the program, ruff format and ruff check
+ * (launcher). One poll loop reads all of them, in the calling thread.
+ *
+ *   start   environment, format and check begin together
+ *   ENV_READY   the program's run begins; the environment's session stays open,
+ *               because the environment is only held while it does
+ *   end     the program's result is there, and both lint sides have ended or
+ *           have used up their time
+ *
+ * The sides of ruff can't fail a job: whatever goes wrong there is lint state
+ * 'unavailable'. Any failure of the other two ends the job at once; leaving
+ * closes all sessions, which ends what they started.
+ *
+ * Every wait has a deadline: the environment (its limits and some), a free box
+ * (queue_ms), the run (its wall time and some), ruff (after the run's end).
+ */
+#include "manager/job.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "manager/lint.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Waiting for another request's flight, downloads and clean-up come on top. */
+#define ENV_SLACK_MS 30000u
+/* A box is killed and reported on within this after its time is over. */
+#define RUN_SLACK_MS 30000u
+#define RETRY_AFTER_S 5
+
+enum side_kind { SIDE_ENV, SIDE_RUN, SIDE_FORMAT, SIDE_CHECK, _SIDE_MAX };
+
+struct side {
+	int fd; /* -1: not begun, or closed */
+	uint64_t deadline_ns;
+	bool ended;
+	bool ok;       /* of ruff: it exited by itself and was understood */
+	int exit_code; /* of ruff */
+};
+
+struct job {
+	const struct cuv_peers *peers;
+	const struct cuv_tools *tools;
+	const struct cuv_job_spec *spec;
+	const struct cuv_job_events *events;
+	struct cuv_job_result *ret;
+	struct cuv_error *err;
+	struct side side[_SIDE_MAX];
+	bool started; /* the program has been executed */
+};
+
+void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec)
+{
+	*r = (struct cuv_job_result){.lint_state = CUV_LINT_SKIPPED};
+	cuv_buf_init(&r->out, spec->limits.value[CUV_LIMIT_STDOUT]);
+	cuv_buf_init(&r->err, spec->limits.value[CUV_LIMIT_STDERR]);
+	cuv_buf_init(&r->formatted, CUV_LINT_OUT_MAX);
+	cuv_buf_init(&r->lint, CUV_LINT_OUT_MAX);
+}
+
+void cuv_job_result_done(struct cuv_job_result *r)
+{
+	cuv_environment_done(&r->environment);
+	cuv_buf_done(&r->out);
+	cuv_buf_done(&r->err);
+	cuv_buf_done(&r->formatted);
+	cuv_buf_done(&r->lint);
+}
+
+static int fail(struct job *j, enum cuv_error_code code, uint32_t retry_after_s, const char *text)
+{
+	cuv_error_set(j->err, code, "%s", text);
+	if (j->err)
+		j->err->retry_after_s = retry_after_s;
+	return -EIO;
+}
+
+static int no_memory(struct job *j)
+{
+	return fail(j, CUV_E_OVERLOADED, RETRY_AFTER_S, "the service has no memory left for this request; try again");
+}
+
+/* --- beginning the sides --- */
+
+static int begin_environment(struct job *j)
+{
+	struct side *s = &j->side[SIDE_ENV];
+	_cleanup_close_ int text = cuv_memfd("requirements", j->spec->requirements, j->spec->requirements_len);
+	_cleanup_writer_ struct cuv_writer w;
+	struct cuv_env_ask ask = {
+		.exclude_s = j->spec->exclude_s, .resolve_ms = j->spec->resolve_ms, .build_ms = j->spec->build_ms};
+	int minor = 0;
+
+	/* "3.11" of "3.11.2" */
+	(void)sscanf(j->tools->python, "%*d.%*d%n", &minor);
+	snprintf(ask.python, sizeof(ask.python), "%.*s", minor, j->tools->python);
+	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
+	cuv_env_ask_put(&w, &ask);
+	if (text < 0)
+		return no_memory(j);
+	s->fd = cuv_peers_builder(j->peers, j->err);
+	if (s->fd < 0)
+		return s->fd;
+	s->deadline_ns = cuv_deadline_ms((uint64_t)j->spec->resolve_ms + j->spec->build_ms + ENV_SLACK_MS);
+	if (cuv_writer_send(&w, s->fd, &text, 1) < 0)
+		return fail(j, CUV_E_UNAVAILABLE, RETRY_AFTER_S, "the builder is not running; try again");
+	return 0;
+}
+
+/* Opens a session with the launcher and sends the run; fds: stdin, then the
+ * files. 0 or negative with err set. */
+static int begin_run(const struct cuv_peers *peers, const struct cuv_run *run, const int *fds, size_t n_fds,
+		     struct side *s, struct cuv_error *err)
+{
+	_cleanup_writer_ struct cuv_writer w;
+	int r;
+
+	cuv_writer_init(&w, CUV_MSG_RUN);
+	cuv_run_put(&w, run);
+	s->fd = cuv_peers_launcher(peers, err);
+	if (s->fd < 0)
+		return s->fd;
+	r = cuv_writer_send(&w, s->fd, fds, n_fds);
+	if (r < 0) {
+		s->fd = cuv_close(s->fd);
+		cuv_error_set(err, r == -E2BIG ? CUV_E_ENVIRONMENT_TOO_LARGE : CUV_E_UNAVAILABLE, "%s",
+			      r == -E2BIG ? "the environment has too many store paths for one box"
+					  : "the launcher is not running; try again");
+	}
+	return r;
+}
+
+static void begin_lint(struct job *j, enum side_kind kind)
+{
+	struct side *s = &j->side[kind];
+	_cleanup_run_ struct cuv_run run = CUV_RUN_INIT;
+	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
+	enum cuv_lint_tool tool = kind == SIDE_FORMAT ? CUV_LINT_FORMAT : CUV_LINT_CHECK;
+
+	if (code < 0 || cuv_lint_run(tool, j->tools, j->spec->run_id, &run) < 0 ||
+	    begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
+		s->ended = true;
+}
+
+static int fill_program(const struct job *j, struct cuv_run *m)
+{
+	const struct cuv_environment *e = &j->ret->environment;
+	size_t i;
+	int r = 0;
+
+	snprintf(m->run_id, sizeof(m->run_id), "%s", j->spec->run_id);
+	snprintf(m->image, sizeof(m->image), "%s", e->image);
+	snprintf(m->env, sizeof(m->env), "%s", e->store_name);
+	for (i = 0; r == 0 && i < e->closure.n; i++)
+		r = cuv_strv_add(&m->closure, e->closure.items[i]);
+	if (r == 0)
+		r = cuv_strv_addf(&m->argv, "/nix/store/%s/bin/python", e->store_name);
+	if (r == 0)
+		r = cuv_strv_add(&m->argv, "main.py");
+	for (i = 0; r == 0 && j->spec->args && i < j->spec->args->n; i++)
+		r = cuv_strv_add(&m->argv, j->spec->args->items[i]);
+	if (r == 0)
+		r = cuv_strv_add(&m->files, "main.py");
+	m->limits = j->spec->limits;
+	return r;
+}
+
+static int begin_program(struct job *j)
+{
+	struct side *s = &j->side[SIDE_RUN];
+	_cleanup_run_ struct cuv_run run = CUV_RUN_INIT;
+	_cleanup_close_ int input = cuv_memfd("stdin", j->spec->stdin_data, j->spec->stdin_len);
+	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
+	int fds[] = {input, code};
+
+	if (input < 0 || code < 0 || fill_program(j, &run) < 0)
+		return no_memory(j);
+	s->deadline_ns = cuv_deadline_ms(j->spec->queue_ms);
+	return begin_run(j->peers, &run, fds, ARRAY_SIZE(fds), s, j->err);
+}
+
+/* --- what comes in --- */
+
+static int failed(struct job *j, struct cuv_frame *f)
+{
+	struct cuv_error said;
+
+	if (cuv_failure_get(&f->body, &said) < 0)
+		return fail(j, CUV_E_INTERNAL, 0, "a part of the service sent a broken message");
+	if (j->err)
+		*j->err = said;
+	return -EIO;
+}
+
+static int on_environment(struct job *j, struct cuv_frame *f)
+{
+	struct cuv_env_progress progress;
+
+	switch (f->type) {
+	case CUV_MSG_ENV_PROGRESS:
+		if (cuv_env_progress_get(&f->body, &progress) < 0)
+			break;
+		if (j->events->progress)
+			j->events->progress(j->events->arg, &progress);
+		return 0;
+	case CUV_MSG_ENV_READY:
+		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
+			break;
+		j->side[SIDE_ENV].ended = true;
+		return begin_program(j);
+	case CUV_MSG_FAILURE:
+		return failed(j, f);
+	default:
+		break;
+	}
+	return fail(j, CUV_E_INTERNAL, 0, "the builder sent a broken message");
+}
+
+/* Keeps output up to the buffer's maximum, which the launcher knows too. */
+static int keep(struct job *j, struct cuv_buf *b, const struct cuv_output *o)
+{
+	size_t len = CUV_MIN(o->len, b->max - b->len);
+
+	if (j->events->charge && !j->events->charge(j->events->arg, 2 * len))
+		return no_memory(j);
+	return cuv_buf_add(b, o->data, len) < 0 ? no_memory(j) : 0;
+}
+
+static int on_program(struct job *j, struct cuv_frame *f)
+{
+	struct side *s = &j->side[SIDE_RUN];
+	struct cuv_output o;
+
+	switch (f->type) {
+	case CUV_MSG_RUN_STARTED:
+		if (cuv_reader_end(&f->body) < 0)
+			break;
+		j->started = true;
+		s->deadline_ns = cuv_deadline_ms(j->spec->limits.value[CUV_LIMIT_WALL] + RUN_SLACK_MS);
+		if (j->events->started)
+			j->events->started(j->events->arg);
+		return 0;
+	case CUV_MSG_RUN_OUTPUT:
+		if (cuv_output_get(&f->body, &o) < 0)
+			break;
+		if (!j->events->output)
+			return keep(j, o.stream == CUV_STREAM_STDOUT ? &j->ret->out : &j->ret->err, &o);
+		j->events->output(j->events->arg, o.stream, o.data, o.len);
+		return 0;
+	case CUV_MSG_RUN_RESULT:
+		if (cuv_run_result_get(&f->body, &j->ret->run) < 0)
+			break;
+		s->ended = true;
+		return 0;
+	case CUV_MSG_FAILURE:
+		return failed(j, f);
+	default:
+		break;
+	}
+	return fail(j, CUV_E_INTERNAL, 0, "the launcher sent a broken message");
+}
+
+/* Any error here only ends this side. */
+static int on_lint(struct job *j, struct side *s, struct cuv_buf *kept, struct cuv_frame *f)
+{
+	struct cuv_run_result result;
+	struct cuv_output o;
+
+	switch (f->type) {
+	case CUV_MSG_RUN_STARTED:
+		return 0;
+	case CUV_MSG_RUN_OUTPUT:
+		if (cuv_output_get(&f->body, &o) < 0)
+			return -EBADMSG;
+		return o.stream == CUV_STREAM_STDOUT ? keep(j, kept, &o) : 0;
+	case CUV_MSG_RUN_RESULT:
+		if (cuv_run_result_get(&f->body, &result) < 0)
+			return -EBADMSG;
+		s->ok = result.status == CUV_RUN_SUCCESS || result.status == CUV_RUN_ERROR;
+		s->exit_code = result.exit_code;
+		s->ended = true;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int lost(struct job *j, enum side_kind kind)
+{
+	if (kind == SIDE_ENV)
+		return fail(j, CUV_E_UNAVAILABLE, RETRY_AFTER_S, "the builder went away; try again");
+	return fail(j, CUV_E_UNAVAILABLE, RETRY_AFTER_S, "the launcher went away; try again");
+}
+
+static int read_side(struct job *j, enum side_kind kind)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	struct side *s = &j->side[kind];
+	struct cuv_error before = j->err ? *j->err : CUV_ERROR_INIT;
+	int r = cuv_frame_recv(s->fd, &f);
+
+	if (kind == SIDE_FORMAT || kind == SIDE_CHECK) {
+		if (r == 0)
+			r = on_lint(j, s, kind == SIDE_FORMAT ? &j->ret->formatted : &j->ret->lint, &f);
+		if (r != 0)
+			s->ended = true;
+		if (r != 0 && j->err)
+			*j->err = before;
+		if (s->ended)
+			s->fd = cuv_close(s->fd);
+		return 0;
+	}
+	if (r != 0) {
+		s->fd = cuv_close(s->fd);
+		return s->ended ? 0 : lost(j, kind);
+	}
+	r = kind == SIDE_ENV ? on_environment(j, &f) : on_program(j, &f);
+	if (kind == SIDE_RUN && s->ended)
+		s->fd = cuv_close(s->fd);
+	return r;
+}
+
+/* --- the loop --- */
+
+static int timed_out(struct job *j, enum side_kind kind)
+{
+	switch (kind) {
+	case SIDE_ENV:
+		return fail(j, CUV_E_BUILD_TIMEOUT, 0, "the environment was not ready in time; send the request again");
+	case SIDE_RUN:
+		if (j->started)
+			return fail(j, CUV_E_INTERNAL, 0, "the run was not reported on; send the request again");
+		return fail(j, CUV_E_OVERLOADED, RETRY_AFTER_S, "no box became free in time; try again later");
+	case SIDE_FORMAT:
+	case SIDE_CHECK:
+	case _SIDE_MAX:
+	default:
+		j->side[kind].ended = true;
+		j->side[kind].fd = cuv_close(j->side[kind].fd);
+		return 0;
+	}
+}
+
+static bool finished(struct job *j)
+{
+	struct side *format = &j->side[SIDE_FORMAT], *check = &j->side[SIDE_CHECK];
+
+	if (!j->side[SIDE_RUN].ended)
+		return false;
+	if (format->ended && check->ended)
+		return true;
+	if (format->deadline_ns == CUV_NEVER)
+		format->deadline_ns = check->deadline_ns = cuv_deadline_ms(CUV_LINT_WAIT_MS);
+	return false;
+}
+
+static int step(struct job *j)
+{
+	struct pollfd p[_SIDE_MAX + 1];
+	uint64_t deadline = CUV_NEVER;
+	short gone = j->events->cancel_events ? j->events->cancel_events : POLLIN;
+	int i, r;
+
+	for (i = 0; i < _SIDE_MAX; i++) {
+		p[i] = (struct pollfd){.fd = j->side[i].fd, .events = POLLIN};
+		if (!j->side[i].ended && j->side[i].fd >= 0)
+			deadline = CUV_MIN(deadline, j->side[i].deadline_ns);
+	}
+	p[_SIDE_MAX] = (struct pollfd){.fd = j->events->cancel_fd, .events = gone};
+	r = poll(p, _SIDE_MAX + 1, cuv_deadline_poll_ms(deadline));
+	if (r < 0 && errno != EINTR)
+		return fail(j, CUV_E_INTERNAL, 0, "the service could not wait for the run");
+	if (r < 0)
+		return 0;
+	if (p[_SIDE_MAX].revents & (gone | POLLHUP | POLLERR | POLLNVAL))
+		return fail(j, CUV_E_CANCELLED, 0, "the client went away");
+	for (i = 0; i < _SIDE_MAX; i++) {
+		r = 0;
+		if (p[i].revents)
+			r = read_side(j, (enum side_kind)i);
+		else if (!j->side[i].ended && j->side[i].fd >= 0 && j->side[i].deadline_ns <= cuv_now_ns())
+			r = timed_out(j, (enum side_kind)i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void judge_lint(struct job *j)
+{
+	const struct side *format = &j->side[SIDE_FORMAT], *check = &j->side[SIDE_CHECK];
+	struct cuv_job_result *ret = j->ret;
+
+	ret->lint_state = CUV_LINT_UNAVAILABLE;
+	if (!j->spec->lint) {
+		ret->lint_state = CUV_LINT_SKIPPED;
+	} else if (format->ok && check->ok && check->exit_code == 0) {
+		ret->format_done = format->exit_code == 0;
+		if (ret->format_done || cuv_lint_has_syntax_error(cuv_buf_str(&ret->lint), ret->lint.len))
+			ret->lint_state = CUV_LINT_DONE;
+	}
+}
+
+int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, const struct cuv_job_spec *spec,
+		const struct cuv_job_events *events, struct cuv_job_result *ret, struct cuv_error *err)
+{
+	struct job j = {.peers = peers, .tools = tools, .spec = spec, .events = events, .ret = ret, .err = err};
+	int i, r;
+
+	for (i = 0; i < _SIDE_MAX; i++)
+		j.side[i] = (struct side){.fd = -1, .deadline_ns = CUV_NEVER};
+	r = begin_environment(&j);
+	for (i = SIDE_FORMAT; i <= SIDE_CHECK; i++) {
+		if (r == 0 && spec->lint)
+			begin_lint(&j, (enum side_kind)i);
+		else
+			j.side[i].ended = true;
+	}
+	while (r == 0 && !finished(&j))
+		r = step(&j);
+	for (i = 0; i < _SIDE_MAX; i++)
+		j.side[i].fd = cuv_close(j.side[i].fd);
+	if (r == 0)
+		judge_lint(&j);
+	return r;
+}

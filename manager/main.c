@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. The manager is the only process that reads what clients
+ * send, and the one with the least rights. It is started by the supervisor with
+ * four descriptors that matter: 3 to the supervisor, 4 to the launcher, 5 to the
+ * builder, and 2 for its log. It binds its port, makes all its threads, and
+ * then gives up the rest (seal.h): no file, no program, no new connection to
+ * anywhere. Jobs reach launcher and builder by socket pairs whose other end it
+ * sends over 4 and 5.
+ *
+ * Threads: one for each client held at once (civetweb's workers; a job runs
+ * wholly in the thread of its request), one that accepts, one that cuts off slow
+ * clients (watch.h), and this one, which waits for SIGTERM or for the
+ * supervisor's end.
+ *
+ * Memory is bounded: what is received, what runs print and the answers made of
+ * it are charged to one budget (budget.h) before they are kept.
+ *
+ * At SIGTERM new runs are refused with 503, running ones are answered, then the
+ * process ends; at the deadline their connections are cut, which cancels them.
+ */
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "manager/seal.h"
+#include "manager/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
+
+/* A request's connection, four sessions and what is sent over them. */
+#define FDS_PER_CLIENT 12
+#define FDS_OTHER 64
+#define FIRST_ASK_MS 60000
+#define DRAIN_TICK_MS 20
+#define CUT_WAIT_MS 2000
+
+/* The server outlives main's frame: its threads run to the very end. */
+static struct cuv_server server;
+
+_noreturn_ static void die(const struct cuv_error *err)
+{
+	cuv_log(CUV_LOG_ERROR, "start-failed", CUV_S("code", cuv_error_name(err->code)),
+		CUV_S("message", err->message));
+	(void)cuv_failure_send(SUPERVISOR_FD, err);
+	_exit(1);
+}
+
+static int check_descriptors(struct cuv_error *err)
+{
+	int fd;
+
+	for (fd = SUPERVISOR_FD; fd <= BUILDER_FD; fd++) {
+		int type = 0;
+		socklen_t len = sizeof(type);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+			return cuv_error_set(err, CUV_E_UNAVAILABLE,
+					     "descriptor %d is not a control socket; use `cuvette serve`", fd);
+		if (cuv_set_cloexec(fd, true) < 0 || (fd != SUPERVISOR_FD && cuv_set_nonblock(fd, true) < 0))
+			return cuv_error_set(err, CUV_E_UNAVAILABLE, "descriptor %d can't be set up", fd);
+	}
+	return 0;
+}
+
+/* Blocks the signals that end the service, in all threads to come. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The two questions without whose answers no run can be served. */
+static int ask_first(struct cuv_error *err)
+{
+	struct cuv_health_state state;
+
+	cuv_health_ask(&server.health, FIRST_ASK_MS);
+	cuv_health_get(&server.health, UINT32_MAX, &state);
+	if (state.layers_error.code != CUV_E_NONE)
+		*err = state.layers_error;
+	else if (state.tools_error.code != CUV_E_NONE)
+		*err = state.tools_error;
+	else if (!cuv_health_is_serving(&state))
+		cuv_error_set(err, CUV_E_UNAVAILABLE, "a layer of isolation is missing");
+	return err->code == CUV_E_NONE ? 0 : -1;
+}
+
+static int start(const struct cuv_settings *settings, struct cuv_error *err)
+{
+	struct cuv_peers peers = CUV_PEERS_INIT;
+	rlim_t descriptors = 0;
+	bool landlock = false;
+	uint16_t port = 0;
+	int r;
+
+	peers.launcher_control = LAUNCHER_FD;
+	peers.builder_control = BUILDER_FD;
+	r = cuv_seal_early((rlim_t)settings->clients * FDS_PER_CLIENT + FDS_OTHER, settings->landlock_may_miss,
+			   &descriptors, &landlock, err);
+	if (r == 0)
+		r = cuv_server_start(&server, settings, &peers, landlock, (int)descriptors, &port, err);
+	if (r == 0)
+		r = cuv_seal_late(settings->uid, settings->gid, err);
+	if (r == 0)
+		r = ask_first(err);
+	if (r < 0)
+		return r;
+	cuv_server_open(&server);
+	if (cuv_listening_send(SUPERVISOR_FD, port) < 0 ||
+	    cuv_msg_send_plain(SUPERVISOR_FD, CUV_MSG_READY, NULL, 0) < 0)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the supervisor went away");
+	cuv_log(CUV_LOG_INFO, "listening", CUV_S("address", settings->address), CUV_I("port", port),
+		CUV_I("clients", settings->clients), CUV_I("descriptors", (int64_t)descriptors),
+		CUV_I("landlock", landlock), CUV_I("open", settings->api_key == NULL));
+	return 0;
+}
+
+static bool supervisor_is_gone(void)
+{
+	struct pollfd p = {.fd = SUPERVISOR_FD, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void drain(uint64_t deadline_ns)
+{
+	while (cuv_server_active(&server) > 0 && cuv_now_ns() < deadline_ns && !supervisor_is_gone())
+		poll(NULL, 0, DRAIN_TICK_MS);
+}
+
+static void wait_for_end(int signals, const struct cuv_settings *settings)
+{
+	struct pollfd p[] = {{.fd = signals, .events = POLLIN}, {.fd = SUPERVISOR_FD, .events = POLLIN}};
+
+	/* The supervisor has nothing to say to us: whatever it is, it is the end. */
+	while (poll(p, ARRAY_SIZE(p), -1) <= 0)
+		;
+	if (p[1].revents)
+		return;
+	cuv_server_drain(&server);
+	cuv_log(CUV_LOG_INFO, "draining", CUV_I("active", cuv_server_active(&server)));
+	drain(cuv_deadline_ms(settings->drain_ms));
+	if (cuv_server_active(&server) == 0)
+		return;
+	cuv_log(CUV_LOG_WARNING, "drain-deadline", CUV_I("active", cuv_server_active(&server)));
+	cuv_watch_cut_all(&server.watch);
+	drain(cuv_deadline_ms(CUT_WAIT_MS));
+}
+
+int main(int argc, char **argv)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_settings settings;
+	int signals;
+
+	cuv_log_setup("manager", CUV_LOG_INFO);
+	if (cuv_settings_read(argc, argv, &settings, &err) < 0)
+		die(&err);
+	if (settings.help) {
+		fputs(cuv_settings_help(), stdout);
+		return 0;
+	}
+	if (check_descriptors(&err) < 0)
+		die(&err);
+	signals = open_signals();
+	if (sodium_init() < 0 || signals < 0) {
+		cuv_error_set(&err, CUV_E_UNAVAILABLE, "the manager can't set itself up: %s", strerror(errno));
+		die(&err);
+	}
+	tzset();
+	if (start(&settings, &err) < 0)
+		die(&err);
+	wait_for_end(signals, &settings);
+	cuv_log(CUV_LOG_INFO, "stopped", CUV_I("active", cuv_server_active(&server)));
+	_exit(0); /* civetweb's threads are still there, and have nothing to lose */
+}

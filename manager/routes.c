@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of what is served, and the short answers. */
+#include "lib/base/clock.h"
+#include "manager/server.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define HEALTH_AGE_MS 1000
+
+static void health_status(struct cuv_server *s, struct cuv_health_state *ret, bool *ret_serving)
+{
+	cuv_health_get(&s->health, HEALTH_AGE_MS, ret);
+	*ret_serving = cuv_health_is_serving(ret) && !atomic_load(&s->draining);
+}
+
+static void reply_health(struct cuv_http *h, bool serving, json_t *body)
+{
+	if (body)
+		cuv_http_reply_json(h, serving ? 200 : 503, serving ? NULL : "Retry-After: 5\r\n", body);
+	json_decref(body);
+}
+
+static void get_health(struct cuv_server *s, struct cuv_http *h)
+{
+	struct cuv_health_state state;
+	bool serving;
+
+	health_status(s, &state, &serving);
+	reply_health(h, serving,
+		     json_pack("{s:s, s:s, s:s, s:b, s:o}", "status", serving ? "healthy" : "unhealthy", "docker",
+			       state.layers_error.code == CUV_E_NONE ? "connected" : "unreachable", "version",
+			       CUV_VERSION, "draining", atomic_load(&s->draining), "components",
+			       cuv_health_components(&state, atomic_load(&s->runs), s->runs_max)));
+}
+
+static void get_root(struct cuv_server *s, struct cuv_http *h)
+{
+	struct cuv_health_state state;
+	bool serving;
+
+	health_status(s, &state, &serving);
+	reply_health(h, serving,
+		     json_pack("{s:s, s:s, s:s, s:s, s:s}", "service", "cuvette", "status",
+			       serving ? "healthy" : "unhealthy", "version", CUV_VERSION, "health", "/health", "run",
+			       "/api/v1/run"));
+}
+
+static void get_health_v1(struct cuv_server *s, struct cuv_http *h)
+{
+	struct cuv_health_state state;
+	char now[CUV_RFC3339_SIZE];
+	bool serving;
+
+	health_status(s, &state, &serving);
+	cuv_format_rfc3339(cuv_wall_s(), now);
+	reply_health(h, serving,
+		     json_pack("{s:s, s:s}", "status", serving ? "healthy" : "unhealthy", "timestamp", now));
+}
+
+static const struct route {
+	const char *method;
+	const char *path;
+	bool needs_key;
+	void (*handle)(struct cuv_server *s, struct cuv_http *h);
+} routes[] = {
+	{"GET", "/", false, get_root},
+	{"GET", "/health", false, get_health},
+	{"GET", "/api/v1/health", false, get_health_v1},
+	{"POST", "/api/v1/run", true, cuv_route_run},
+};
+
+/* "GET, HEAD"; "" when nothing is at this path. */
+static void methods_of(const char *path, char *ret, size_t size)
+{
+	_cleanup_buf_ struct cuv_buf list = CUV_BUF_INIT(size - 1);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (strcmp(routes[i].path, path) != 0)
+			continue;
+		cuv_buf_addf(&list, "%s%s", list.len ? ", " : "", routes[i].method);
+		if (strcmp(routes[i].method, "GET") == 0)
+			cuv_buf_add_str(&list, ", HEAD");
+	}
+	memcpy(ret, cuv_buf_str(&list), list.len + 1);
+}
+
+static const struct route *find(const struct cuv_http *h)
+{
+	const char *method = h->head.is_head ? "GET" : h->head.method;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(routes); i++)
+		if (strcmp(routes[i].path, h->head.path) == 0 && strcmp(routes[i].method, method) == 0)
+			return &routes[i];
+	return NULL;
+}
+
+/* Compares digests, so that time tells neither content nor length. */
+static bool key_is_right(const char *want, const char *given)
+{
+	struct cuv_sha256 a, b;
+
+	cuv_sha256(want, strlen(want), &a);
+	cuv_sha256(given, strlen(given), &b);
+	return sodium_memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
+}
+
+static int check_access(const struct cuv_server *s, const struct cuv_http *h, struct cuv_error *err)
+{
+	const char *key = s->settings->api_key;
+
+	if (key && !h->head.api_key)
+		return cuv_error_set(err, CUV_E_UNAUTHORIZED,
+				     "an API key is needed, as X-API-Key or Authorization: Bearer");
+	if (key && !key_is_right(key, h->head.api_key))
+		return cuv_error_set(err, CUV_E_UNAUTHORIZED, "this API key is not known");
+	/* An open service trusts whoever is on this machine, but not the pages
+	 * that their browser shows, whatever name leads there. */
+	if (!key && h->head.origin && !cuv_http_origin_is_local(h->head.origin))
+		return cuv_error_set(err, CUV_E_ORIGIN_REFUSED,
+				     "pages of other sites may not use a service without API key");
+	return 0;
+}
+
+void cuv_route(struct cuv_server *s, struct cuv_http *h)
+{
+	const struct route *route = find(h);
+	struct cuv_error err = CUV_ERROR_INIT;
+	char allow[64];
+
+	if (route) {
+		if (route->needs_key && check_access(s, h, &err) < 0)
+			cuv_http_reply_error(h, &err, NULL);
+		else
+			route->handle(s, h);
+		return;
+	}
+	methods_of(h->head.path, allow, sizeof(allow));
+	if (allow[0])
+		cuv_error_set(&err, CUV_E_METHOD_NOT_ALLOWED, "%s takes %s", h->head.path, allow);
+	else
+		cuv_error_set(&err, CUV_E_NOT_FOUND, "there is nothing at %s", h->head.path);
+	cuv_http_reply_error(h, &err, allow);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/run_request.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/utf8.h"
+#include "nixenv/requirements.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <strings.h>
+
+#define TEXT_MAX 64
+#define ARGS_TEXT_MAX (256 * 1024)
+/* argv[0], main.py and their NULs share the bound with the arguments. */
+#define ARGS_OURS_BYTES 512
+#define RESOLVE_MS 60000
+#define BUILD_MS 600000
+#define QUEUE_MS 60000
+/* Clocks differ: a date a little ahead of ours is still today. */
+#define FUTURE_SLACK_S 86400
+
+static const struct cuv_field_info fields[] = {
+	{"requirements", CUV_FIELD_FILE, CUV_REQUIREMENTS_BYTES_MAX},
+	{"code", CUV_FIELD_FILE, CUV_CODE_BYTES_MAX},
+	{"stdin", CUV_FIELD_FILE, CUV_STDIN_BYTES_MAX},
+	{"args", CUV_FIELD_TEXT, ARGS_TEXT_MAX},
+	{"python", CUV_FIELD_TEXT, TEXT_MAX},
+	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
+#define X(name, field, unit, def, max, text) {field, CUV_FIELD_TEXT, TEXT_MAX},
+	CUV_LIMIT_TABLE(X)
+#undef X
+		{"lock", CUV_FIELD_LATER, 0},
+	{"env", CUV_FIELD_LATER, 0},
+	{"files", CUV_FIELD_LATER, 0},
+	{"archive", CUV_FIELD_LATER, 0},
+	{"artifacts", CUV_FIELD_LATER, 0},
+	{"mode", CUV_FIELD_LATER, 0},
+	{"output_encoding", CUV_FIELD_LATER, 0},
+};
+_Static_assert(ARRAY_SIZE(fields) <= CUV_FIELDS_MAX, "the form has room for all fields");
+
+const struct cuv_field_info *cuv_run_fields(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(fields);
+	return fields;
+}
+
+void cuv_run_request_done(struct cuv_run_request *r)
+{
+	cuv_buf_done(&r->requirements);
+	cuv_strv_done(&r->args);
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), n = strlen(suffix);
+
+	return len > n && strcasecmp(name + len - n, suffix) == 0;
+}
+
+static int read_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err)
+{
+	const struct cuv_field *code = cuv_form_get(f, "code");
+	const char *data;
+	size_t len;
+
+	if (!code)
+		return cuv_error_set(err, CUV_E_CODE_MISSING,
+				     "the field `code` is missing: send the program as a file main.py");
+	if (!code->has_filename || !ends_in(code->filename, ".py"))
+		return cuv_error_set(err, CUV_E_CODE_NAME, "the field `code` must be a file whose name ends in .py");
+	data = cuv_buf_str(&code->value);
+	len = code->value.len;
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		data += 3;
+		len -= 3;
+	}
+	if (len == 0)
+		return cuv_error_set(err, CUV_E_CODE_EMPTY, "the file `code` has no bytes");
+	if (!cuv_utf8_valid(data, len))
+		return cuv_error_set(err, CUV_E_CODE_ENCODING, "the file `code` is not UTF-8");
+	spec->code = data;
+	spec->code_len = len;
+	return 0;
+}
+
+static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical, struct cuv_error *err)
+{
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *parsed = NULL;
+	const struct cuv_field *field = cuv_form_get(f, "requirements");
+	int r;
+
+	if (!field)
+		return cuv_error_set(
+			err, CUV_E_REQUIREMENTS_MISSING,
+			"the field `requirements` is missing: send requirements.txt (a comment is enough for none)");
+	if (!field->has_filename || !ends_in(field->filename, ".txt"))
+		return cuv_error_set(err, CUV_E_REQUIREMENTS_NAME,
+				     "the field `requirements` must be a file whose name ends in .txt");
+	if (field->value.len == 0)
+		return cuv_error_set(err, CUV_E_REQUIREMENTS_EMPTY,
+				     "the file `requirements` has no bytes; a comment is enough for no requirements");
+	r = cuv_requirements_parse(field->value.data, field->value.len, &parsed, err);
+	if (r < 0)
+		return r;
+	cuv_buf_init(canonical, CUV_REQUIREMENTS_BYTES_MAX);
+	r = cuv_requirements_canonical(parsed, canonical);
+	if (r == -E2BIG)
+		return cuv_error_set(err, CUV_E_TOO_LARGE,
+				     "the requirements are larger than %d bytes in canonical form",
+				     CUV_REQUIREMENTS_BYTES_MAX);
+	return r < 0 ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request") : 0;
+}
+
+int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err)
+{
+	size_t i, n, total = ARGS_OURS_BYTES;
+	json_error_t why;
+	json_t *list = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why), *item;
+
+	if (!json_is_array(list)) {
+		json_decref(list);
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `args` must be a JSON array of strings");
+	}
+	n = json_array_size(list);
+	json_array_foreach(list, i, item)
+	{
+		const char *s = json_string_value(item);
+		size_t s_len = s ? json_string_length(item) : 0;
+
+		total += s_len + 1;
+		if (!s || strlen(s) != s_len) {
+			json_decref(list);
+			return cuv_error_set(err, CUV_E_FIELD_INVALID, "item %zu of `args` is not a string", i + 1);
+		}
+		if (n > CUV_ARGS_MAX || s_len > CUV_ARG_BYTES_MAX || total > CUV_ARGS_BYTES_MAX) {
+			json_decref(list);
+			return cuv_error_set(err, CUV_E_FIELD_INVALID,
+					     "`args` passes its bounds: %d arguments, %d bytes each, %d bytes in all",
+					     CUV_ARGS_MAX, CUV_ARG_BYTES_MAX, CUV_ARGS_BYTES_MAX - ARGS_OURS_BYTES);
+		}
+		if (cuv_strv_add(ret, s) < 0) {
+			json_decref(list);
+			return cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request");
+		}
+	}
+	json_decref(list);
+	return 0;
+}
+
+/* "3.11", "3.11.2", or the same after "python" or "cpython-": what the image has. */
+static int check_python(const char *wanted, const char *have, struct cuv_error *err)
+{
+	size_t len = strlen(wanted);
+	bool prefix = len >= 3 && strncmp(have, wanted, len) == 0 && (have[len] == '\0' || have[len] == '.');
+
+	if (prefix && strchr(wanted, '.'))
+		return 0;
+	return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `python` asks for %s; this service has %s", wanted,
+			     have);
+}
+
+static int read_exclude_newer(const char *text, int64_t now_s, int64_t *ret, struct cuv_error *err)
+{
+	int64_t when;
+
+	if (cuv_parse_rfc3339(text, &when) < 0 || when <= 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID,
+				     "the field `exclude_newer` must be a date (2026-01-31) or an RFC 3339 time");
+	if (when > now_s + FUTURE_SLACK_S)
+		return cuv_error_set(
+			err, CUV_E_FIELD_INVALID,
+			"the field `exclude_newer` is in the future: what will be published by then is not known");
+	*ret = when;
+	return 0;
+}
+
+static const char *unit_text(enum cuv_limit_unit unit)
+{
+	switch (unit) {
+	case CUV_UNIT_MS:
+		return "seconds, as 2 or 2.5";
+	case CUV_UNIT_BYTES:
+		return "bytes, as 1048576 or 64MiB";
+	case CUV_UNIT_MILLI:
+		return "CPUs, as 1 or 0.5";
+	case CUV_UNIT_COUNT:
+	default:
+		return "a whole number";
+	}
+}
+
+static int above_maximum(const struct cuv_limit_info *info, struct cuv_error *err)
+{
+	unsigned long long max = info->max;
+	const char *unit = "";
+
+	if (info->unit == CUV_UNIT_BYTES) {
+		max /= CUV_MIB;
+		unit = " MiB";
+	} else if (info->unit == CUV_UNIT_MS || info->unit == CUV_UNIT_MILLI) {
+		max /= 1000;
+		unit = info->unit == CUV_UNIT_MS ? " s" : " CPUs";
+	}
+	return cuv_error_set(err, CUV_E_LIMIT_EXCEEDED, "the field `%s` (%s) is above its maximum of %llu%s",
+			     info->field, info->text, max, unit);
+}
+
+static int read_limits(const struct cuv_form *f, struct cuv_limits *ret, struct cuv_error *err)
+{
+	int i;
+
+	cuv_limits_default(ret);
+	for (i = 0; i < _CUV_LIMIT_MAX; i++) {
+		const struct cuv_limit_info *info = cuv_limit_info((enum cuv_limit)i);
+		const struct cuv_field *field = cuv_form_get(f, info->field);
+		int r;
+
+		if (!field)
+			continue;
+		r = cuv_limit_parse((enum cuv_limit)i, cuv_buf_str(&field->value), ret);
+		if (r == -ERANGE)
+			return above_maximum(info, err);
+		if (r < 0)
+			return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` (%s) must be above 0, in %s",
+					     info->field, info->text, unit_text(info->unit));
+	}
+	return 0;
+}
+
+static int read_options(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *r,
+			struct cuv_error *err)
+{
+	const struct cuv_field *field;
+	int e = 0;
+
+	field = cuv_form_get(f, "stdin");
+	if (field) {
+		r->spec.stdin_data = cuv_buf_str(&field->value);
+		r->spec.stdin_len = field->value.len;
+	}
+	field = cuv_form_get(f, "args");
+	if (field)
+		e = cuv_run_request_args(cuv_buf_str(&field->value), field->value.len, &r->args, err);
+	field = cuv_form_get(f, "python");
+	if (e == 0 && field)
+		e = check_python(cuv_buf_str(&field->value), python, err);
+	field = cuv_form_get(f, "exclude_newer");
+	if (e == 0 && field)
+		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
+	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
+}
+
+int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *ret,
+			 struct cuv_error *err)
+{
+	int r;
+
+	*ret = (struct cuv_run_request){.spec = {.stdin_data = "",
+						 .resolve_ms = RESOLVE_MS,
+						 .build_ms = BUILD_MS,
+						 .queue_ms = QUEUE_MS,
+						 .lint = true}};
+	r = read_requirements(f, &ret->requirements, err);
+	if (r == 0)
+		r = read_code(f, &ret->spec, err);
+	if (r == 0)
+		r = read_options(f, python, now_s, ret, err);
+	if (r < 0) {
+		cuv_run_request_done(ret);
+		return r;
+	}
+	ret->spec.requirements = cuv_buf_str(&ret->requirements);
+	ret->spec.requirements_len = ret->requirements.len;
+	ret->spec.args = &ret->args;
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The form of POST /api/v1/run: its fields, and what they mean as a job. All
+ * checks of the upload are here; nothing is started before they have passed.
+ */
+#ifndef CUV_RUN_REQUEST_H
+#define CUV_RUN_REQUEST_H
+
+#include "manager/form.h"
+#include "manager/job.h"
+
+/* Borrowed, static; *ret_n entries. */
+const struct cuv_field_info *cuv_run_fields(size_t *ret_n);
+
+/* Owns what a job's spec points to, besides the form. */
+struct cuv_run_request {
+	struct cuv_job_spec spec;    /* borrows from the form and from below */
+	struct cuv_buf requirements; /* canonical */
+	struct cuv_strv args;
+};
+void cuv_run_request_done(struct cuv_run_request *r);
+#define _cleanup_run_request_ _cleanup_(cuv_run_request_done)
+
+/* Checks a whole form and fills *ret (which borrows the form). python: full
+ * version of the image's interpreter; now_s: today's wall-clock time. 0, or
+ * negative with err set. */
+int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *ret,
+			 struct cuv_error *err);
+
+/* The parts, for tests: text of `args` (a JSON array of strings). */
+int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/server.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define THREADS_WAIT_S 30
+#define KEEP_ALIVE "1000"
+
+static struct cuv_server *server_of(const struct mg_context *ctx)
+{
+	struct cuv_server *s = mg_get_user_data(ctx);
+
+	cuv_assert(s && s->magic == CUV_SERVER_MAGIC);
+	return s;
+}
+
+/* --- the gate --- */
+
+static void *on_thread(const struct mg_context *ctx, int type)
+{
+	struct cuv_server *s = server_of(ctx);
+
+	(void)type;
+	pthread_mutex_lock(&s->gate_lock);
+	s->threads_ready++;
+	pthread_cond_broadcast(&s->gate_moved);
+	while (!s->gate_open)
+		pthread_cond_wait(&s->gate_moved, &s->gate_lock);
+	pthread_mutex_unlock(&s->gate_lock);
+	return NULL;
+}
+
+/* All workers and the accepting thread have to be there before the seal. */
+static int wait_for_threads(struct cuv_server *s)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += THREADS_WAIT_S;
+	pthread_mutex_lock(&s->gate_lock);
+	while (r == 0 && s->threads_ready < s->settings->clients + 1)
+		r = pthread_cond_timedwait(&s->gate_moved, &s->gate_lock, &until);
+	pthread_mutex_unlock(&s->gate_lock);
+	return -r;
+}
+
+void cuv_server_open(struct cuv_server *s)
+{
+	pthread_mutex_lock(&s->gate_lock);
+	s->gate_open = true;
+	pthread_cond_broadcast(&s->gate_moved);
+	pthread_mutex_unlock(&s->gate_lock);
+}
+
+/* --- requests --- */
+
+static void log_request(const struct cuv_http *h)
+{
+	const char *code = h->code == CUV_E_NONE ? "" : cuv_error_name(h->code);
+
+	cuv_log(CUV_LOG_INFO, "request", CUV_S("request_id", h->request_id), CUV_S("run_id", h->run_id),
+		CUV_S("remote", h->info->remote_addr), CUV_S("method", h->head.method ? h->head.method : ""),
+		CUV_S("path", h->head.path), CUV_I("status", h->status ? h->status : 499), CUV_S("code", code),
+		CUV_I("bytes_in", h->body_bytes), CUV_I("bytes_out", h->sent_bytes),
+		CUV_I("took_us", (cuv_now_ns() - h->start_ns) / 1000));
+}
+
+static int connection_fd(struct cuv_server *s, struct mg_connection *conn)
+{
+	intptr_t known = (intptr_t)mg_get_user_connection_data(conn);
+	int fd;
+
+	if (known > 0)
+		return (int)known;
+	fd = cuv_http_find_fd(mg_get_request_info(conn), s->fd_max, s->any_address);
+	if (fd > 0)
+		mg_set_user_connection_data(conn, (void *)(intptr_t)fd);
+	return fd;
+}
+
+/* An answer to what could not be understood: nothing may follow on this
+ * connection, and what does is thrown away. */
+static void refuse(struct cuv_http *h, const struct cuv_error *err)
+{
+	h->head.keep_alive = false;
+	h->head.body = CUV_BODY_LENGTH;
+	h->body_done = false;
+	cuv_http_reply_error(h, err, NULL);
+}
+
+static int on_request(struct mg_connection *conn)
+{
+	struct cuv_server *s = server_of(mg_get_context(conn));
+	struct cuv_error err = CUV_ERROR_INIT;
+	int fd = connection_fd(s, conn);
+	struct cuv_http h;
+
+	if (fd < 0) {
+		mg_disable_connection_keep_alive(conn);
+		return 499;
+	}
+	atomic_fetch_add(&s->active, 1);
+	cuv_http_init(&h, conn, &s->watch, fd);
+	if (cuv_http_head_read(h.info, &h.head, &err) < 0)
+		refuse(&h, &err);
+	else
+		cuv_route(s, &h);
+	if (h.status == 0)
+		mg_disable_connection_keep_alive(conn);
+	log_request(&h);
+	cuv_http_done(&h);
+	atomic_fetch_sub(&s->active, 1);
+	return h.status ? h.status : 499;
+}
+
+/* What civetweb itself could not read. */
+static int on_error(struct mg_connection *conn, int status, const char *message)
+{
+	struct cuv_server *s = server_of(mg_get_context(conn));
+	struct cuv_error err = CUV_ERROR_INIT;
+	int fd = connection_fd(s, conn);
+	struct cuv_http h;
+
+	if (fd < 0)
+		return 0;
+	atomic_fetch_add(&s->active, 1);
+	cuv_http_init(&h, conn, &s->watch, fd);
+	if (status == 413)
+		cuv_error_set(&err, CUV_E_TOO_LARGE, "the request's head is larger than %d bytes", CUV_HTTP_HEAD_MAX);
+	else
+		cuv_error_set(&err, CUV_E_BAD_REQUEST, "the request is not well-formed HTTP/1.1 (%s)", message);
+	refuse(&h, &err);
+	log_request(&h);
+	cuv_http_done(&h);
+	atomic_fetch_sub(&s->active, 1);
+	return 0;
+}
+
+static int on_log(const struct mg_connection *conn, const char *message)
+{
+	(void)conn;
+	cuv_log(CUV_LOG_WARNING, "civetweb", CUV_S("message", message));
+	return 1;
+}
+
+static int on_access_log(const struct mg_connection *conn, const char *message)
+{
+	(void)conn;
+	(void)message;
+	return 1;
+}
+
+/* --- starting --- */
+
+static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
+{
+	static const struct mg_callbacks callbacks = {.begin_request = on_request,
+						      .http_error = on_error,
+						      .log_message = on_log,
+						      .log_access = on_access_log,
+						      .init_thread = on_thread};
+	char listen[32], threads[16], stall[16], head[16];
+	const char *options[] = {"listening_ports",
+				 listen,
+				 "num_threads",
+				 threads,
+				 "connection_queue",
+				 threads,
+				 "request_timeout_ms",
+				 stall,
+				 "keep_alive_timeout_ms",
+				 KEEP_ALIVE,
+				 "enable_keep_alive",
+				 "yes",
+				 "max_request_size",
+				 head,
+				 "decode_url",
+				 "no",
+				 "tcp_nodelay",
+				 "1",
+				 "allow_sendfile_call",
+				 "no",
+				 "enable_directory_listing",
+				 "no",
+				 "access_control_allow_origin",
+				 "",
+				 "access_control_allow_methods",
+				 "",
+				 "access_control_allow_headers",
+				 "",
+				 NULL};
+	struct mg_init_data init = {.callbacks = &callbacks, .user_data = s, .configuration_options = options};
+	char text[256] = "";
+	struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
+
+	snprintf(listen, sizeof(listen), "%s:%u", s->settings->address, s->settings->port);
+	snprintf(threads, sizeof(threads), "%u", s->settings->clients);
+	snprintf(stall, sizeof(stall), "%d", CUV_HTTP_STALL_MS);
+	snprintf(head, sizeof(head), "%d", CUV_HTTP_HEAD_MAX);
+	mg_init_library(MG_FEATURES_DEFAULT);
+	s->ctx = mg_start2(&init, &error);
+	if (s->ctx)
+		return 0;
+	return cuv_error_set(err, CUV_E_UNAVAILABLE, "can't listen on %s (%s); is the port taken?", listen, text);
+}
+
+int cuv_server_start(struct cuv_server *s, const struct cuv_settings *settings, const struct cuv_peers *peers,
+		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err)
+{
+	struct mg_server_port port;
+	int r;
+
+	*s = (struct cuv_server){.magic = CUV_SERVER_MAGIC,
+				 .settings = settings,
+				 .peers = *peers,
+				 .fd_max = fd_max,
+				 .any_address = strcmp(settings->address, "0.0.0.0") == 0,
+				 .runs_max = settings->clients - CUV_MAX(settings->clients / 8, 1u)};
+	pthread_mutex_init(&s->gate_lock, NULL);
+	pthread_cond_init(&s->gate_moved, NULL);
+	cuv_health_init(&s->health, &s->peers, landlock);
+	cuv_budget_init(&s->budget, settings->memory_bytes);
+	r = cuv_watch_start(&s->watch, settings->clients);
+	if (r == 0)
+		r = start_civetweb(s, err);
+	else
+		cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
+	if (r < 0)
+		return r;
+	r = wait_for_threads(s);
+	if (r < 0 || mg_get_server_ports(s->ctx, 1, &port) != 1)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the threads did not start; lower --clients (%u)",
+				     settings->clients);
+	*ret_port = (uint16_t)port.port;
+	return 0;
+}
+
+void cuv_server_drain(struct cuv_server *s)
+{
+	atomic_store(&s->draining, true);
+}
+
+unsigned cuv_server_active(struct cuv_server *s)
+{
+	return atomic_load(&s->active);
+}

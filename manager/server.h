@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The HTTP service: civetweb's threads, the state that they share, and the way
+ * of a request through checks, routes and log.
+ *
+ * Life: cuv_server_start binds and makes all threads, which wait at a gate;
+ * cuv_server_open lets them take connections (after the seal); draining refuses
+ * new runs; there is no stop, the process ends instead, because civetweb's own
+ * stop loses answers under way.
+ */
+#ifndef CUV_SERVER_H
+#define CUV_SERVER_H
+
+#include "manager/budget.h"
+#include "manager/health.h"
+#include "manager/http.h"
+#include "manager/settings.h"
+#include "manager/watch.h"
+
+#include <stdatomic.h>
+
+#define CUV_SERVER_MAGIC 0x63757653u
+
+struct cuv_server {
+	unsigned magic;
+	const struct cuv_settings *settings; /* borrowed */
+	struct cuv_peers peers;
+	struct cuv_health health;
+	struct cuv_budget budget;
+	struct cuv_watch watch;
+	struct mg_context *ctx;
+	int fd_max;	    /* no descriptor of ours is this or above */
+	bool any_address;   /* listens on more than one address */
+	uint32_t runs_max;  /* the rest of the threads answers quick questions */
+	atomic_uint runs;   /* runs under way */
+	atomic_uint active; /* requests under way */
+	atomic_bool draining;
+	pthread_mutex_t gate_lock;
+	pthread_cond_t gate_moved;
+	unsigned threads_ready;
+	bool gate_open;
+};
+
+/* Binds and starts the threads; *ret_port is the real port. peers are copied.
+ * 0, or negative with err set. */
+int cuv_server_start(struct cuv_server *s, const struct cuv_settings *settings, const struct cuv_peers *peers,
+		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err);
+void cuv_server_open(struct cuv_server *s);
+
+/* No new runs from here on. */
+void cuv_server_drain(struct cuv_server *s);
+/* Requests that are still being handled. */
+unsigned cuv_server_active(struct cuv_server *s);
+
+/* Leads one checked request to its handler (routes.c). */
+void cuv_route(struct cuv_server *s, struct cuv_http *h);
+/* POST /api/v1/run (route_run.c) */
+void cuv_route_run(struct cuv_server *s, struct cuv_http *h);
+
+#endif

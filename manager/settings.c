@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/settings.h"
+
+#include "lib/base/parse.h"
+#include "lib/proto/messages.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#define CLIENTS_DEFAULT 256
+#define CLIENTS_MAX 1024
+#define MEMORY_DEFAULT (1024 * CUV_MIB)
+#define MEMORY_MIN (64 * CUV_MIB)
+#define DRAIN_DEFAULT_MS 30000
+#define API_KEY_LEN_MAX 256
+
+static const struct option options[] = {
+	{"listen", required_argument, NULL, 'l'},
+	{"uid", required_argument, NULL, 'u'},
+	{"gid", required_argument, NULL, 'g'},
+	{"clients", required_argument, NULL, 'c'},
+	{"memory", required_argument, NULL, 'm'},
+	{"drain", required_argument, NULL, 'd'},
+	{"allow-degraded", required_argument, NULL, 'a'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+const char *cuv_settings_help(void)
+{
+	return "usage: cuvette-manager --listen ADDR:PORT [options]\n"
+	       "Cuvette's HTTP process; started by `cuvette serve` with its sockets as\n"
+	       "descriptors 3 (supervisor), 4 (launcher) and 5 (builder).\n"
+	       "  --listen ADDR:PORT   IPv4 address and port, port 0 for any (127.0.0.1:8080)\n"
+	       "  --uid N --gid N      drop to these ids\n"
+	       "  --clients N          connections handled at once (256)\n"
+	       "  --memory SIZE        memory that all requests together may hold (1GiB)\n"
+	       "  --drain SECONDS      longest wait for running requests at SIGTERM (30)\n"
+	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
+	       "  --help               this text\n"
+	       "API_KEY in the environment is the key that clients must send; without one the\n"
+	       "service is open and listens on loopback addresses only.\n";
+}
+
+static int bad(struct cuv_error *err, const char *option, const char *text)
+{
+	return cuv_error_set(err, CUV_E_BAD_REQUEST, "--%s: `%s` can't be used; see --help", option, text);
+}
+
+static int read_listen(const char *text, struct cuv_settings *s)
+{
+	const char *colon = strrchr(text, ':');
+	struct in_addr address;
+	uint64_t port;
+	size_t len;
+
+	if (!colon)
+		return -EINVAL;
+	len = (size_t)(colon - text);
+	if (len >= sizeof(s->address) || cuv_parse_u64(colon + 1, UINT16_MAX, &port) < 0)
+		return -EINVAL;
+	memcpy(s->address, text, len);
+	s->address[len] = '\0';
+	if (strcmp(s->address, "localhost") == 0)
+		memcpy(s->address, "127.0.0.1", sizeof("127.0.0.1"));
+	s->port = (uint16_t)port;
+	return inet_pton(AF_INET, s->address, &address) == 1 ? 0 : -EINVAL;
+}
+
+/* Other layers are the launcher's to allow; their names are accepted here. */
+static int read_degraded(const char *text, struct cuv_settings *s)
+{
+	while (*text) {
+		size_t len = strcspn(text, ",");
+		char name[64];
+		int layer;
+
+		if (len == 0 || len >= sizeof(name))
+			return -EINVAL;
+		memcpy(name, text, len);
+		name[len] = '\0';
+		layer = cuv_layer_find(name);
+		if (layer < 0 || !cuv_layer_degradable((enum cuv_layer)layer))
+			return -EINVAL;
+		if (layer == CUV_LAYER_LANDLOCK)
+			s->landlock_may_miss = true;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
+static int read_option(int c, const char *text, struct cuv_settings *s)
+{
+	uint64_t n = 0;
+	int r = 0;
+
+	switch (c) {
+	case 'l':
+		return read_listen(text, s);
+	case 'u':
+		r = cuv_parse_u64(text, UINT32_MAX - 1, &n);
+		s->uid = (uid_t)n;
+		return r;
+	case 'g':
+		r = cuv_parse_u64(text, UINT32_MAX - 1, &n);
+		s->gid = (gid_t)n;
+		return r;
+	case 'c':
+		r = cuv_parse_u64(text, CLIENTS_MAX, &n);
+		s->clients = (uint32_t)n;
+		return r < 0 || n < 2 ? -EINVAL : 0;
+	case 'm':
+		r = cuv_parse_size(text, 1024 * CUV_GIB, &n);
+		s->memory_bytes = n;
+		return r < 0 || n < MEMORY_MIN ? -EINVAL : 0;
+	case 'd':
+		r = cuv_parse_milli(text, 3600 * 1000, &n);
+		s->drain_ms = (uint32_t)n;
+		return r;
+	case 'a':
+		return read_degraded(text, s);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int check(const struct cuv_settings *s, struct cuv_error *err)
+{
+	size_t len = s->api_key ? strlen(s->api_key) : 0;
+
+	if ((s->uid == (uid_t)-1) != (s->gid == (gid_t)-1))
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--uid and --gid go together");
+	if (len > API_KEY_LEN_MAX)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "API_KEY is longer than %d characters", API_KEY_LEN_MAX);
+	if (!s->api_key && !cuv_settings_is_loopback(s))
+		return cuv_error_set(
+			err, CUV_E_BAD_REQUEST,
+			"%s can be reached from other machines and there is no key: set API_KEY (for instance "
+			"API_KEY=$(openssl rand -hex 24)), or listen on 127.0.0.1",
+			s->address);
+	return 0;
+}
+
+bool cuv_settings_is_loopback(const struct cuv_settings *s)
+{
+	return strncmp(s->address, "127.", 4) == 0;
+}
+
+int cuv_settings_read(int argc, char **argv, struct cuv_settings *ret, struct cuv_error *err)
+{
+	struct cuv_settings s = {.address = "127.0.0.1",
+				 .port = 8080,
+				 .uid = (uid_t)-1,
+				 .gid = (gid_t)-1,
+				 .clients = CLIENTS_DEFAULT,
+				 .memory_bytes = MEMORY_DEFAULT,
+				 .drain_ms = DRAIN_DEFAULT_MS};
+	const char *key = getenv("API_KEY");
+	int c, which = 0;
+
+	s.api_key = key && *key ? key : NULL;
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", options, &which)) != -1) {
+		if (c == '?' || c == ':')
+			return cuv_error_set(err, CUV_E_BAD_REQUEST, "`%s` is not an option; see --help",
+					     argv[optind - 1]);
+		if (c == 'h')
+			s.help = true;
+		else if (read_option(c, optarg, &s) < 0)
+			return bad(err, options[which].name, optarg);
+	}
+	if (optind != argc)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "`%s` is not an option; see --help", argv[optind]);
+	if (!s.help && check(&s, err) < 0)
+		return -EINVAL;
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The manager's command line and environment. */
+#ifndef CUV_SETTINGS_H
+#define CUV_SETTINGS_H
+
+#include "lib/base/error.h"
+
+#include <sys/types.h>
+
+struct cuv_settings {
+	char address[16]; /* IPv4, "127.0.0.1" */
+	uint16_t port;	  /* 0: any */
+	uid_t uid;	  /* to become; (uid_t)-1: stay */
+	gid_t gid;
+	uint32_t clients;      /* connections handled at once */
+	uint64_t memory_bytes; /* of all requests together */
+	uint32_t drain_ms;
+	bool landlock_may_miss; /* --allow-degraded landlock */
+	const char *api_key;	/* borrowed from the environment; NULL: open */
+	bool help;
+};
+
+/* 0, or -EINVAL with err set. */
+int cuv_settings_read(int argc, char **argv, struct cuv_settings *ret, struct cuv_error *err);
+/* Whether the address can only be reached from this machine. */
+bool cuv_settings_is_loopback(const struct cuv_settings *s);
+/* The text of --help. */
+const char *cuv_settings_help(void);
+
+#endif
