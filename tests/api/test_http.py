@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=420
+"""HTTP as no library sends it, and clients that are slow, huge or gone."""
+
+import concurrent.futures
+import contextlib
+import pathlib
+import time
+
+import client
+import pytest
+from client import BOUNDARY, CODE, END, REQUIREMENTS
+
+BODY = REQUIREMENTS + CODE + END
+SLOW_SECONDS = 100
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1", "/api/v1/run/", "/api/v1/runs", "/%2e%2e/etc/passwd",
+                                  "/../../etc/passwd", "/api/v1/run%00", "//", "/API/V1/RUN"])
+def test_an_unknown_path_is_404(service, path):
+    answer = service.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert answer.status in (404, 400) and "error" in answer.json(), path
+    if answer.status == 404:
+        assert answer.code == "not-found"
+
+
+@pytest.mark.parametrize("method, path, allow", [
+    ("GET", "/api/v1/run", {"POST"}), ("PUT", "/api/v1/run", {"POST"}), ("DELETE", "/api/v1/run", {"POST"}),
+    ("POST", "/health", {"GET", "HEAD"}), ("DELETE", "/", {"GET", "HEAD"}), ("PATCH", "/api/v1/health", {"GET", "HEAD"}),
+])
+def test_another_method_is_405_with_allow(service, method, path, allow):
+    answer = service.raw(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
+    assert (answer.status, answer.code) == (405, "method-not-allowed")
+    assert allow <= {word.strip() for word in answer.headers["allow"].split(",")}
+
+
+def test_head_is_get_without_a_body(service):
+    with service.client() as c:
+        answer = c.head("/health")
+    assert answer.status_code == 200 and answer.content == b""
+
+
+def test_a_post_without_a_length_is_411(service):
+    head = f"POST /api/v1/run HTTP/1.1\r\nHost: l\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+    answer = service.raw(head.encode())
+    assert (answer.status, answer.code) == (411, "length-required")
+
+
+@pytest.mark.parametrize("headers", [
+    f"Content-Length: {len(BODY)}\r\n", f"Content-Length: {len(BODY) + 1}\r\n", "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-encoding : chunked\r\n", "X: a\r\n b\r\n", "No colon here\r\n",
+    "X: a\0b\r\n", "Host: other\r\n",
+], ids=["length twice", "two lengths", "length and chunked", "another coding", "space before colon", "folded", "no colon",
+        "NUL", "two hosts"])
+def test_framing_that_two_readers_could_take_apart_differently_is_400(service, headers):
+    answer = service.raw(client.request(BODY, headers=headers))
+    assert answer.status in (400, None), answer.body[:300]
+    assert service.healthy()
+
+
+def test_a_missing_host_is_400(service):
+    answer = service.raw(client.request(BODY, host=""))
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "0x10", "1e3", " ", "99999999999999999999999", "5, 5"])
+def test_a_length_that_is_no_number_is_refused(service, length):
+    head = (f"POST /api/v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+            f"Content-Length: {length}\r\n\r\n").encode()
+    answer = service.raw(head + BODY)
+    assert answer.status in (400, 411, 413, None), answer.body[:300]
+    assert service.healthy()
+
+
+@pytest.mark.parametrize("data", [b"\0" * 200, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
+                                  b"A" * 100000, b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\nHost: l\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\nHost: l\r\n" + b"X: y\r\n" * 20000 + b"\r\n"],
+                         ids=["NULs", "no path", "TLS hello", "another version", "no line end", "long path", "many headers"])
+def test_what_is_not_http_is_refused_and_the_service_goes_on(service, data):
+    answer = service.raw(data, timeout=60, shut=True)
+    assert answer.status is None or 400 <= answer.status < 600
+    assert service.healthy()
+
+
+def test_a_chunked_body_is_read(service):
+    cut = [BODY[i:i + 7] for i in range(0, len(BODY), 7)]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in cut) + b"0\r\n\r\n"
+    head = (f"POST /api/v1/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n").encode()
+    answer = service.raw(head + chunks)
+    assert answer.status == 200 and answer.json()["stdout"] == "ran\n"
+
+
+@pytest.mark.parametrize("chunks", [b"-5\r\nabc\r\n0\r\n\r\n", b"fffffffffffffffff\r\nabc\r\n", b"zz\r\n\r\n",
+                                    b"3\r\nabcdef\r\n0\r\n\r\n"], ids=["negative", "overflow", "no number", "lying"])
+def test_broken_chunks_are_refused(service, chunks):
+    head = (f"POST /api/v1/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n").encode()
+    answer = service.raw(head + chunks, timeout=60, shut=True)
+    assert answer.status is None or 400 <= answer.status < 500
+    assert service.healthy()
+
+
+def memory_of(pid: int) -> int:
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def test_an_upload_of_100_mb_is_413_and_costs_no_memory(service):
+    manager = service.pid_of("cuvette-manager")
+    before = memory_of(manager)
+    size = 100 << 20
+    with service.connect(60) as s:
+        s.sendall(client.request(b"", length=size) + REQUIREMENTS + CODE[:-20])
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                s.sendall(b"#" * (1 << 20))
+        answer = client.read_answer(s)
+    # An answer may be lost where the sender goes on sending for ever; ours waits a moment for that.
+    assert answer.status == 413 and answer.code == "too-large"
+    assert memory_of(manager) - before < 48 << 20
+    assert service.healthy()
+
+
+def test_100_mb_in_chunks_without_a_length_are_cut_off(service):
+    head = (f"POST /api/v1/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n").encode()
+    sent = 0
+    with service.connect(60) as s:
+        s.sendall(head)
+        start = REQUIREMENTS + client.part("stdin", b"", "s")[:-2]
+        s.sendall(b"%x\r\n%s\r\n" % (len(start), start))
+        piece = b"%x\r\n" % (1 << 20) + b"#" * (1 << 20) + b"\r\n"
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                s.sendall(piece)
+                sent += 1
+        answer = client.read_answer(s)
+    assert answer.status in (413, None) and (answer.status or sent < 100)
+    assert service.healthy()
+
+
+def dribble(service, first: bytes, rest: bytes) -> tuple[float, client.RawAnswer]:
+    """One byte each half second, until the service has enough of it."""
+    begun = time.monotonic()
+    with service.connect(1) as s:
+        s.sendall(first)
+        s.settimeout(0.5)
+        data, at = b"", 0
+        while time.monotonic() - begun < SLOW_SECONDS:
+            try:
+                s.sendall(rest[at:at + 1])
+                at += 1
+                piece = s.recv(65536)
+                if not piece:
+                    break
+                data += piece
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+    return time.monotonic() - begun, client.RawAnswer(data)
+
+
+def test_heads_and_bodies_that_dribble_in_are_cut_off_while_others_are_served(service):
+    full = client.request(BODY)
+    head, _, body = full.partition(b"\r\n\r\n")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        slow_heads = [pool.submit(dribble, service, full[:10], full[10:]) for _ in range(4)]
+        slow_bodies = [pool.submit(dribble, service, head + b"\r\n\r\n", body) for _ in range(4)]
+        time.sleep(1)
+        assert service.answer("print(1)\n")["stdout"] == "1\n"
+        for seconds, answer in [f.result() for f in slow_heads + slow_bodies]:
+            assert seconds < SLOW_SECONDS - 5, "never cut off"
+            assert answer.status in (408, 400, None)
+    assert service.healthy()
+
+
+def test_many_silent_connections_do_not_keep_others_out(service):
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(service.connect())
+        begun = time.monotonic()
+        assert service.answer("print(1)\n")["stdout"] == "1\n"
+        assert time.monotonic() - begun < 40
