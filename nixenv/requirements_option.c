@@ -33,7 +33,6 @@ static const struct option {
 	{"--constraint", 'c', REFUSED, include_advice},
 	{"--editable", 'e', REFUSED, editable_advice},
 	{"--index-url", 'i', REFUSED, index_advice},
-	{"--pypi-url", 0, REFUSED, index_advice},
 	{"--extra-index-url", 0, REFUSED, index_advice},
 	{"--find-links", 'f', REFUSED, index_advice},
 	{"--no-index", 0, REFUSED, index_advice},
