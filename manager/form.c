@@ -67,11 +67,12 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 	return 0;
 }
 
-static int too_large(const char *what, const char *name, size_t max, struct cuv_error *err)
+static int too_large(const char *name, size_t max, struct cuv_error *err)
 {
-	if (max >= 1024 * 1024)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "%s%s is larger than %zu MiB", what, name, max >> 20);
-	return cuv_error_set(err, CUV_E_TOO_LARGE, "%s%s is larger than %zu bytes", what, name, max);
+	bool mib = max >= 1024 * 1024;
+
+	return cuv_error_set(err, CUV_E_TOO_LARGE, "%s%s%s is larger than %zu %s", name ? "the field `" : "the upload",
+			     name ? name : "", name ? "`" : "", mib ? max >> 20 : max, mib ? "MiB" : "bytes");
 }
 
 static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
@@ -81,9 +82,9 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 	struct cuv_field *field = &f->fields[f->current];
 
 	if (len > info->max_bytes - field->value.len)
-		return too_large("the field ", info->name, info->max_bytes, err);
+		return too_large(info->name, info->max_bytes, err);
 	if (len > f->total_max_bytes - f->total_bytes)
-		return too_large("the upload", "", f->total_max_bytes, err);
+		return too_large(NULL, f->total_max_bytes, err);
 	f->total_bytes += len;
 	if (info->kind == CUV_FIELD_TEXT && memchr(bytes, '\0', len))
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` has a NUL byte", info->name);

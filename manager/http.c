@@ -144,6 +144,9 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 		r = take(arg, buf, (size_t)n, err);
 		if (r < 0)
 			return r;
+		/* A read that was cut off still gives what had come before. */
+		if (cuv_watch_was_cut(h->watch, h->slot))
+			return ended_early(h, last_ns, err);
 		cuv_watch_set(h->watch, h->slot, body_deadline(h), SHUT_RD);
 	}
 	h->body_done = true;
@@ -163,6 +166,33 @@ static bool send_bytes(struct cuv_http *h, const void *data, size_t len)
 	return n >= 0 && (size_t)n == len;
 }
 
+static const char *reason(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} reasons[] = {
+		{200, "OK"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
+		{411, "Length Required"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"},
+		{503, "Service Unavailable"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i].status == status)
+			return reasons[i].text;
+	return "Internal Server Error";
+}
+
 /* Status line and headers, ready to send in front of len bytes of body. */
 static int build_head(struct cuv_http *h, int status, const char *headers, const char *content_type, size_t len,
 		      struct cuv_buf *out)
@@ -175,7 +205,7 @@ static int build_head(struct cuv_http *h, int status, const char *headers, const
 	cuv_buf_addf(out,
 		     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
 		     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
-		     status, mg_get_response_code_text(h->conn, status), content_type, len, h->request_id,
+		     status, reason(status), content_type, len, h->request_id,
 		     keep ? "keep-alive" : "close", headers ? headers : "");
 	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / BODY_RATE), SHUT_RDWR);
 	return cuv_buf_err(out);

@@ -51,9 +51,11 @@ static const char *only_header(const struct mg_request_info *info, const char *n
 static bool head_was_read_whole(const struct mg_request_info *info)
 {
 	const char *end = info->num_headers > 0 ? info->http_headers[info->num_headers - 1].value : info->http_version;
+	/* Behind the request line all blanks are made NUL. */
+	char cr = info->num_headers > 0 ? '\r' : '\0';
 
 	end += strlen(end);
-	return end[1] == '\0' && end[2] == '\r' && end[3] == '\0';
+	return end[1] == '\0' && end[2] == cr && end[3] == '\0';
 }
 
 static int check_headers(const struct mg_request_info *info, struct cuv_error *err)

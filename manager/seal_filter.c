@@ -80,19 +80,34 @@ static const struct {
 	{IPPROTO_TCP, TCP_NODELAY},
 };
 
+/* Allows a call when argument number arg, masked, equals value. */
+static int allow_if(scmp_filter_ctx ctx, int call, unsigned arg, scmp_datum_t mask, scmp_datum_t value)
+{
+	struct scmp_arg_cmp cmp = {.arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1, &cmp);
+}
+
+static int allow_if_both(scmp_filter_ctx ctx, int call, unsigned arg_a, scmp_datum_t a, unsigned arg_b, scmp_datum_t b)
+{
+	struct scmp_arg_cmp cmp[] = {{.arg = arg_a, .op = SCMP_CMP_EQ, .datum_a = a},
+				     {.arg = arg_b, .op = SCMP_CMP_EQ, .datum_a = b}};
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, ARRAY_SIZE(cmp), cmp);
+}
+
+#define ALL_BITS UINT64_MAX
+
 static int allow_limited(scmp_filter_ctx ctx)
 {
-	int r;
+	int r = allow_if(ctx, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 
-	r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		r = allow_if(ctx, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
 	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		r = allow_if(ctx, SCMP_SYS(socketpair), 0, ALL_BITS, AF_UNIX);
 	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()), SCMP_A2(SCMP_CMP_EQ, SIGABRT));
+		r = allow_if_both(ctx, SCMP_SYS(tgkill), 0, (scmp_datum_t)getpid(), 2, SIGABRT);
 	return r;
 }
 
@@ -104,12 +119,10 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (i = 0; r == 0 && i < ARRAY_SIZE(plain); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, plain[i], 0);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(fcntl_commands); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
+		r = allow_if(ctx, SCMP_SYS(fcntl), 1, ALL_BITS, (scmp_datum_t)fcntl_commands[i]);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(socket_options); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)socket_options[i].level),
-				     SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)socket_options[i].name));
+		r = allow_if_both(ctx, SCMP_SYS(setsockopt), 1, (scmp_datum_t)socket_options[i].level, 2,
+				  (scmp_datum_t)socket_options[i].name);
 	return r == 0 ? allow_limited(ctx) : r;
 }
 

@@ -134,6 +134,10 @@ static int on_error(struct mg_connection *conn, int status, const char *message)
 	cuv_http_init(&h, conn, &s->watch, fd);
 	if (status == 413)
 		cuv_error_set(&err, CUV_E_TOO_LARGE, "the request's head is larger than %d bytes", CUV_HTTP_HEAD_MAX);
+	else if (strcmp(message, "Malformed message") == 0)
+		cuv_error_set(&err, CUV_E_BAD_REQUEST,
+			      "the request's head is not HTTP, larger than %d bytes, or did not come in within %d s",
+			      CUV_HTTP_HEAD_MAX, CUV_HTTP_STALL_MS / 1000);
 	else
 		cuv_error_set(&err, CUV_E_BAD_REQUEST, "the request is not well-formed HTTP/1.1 (%s)", message);
 	refuse(&h, &err);
