@@ -25,10 +25,10 @@
 /* Steps inside a box that can fail. X(name, layer, "what") */
 #define CUV_STAGE_TABLE(X)                                                                                             \
 	X(IDS, UID, "take the box's user id")                                                                          \
-	X(NAMES, NAMESPACES, "set the host name")                                                                      \
 	X(PROC, PROC, "mount /proc")                                                                                   \
 	X(IMAGE, ROOT, "mount the image")                                                                              \
 	X(PIVOT, ROOT, "change the root")                                                                              \
+	X(OLD_ROOT, ROOT, "let go of the host's mounts")                                                               \
 	X(STORE, ROOT, "mount the environment")                                                                        \
 	X(TMPFS, ROOT, "mount the scratch folders")                                                                    \
 	X(DEV, ROOT, "mount /dev")                                                                                     \
@@ -84,13 +84,14 @@ struct cuv_box {
 
 /* Pid 1 of the box, right after clone. Never returns. */
 _noreturn_ void cuv_init_main(const struct cuv_box *box);
-/* Pid 2, right after fork; failures go to report as a struct cuv_program_report. */
+/* Pid 2, right after fork; failures go to report as a struct cuv_program_report.
+ * It executes when init has written a byte to gate. */
 struct cuv_program_report {
 	enum cuv_stage stage;
 	int error; /* 0: about to execute */
 	uint64_t at_ns;
 };
-_noreturn_ void cuv_program_main(const struct cuv_box *box, int report);
+_noreturn_ void cuv_program_main(const struct cuv_box *box, int report, int gate);
 /* Looks at the box from where a program would: 0, or the number of the layer
  * that does not hold + 1. Runs under the filter. */
 int cuv_probe_inside(const struct cuv_box *box);

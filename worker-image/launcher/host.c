@@ -197,6 +197,8 @@ static int make_root(struct cuv_host *h, const char *store_dir, const char **ret
 	if (r == 0)
 		r = cuv_mount_pivot("/proc");
 	if (r == 0)
+		r = cuv_mount_drop_old();
+	if (r == 0)
 		r = cuv_mount_restrict(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, false);
 	return r;
 }

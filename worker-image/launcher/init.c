@@ -5,10 +5,12 @@
  *
  *   1. the keeper maps the two ids; init takes its own, which is not the run's,
  *      asks to die with its keeper, and can't be traced any more
- *   2. the image becomes the root, and the launcher's root is let go
- *   3. the environment, the scratch folders, /dev and /proc are mounted
- *   4. the program's process is forked (program.c)
- *   5. every capability and descriptor but two goes
+ *   2. the image becomes the root; the environment, the scratch folders, /dev and
+ *      /proc are mounted
+ *   3. when the keeper has set the limits, the program's process is forked
+ *      (program.c); it waits at a gate before it executes
+ *   4. the launcher's root is unmounted
+ *   5. every capability and descriptor but two goes, and the gate opens
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
  */
@@ -30,7 +32,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOST_NAME "cuvette"
 #define SCRATCH (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define STORE_BYTES (1024 * 1024)
 
@@ -81,13 +82,20 @@ static uid_t init_id(const struct cuv_box *box)
 	return box->ids.separate ? CUV_INIT_INNER_UID : CUV_BOX_INNER_UID;
 }
 
-static int take_ids(const struct cuv_box *box)
+/* The keeper says 'go on' twice: when the ids are mapped, when the limits are set. */
+static void wait_for_keeper(const struct cuv_box *box)
 {
-	const uid_t id = init_id(box);
 	char go;
 
 	if (recv(box->status, &go, 1, 0) != 1)
 		_exit(1);
+}
+
+static int take_ids(const struct cuv_box *box)
+{
+	const uid_t id = init_id(box);
+
+	wait_for_keeper(box);
 	/* The namespace has no id 0, so the capabilities stay. */
 	if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
 		return -errno;
@@ -187,27 +195,36 @@ static int mount_all(const struct cuv_box *box, enum cuv_stage *ret_stage)
 	return cuv_mount_move(proc, AT_FDCWD, "/proc");
 }
 
-static pid_t fork_program(const struct cuv_box *box, int *ret_report)
+static pid_t fork_program(const struct cuv_box *box, int *ret_report, int *ret_gate)
 {
-	int report[2];
+	int report[2], gate[2];
 	pid_t pid;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
+	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
-		cuv_program_main(box, report[1]);
+	if (pid == 0) {
+		cuv_close(gate[1]);
+		cuv_program_main(box, report[1], gate[0]);
+	}
 	cuv_close(report[1]);
+	cuv_close(gate[0]);
+	*ret_gate = gate[1];
 	*ret_report = report[0];
 	return pid;
 }
 
-static void give_up_rights(const struct cuv_box *box, int report)
+/* The kernel waits for all its readers when a mount goes, so this is done while
+ * the program's process gets ready; the gate keeps that from executing before. */
+static void give_up_rights(const struct cuv_box *box, int report, int gate)
 {
-	int keep[] = {box->status, report}, null, i, r;
+	int keep[] = {box->status, report, gate}, null, i, r;
 
+	r = cuv_mount_drop_old();
+	if (r < 0)
+		fail(box, CUV_STAGE_OLD_ROOT, r);
 	r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r == 0)
 		r = cuv_privileges_drop_all();
@@ -217,6 +234,9 @@ static void give_up_rights(const struct cuv_box *box, int report)
 	for (i = 0; null >= 0 && i < 3; i++)
 		(void)dup2(null, i);
 	cuv_close(null);
+	if (write(gate, "g", 1) != 1)
+		_exit(1);
+	cuv_close(gate);
 }
 
 /* Reads what the program's process says until it executes (then the pipe closes
@@ -266,22 +286,21 @@ _noreturn_ static void reap(const struct cuv_box *box, pid_t program)
 void cuv_init_main(const struct cuv_box *box)
 {
 	enum cuv_stage stage = CUV_STAGE_IDS;
-	int report = -1, r;
+	int report = -1, gate = -1, r;
 	pid_t program;
 
 	(void)prctl(PR_SET_NAME, "cuvette-init");
 	r = take_ids(box);
 	if (r < 0)
 		fail(box, CUV_STAGE_IDS, r);
-	if (sethostname(HOST_NAME, strlen(HOST_NAME)) < 0)
-		fail(box, CUV_STAGE_NAMES, -errno);
 	r = mount_all(box, &stage);
 	if (r < 0)
 		fail(box, stage, r);
-	program = fork_program(box, &report);
+	wait_for_keeper(box);
+	program = fork_program(box, &report, &gate);
 	if (program < 0)
 		fail(box, CUV_STAGE_FORK, (int)program);
-	give_up_rights(box, report);
+	give_up_rights(box, report, gate);
 	follow_start(box, report);
 	reap(box, program);
 }

@@ -12,7 +12,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
-#include "worker-image/launcher/netns.h"
 #include "worker-image/launcher/privileges.h"
 
 #include <errno.h>
@@ -414,7 +413,7 @@ static void report(struct watch *w)
 /* What may be done with the slot now. All of it after the answer is out. */
 static enum cuv_keeper_exit look_over_slot(struct watch *w)
 {
-	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NETNS_PRINT_MAX);
+	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 	struct cuv_keeper *k = w->k;
 
 	if (w->lost)
@@ -425,15 +424,14 @@ static enum cuv_keeper_exit look_over_slot(struct watch *w)
 		if (!k->task->cgroups->ops->is_fresh(&k->cgroup) && cuv_cgroup_slot_renew(&k->cgroup) < 0)
 			return CUV_KEEPER_SLOT_LOST;
 	}
-	if (cuv_netns_print(k->task->host->proc_fd, &print) < 0 ||
-	    strcmp(cuv_buf_str(&print), k->task->netns_print) != 0)
+	if (cuv_net_print(k->task->host->proc_fd, &print) < 0 || strcmp(cuv_buf_str(&print), k->task->net_print) != 0)
 		return CUV_KEEPER_NET_USED;
 	return CUV_KEEPER_CLEAN;
 }
 
 static int keeper_start(struct cuv_task *t, pid_t launcher)
 {
-	int keep[8 + 1 + CUV_FILES_MAX + CUV_CGROUP_HIERARCHIES_MAX];
+	int keep[10 + 1 + CUV_FILES_MAX + CUV_CGROUP_HIERARCHIES_MAX];
 	size_t n = 0, i;
 	int r;
 
@@ -442,7 +440,9 @@ static int keeper_start(struct cuv_task *t, pid_t launcher)
 		return -ESRCH;
 	/* Other sessions' descriptors would keep them open when their clients are gone. */
 	keep[n++] = t->session;
-	keep[n++] = t->netns;
+	keep[n++] = t->ns.net;
+	keep[n++] = t->ns.ipc;
+	keep[n++] = t->ns.uts;
 	keep[n++] = t->host->store_fd;
 	keep[n++] = t->host->proc_fd;
 	keep[n++] = t->host->dev_fd;
@@ -472,7 +472,7 @@ static int probe_exit(const struct watch *w)
 
 void cuv_keeper_main(struct cuv_task *task, pid_t launcher)
 {
-	struct cuv_keeper k = {.task = task, .oom_fd = -1, .init_fd = -1, .status = -1};
+	struct cuv_keeper k = {.task = task, .oom_fd = -1, .init_fd = -1, .status = -1, .mount_ns = -1};
 	struct watch w = {.k = &k, .deadline_ns = cuv_deadline_ms(SETUP_MS), .err = CUV_ERROR_INIT};
 	enum cuv_keeper_exit end;
 

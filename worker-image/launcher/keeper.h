@@ -9,14 +9,15 @@
 
 #include "worker-image/launcher/box.h"
 #include "worker-image/launcher/output.h"
+#include "worker-image/launcher/slotns.h"
 
 /* What the launcher hands to a keeper. */
 struct cuv_task {
 	const struct cuv_host *host;	   /* borrowed */
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	unsigned slot;
-	int netns;		 /* the slot's */
-	const char *netns_print; /* what a new one looks like; borrowed */
+	struct cuv_slotns ns;  /* the slot's */
+	const char *net_print; /* what a new network looks like; borrowed */
 	struct cuv_run run;
 	int session;
 	int fds[1 + CUV_FILES_MAX]; /* stdin, files */
@@ -50,8 +51,9 @@ struct cuv_keeper {
 	int oom_fd;
 	short oom_events;
 	pid_t init;
-	int init_fd; /* pidfd */
-	int status;  /* our end */
+	int init_fd;  /* pidfd */
+	int mount_ns; /* held so that its dismantling waits until the answer is out */
+	int status;   /* our end */
 	struct cuv_pump pump;
 };
 

@@ -76,8 +76,10 @@ int cuv_mount_pivot(const char *path)
 {
 	if (chdir(path) < 0)
 		return -errno;
-	/* The old root lands on top of the new one, and is then taken off. */
-	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return -errno;
-	return 0;
+	return syscall(SYS_pivot_root, ".", ".") < 0 || chdir("/") < 0 ? -errno : 0;
+}
+
+int cuv_mount_drop_old(void)
+{
+	return umount2("/", MNT_DETACH) < 0 ? -errno : 0;
 }

@@ -28,7 +28,9 @@ int cuv_mount_proc(void);
 int cuv_mount_move(int mount_fd, int dirfd, const char *path);
 /* Adds attributes to the mount at fd (and what is below it). */
 int cuv_mount_restrict(int fd, unsigned attr, bool recursive);
-/* Makes the directory path the root and lets go of everything else. */
+/* Makes the directory path the root. The old one lies on top of it, out of the
+ * way of absolute paths, until cuv_mount_drop_old takes it off. */
 int cuv_mount_pivot(const char *path);
+int cuv_mount_drop_old(void);
 
 #endif

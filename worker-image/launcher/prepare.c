@@ -20,13 +20,18 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
-#define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
+#define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
 #define NEVER_CHANGES (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 static int internal(struct cuv_error *err, int r, const char *what)
 {
 	cuv_error_set(err, CUV_E_INTERNAL, "the box could not be made: %s (%s)", what, strerror(-r));
 	return r;
+}
+
+static int go_on(struct cuv_keeper *k)
+{
+	return send(k->status, "g", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int enter_slot(struct cuv_keeper *k)
@@ -45,18 +50,27 @@ static int enter_slot(struct cuv_keeper *k)
 		if (r < 0)
 			return r;
 	}
-	r = c->ops->set_limits(&k->cgroup, &k->task->run.limits);
-	if (r == 0)
-		r = c->ops->read_usage(&k->cgroup, &k->before);
-	if (r < 0)
-		return r;
-	if (c->controllers & CUV_CG_MEMORY)
-		k->oom_fd = c->ops->watch_oom(&k->cgroup, &k->oom_events);
 	r = cuv_cgroup_slot_open_procs(&k->cgroup, k->box.procs);
 	if (r < 0)
 		return r;
 	k->box.n_procs = (size_t)r;
 	return 0;
+}
+
+/* While init works on the mounts; nobody is in the cgroup yet. */
+static int limit_slot(struct cuv_keeper *k)
+{
+	const struct cuv_cgroups *c = k->task->cgroups;
+	int r = 0;
+
+	if (k->has_cgroup) {
+		r = c->ops->set_limits(&k->cgroup, &k->task->run.limits);
+		if (r == 0)
+			r = c->ops->read_usage(&k->cgroup, &k->before);
+		if (r == 0 && (c->controllers & CUV_CG_MEMORY))
+			k->oom_fd = c->ops->watch_oom(&k->cgroup, &k->oom_events);
+	}
+	return r == 0 ? go_on(k) : r;
 }
 
 /* A detached, read-only copy of the mount of one store path. */
@@ -216,10 +230,11 @@ static int clone_init(struct cuv_keeper *k)
 		.exit_signal = SIGCHLD,
 	};
 	long pid;
+	int r;
 
-	/* The network belongs to the slot, not to the box's user namespace. */
-	if (setns(k->task->netns, CLONE_NEWNET) < 0)
-		return -errno;
+	r = cuv_slotns_enter(&k->task->ns);
+	if (r < 0)
+		return r;
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
 		return -errno;
@@ -253,9 +268,18 @@ static int map_ids(struct cuv_keeper *k)
 		r = write_map(k, "gid_map", text);
 	if (r == 0)
 		r = write_map(k, "uid_map", text);
-	if (r == 0 && send(k->status, "g", 1, MSG_NOSIGNAL) < 0)
-		r = -errno;
 	return r;
+}
+
+/* The last one to hold a mount namespace takes it apart, and the kernel waits for
+ * its readers then. That should be us, later, rather than init before we see its
+ * end. Where it can't be opened it merely takes longer. */
+static void hold_mount_ns(struct cuv_keeper *k)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/ns/mnt", (int)k->init);
+	k->mount_ns = openat(k->task->host->proc_fd, path, O_RDONLY | O_CLOEXEC);
 }
 
 static void close_box_ends(struct cuv_keeper *k)
@@ -306,9 +330,15 @@ int cuv_keeper_prepare(struct cuv_keeper *k, struct cuv_error *err)
 	r = clone_init(k);
 	if (r < 0)
 		return internal(err, r, "its namespaces");
+	hold_mount_ns(k);
 	r = map_ids(k);
+	if (r == 0)
+		r = go_on(k);
 	if (r < 0)
 		return internal(err, r, "its user ids");
+	r = limit_slot(k);
+	if (r < 0)
+		return internal(err, r, "its limits");
 	close_box_ends(k);
 	return 0;
 }

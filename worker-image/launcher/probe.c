@@ -5,7 +5,6 @@
 #include "lib/base/fd.h"
 #include "lib/base/landlock.h"
 #include "worker-image/launcher/layers.h"
-#include "worker-image/launcher/netns.h"
 #include "worker-image/launcher/privileges.h"
 
 #include <errno.h>
@@ -31,7 +30,7 @@ static bool namespaces_hold(void)
 {
 	char name[IF_NAMESIZE], host[16] = "";
 
-	return getpid() == 2 && gethostname(host, sizeof(host)) == 0 && strcmp(host, "cuvette") == 0 &&
+	return getpid() == 2 && gethostname(host, sizeof(host)) == 0 && strcmp(host, CUV_BOX_HOST_NAME) == 0 &&
 	       if_indextoname(1, name) && strcmp(name, "lo") == 0 && !if_indextoname(2, name);
 }
 
@@ -121,20 +120,21 @@ static int probe_once(struct cuv_task *task, struct cuv_error *ret_why)
 
 static void probe_box(struct cuv_host *host, const struct cuv_cgroups *cgroups, struct cuv_layers *l)
 {
-	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NETNS_PRINT_MAX);
-	_cleanup_close_ int netns = cuv_netns_new(host->proc_fd, &print), in = cuv_memfd("stdin", "", 0);
-	struct cuv_task task = {
-		.host = host, .cgroups = cgroups, .netns = netns, .fds = {in}, .n_fds = 1, .probe = true};
+	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
+	_cleanup_(cuv_slotns_done) struct cuv_slotns ns = CUV_SLOTNS_INIT;
+	_cleanup_close_ int in = cuv_memfd("stdin", "", 0);
+	struct cuv_task task = {.host = host, .cgroups = cgroups, .fds = {in}, .n_fds = 1, .probe = true};
 	struct cuv_error why;
 	int layer;
 
-	if (netns < 0 || in < 0) {
-		cuv_layers_missing(l, CUV_LAYER_NAMESPACES, "no network namespace can be made");
+	if (in < 0 || cuv_slotns_make(host->proc_fd, &ns, &print) < 0) {
+		cuv_layers_missing(l, CUV_LAYER_NAMESPACES, "no network, IPC or host name namespace can be made");
 		return;
 	}
 	snprintf(task.run.run_id, sizeof(task.run.run_id), "probe");
 	cuv_limits_default(&task.run.limits);
-	task.netns_print = cuv_buf_str(&print);
+	task.ns = ns;
+	task.net_print = cuv_buf_str(&print);
 	host->proc_works = true;
 	layer = probe_once(&task, &why);
 	if (layer == CUV_LAYER_PROC) {

@@ -76,15 +76,14 @@ static int write_files(const struct cuv_box *box)
 	return r;
 }
 
-/* Streams on 0 to 2, nothing above but the report, which closes by itself. */
-static int connect_streams(const struct cuv_box *box, int *report)
+/* Streams on 0 to 2, nothing above but two ends of pipes that close by exec. */
+static int connect_streams(const struct cuv_box *box, int report, int gate)
 {
-	int keep[1];
+	int keep[] = {report, gate};
 
 	if (dup2(box->in, 0) < 0 || dup2(box->out, 1) < 0 || dup2(box->err, 2) < 0)
 		return -errno;
-	keep[0] = *report;
-	return cuv_close_others(keep, 1);
+	return cuv_close_others(keep, ARRAY_SIZE(keep));
 }
 
 static void default_signals(void)
@@ -106,7 +105,19 @@ _noreturn_ static void fail(int report, enum cuv_stage stage, int r)
 	_exit(127);
 }
 
-void cuv_program_main(const struct cuv_box *box, int report)
+/* Waits until init has taken the host's mounts away. */
+static int wait_for_gate(int gate)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(gate, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : -EPIPE;
+}
+
+void cuv_program_main(const struct cuv_box *box, int report, int gate)
 {
 	struct cuv_program_report about = {.stage = CUV_STAGE_EXEC};
 	int r;
@@ -118,7 +129,7 @@ void cuv_program_main(const struct cuv_box *box, int report)
 	r = write_files(box);
 	if (r < 0)
 		fail(report, CUV_STAGE_FILES, r);
-	r = connect_streams(box, &report);
+	r = connect_streams(box, report, gate);
 	if (r < 0)
 		fail(report, CUV_STAGE_STDIO, r);
 	default_signals();
@@ -131,6 +142,8 @@ void cuv_program_main(const struct cuv_box *box, int report)
 	r = cuv_seccomp_load(&box->host->filter);
 	if (r < 0)
 		fail(report, CUV_STAGE_SECCOMP, r);
+	if (wait_for_gate(gate) < 0)
+		_exit(127);
 	about.at_ns = cuv_now_ns();
 	r = cuv_write_all(report, &about, sizeof(about));
 	if (r < 0)

@@ -4,7 +4,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
-#include "worker-image/launcher/netns.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,24 +22,18 @@ void cuv_slots_init(struct cuv_slots *s, unsigned n, const struct cuv_host *host
 
 	cuv_assert(n > 0 && n <= CUV_BOXES_MAX);
 	*s = (struct cuv_slots){.host = host, .cgroups = cgroups, .n = n, .next_id = n};
-	cuv_buf_init(&s->netns_print, CUV_NETNS_PRINT_MAX);
+	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < n; i++)
-		s->slot[i] = (struct cuv_slot){.id = i, .netns = -1, .session = -1};
+		s->slot[i] = (struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1};
 }
 
-/* Makes the slot's network if it has none. The first one made also shows what a
+/* Makes the slot's namespaces if it has none. The first network made also shows what a
  * new one looks like. */
-static int ready_netns(struct cuv_slots *s, struct cuv_slot *slot)
+static int ready_ns(struct cuv_slots *s, struct cuv_slot *slot)
 {
-	int r;
-
-	if (slot->netns >= 0)
+	if (slot->ns.net >= 0)
 		return 0;
-	r = cuv_netns_new(s->host->proc_fd, s->netns_print.len ? NULL : &s->netns_print);
-	if (r < 0)
-		return r;
-	slot->netns = r;
-	return 0;
+	return cuv_slotns_make(s->host->proc_fd, &slot->ns, s->net_print.len ? NULL : &s->net_print);
 }
 
 static struct cuv_slot *free_slot(struct cuv_slots *s)
@@ -70,13 +63,13 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 	int r;
 
 	cuv_assert(slot);
-	r = ready_netns(s, slot);
+	r = ready_ns(s, slot);
 	if (r == 0) {
 		task->host = s->host;
 		task->cgroups = s->cgroups;
 		task->slot = slot->id;
-		task->netns = slot->netns;
-		task->netns_print = cuv_buf_str(&s->netns_print);
+		task->ns = slot->ns;
+		task->net_print = cuv_buf_str(&s->net_print);
 		slot->keeper = fork();
 		if (slot->keeper == 0)
 			cuv_keeper_main(task, self);
@@ -101,7 +94,7 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 {
 	s->lost++;
 	cuv_log(CUV_LOG_ERROR, "slot-lost", CUV_I("slot", slot->id), CUV_I("lost", s->lost));
-	slot->netns = cuv_close(slot->netns);
+	cuv_slotns_done(&slot->ns);
 	if (s->next_id < CUV_BOXES_MAX) {
 		slot->id = s->next_id++;
 		return;
@@ -109,7 +102,7 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	/* None is left: one place fewer. */
 	s->n--;
 	*slot = s->slot[s->n];
-	s->slot[s->n] = (struct cuv_slot){.netns = -1, .session = -1};
+	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1};
 }
 
 /* A keeper that died in the middle: its box died with it (or is about to). */
@@ -131,24 +124,29 @@ static int clear_slot(struct cuv_slots *s, const struct cuv_slot *slot)
 static void keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const siginfo_t *info)
 {
 	const int code = info->si_code == CLD_EXITED ? info->si_status : -1;
+	struct cuv_error err;
 
 	slot->keeper = 0;
 	s->busy--;
 	if (code == CUV_KEEPER_NET_USED) {
-		slot->netns = cuv_close(slot->netns);
+		cuv_slotns_done(&slot->ns);
 	} else if (code == CUV_KEEPER_SLOT_LOST) {
 		/* A keeper that could not even begin has not answered. */
 		refuse(slot->session, slot->run_id, "the run's slot could not be cleared", -EBUSY);
+	} else if (s->stopping) {
+		/* Heard only by those that have no answer yet. */
+		cuv_error_set(&err, CUV_E_DRAINING, "the service is stopping");
+		(void)cuv_failure_send(slot->session, &err);
 	} else if (code != CUV_KEEPER_CLEAN) {
 		refuse(slot->session, slot->run_id, "the run's keeper died", -ECHILD);
-		slot->netns = cuv_close(slot->netns);
+		cuv_slotns_done(&slot->ns);
 	}
 	slot->session = cuv_close(slot->session);
 	if (code == CUV_KEEPER_SLOT_LOST ||
 	    (code != CUV_KEEPER_CLEAN && code != CUV_KEEPER_NET_USED && clear_slot(s, slot) < 0))
 		replace_slot(s, slot);
-	else
-		(void)ready_netns(s, slot); /* now, not when a run waits for it */
+	else if (!s->stopping)
+		(void)ready_ns(s, slot); /* now, not when a run waits for it */
 }
 
 void cuv_slots_reap(struct cuv_slots *s)
@@ -173,6 +171,7 @@ void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms)
 	uint64_t deadline = cuv_deadline_ms(wait_ms);
 	unsigned i;
 
+	s->stopping = true;
 	for (i = 0; i < s->n; i++)
 		if (s->slot[i].keeper > 0)
 			(void)kill(s->slot[i].keeper, SIGKILL);
@@ -183,6 +182,6 @@ void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms)
 		nanosleep(&(struct timespec){.tv_nsec = STOP_PAUSE_NS}, NULL);
 	}
 	for (i = 0; i < s->n; i++)
-		cuv_close(s->slot[i].netns);
-	cuv_buf_done(&s->netns_print);
+		cuv_slotns_done(&s->slot[i].ns);
+	cuv_buf_done(&s->net_print);
 }

@@ -14,8 +14,8 @@
 struct cuv_slot {
 	unsigned id;  /* of its user ids and cgroups */
 	pid_t keeper; /* 0: free */
-	int netns;    /* -1: to be made */
-	int session;  /* the run's, for when its keeper dies */
+	struct cuv_slotns ns;
+	int session; /* the run's, for when its keeper dies */
 	char run_id[40];
 };
 
@@ -27,7 +27,8 @@ struct cuv_slots {
 	unsigned busy;
 	unsigned next_id; /* never used yet */
 	unsigned lost;	  /* identities thrown away */
-	struct cuv_buf netns_print;
+	struct cuv_buf net_print;
+	bool stopping; /* keepers die because we kill them */
 };
 
 void cuv_slots_init(struct cuv_slots *s, unsigned n, const struct cuv_host *host, const struct cuv_cgroups *cgroups);
