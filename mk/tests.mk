@@ -27,7 +27,8 @@ $(TESTS)/helpers/%: $(OBJ)/tests/helpers/%.o $(TEST_ARCHIVES)
 
 test-programs: $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) $(HELPER_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
-.SECONDARY: $(patsubst $(TESTS)/%,$(OBJ)/tests/%.o,$(UNIT_PROGRAMS) $(HELPER_PROGRAMS))
+.SECONDARY: $(patsubst $(TESTS)/%,$(OBJ)/tests/%.o,$(UNIT_PROGRAMS) $(HELPER_PROGRAMS)) \
+	$(FUZZ_NAMES:%=$(OBJ)/tests/fuzz/%/target.o) $(OBJ)/tests/fuzz/replay.o
 
 # The sanitizers get a build of their own beside the normal one.
 ASAN := BUILD=$(BUILD)/asan SANITIZE=address,undefined
