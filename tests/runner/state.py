@@ -4,6 +4,7 @@ and a copy of it for each suite, kept between runs so that wheels and environmen
 are there the second time."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -95,4 +96,31 @@ def leftovers(temporary: pathlib.Path) -> list[str]:
             point = line.split()[4]
             if point.startswith((f"{top()}/", f"{temporary}/")):
                 left.append(f"mount {point}")
+    return left
+
+
+def cgroups() -> set[str]:
+    """The services' control groups, of whichever hierarchy and depth."""
+    found = set()
+    for folder, below, _ in os.walk("/sys/fs/cgroup"):
+        found |= {os.path.join(folder, name) for name in below if name.startswith("cuvette-")}
+        below[:] = [name for name in below if not name.startswith("cuvette-")]
+    return found
+
+
+def stale_cgroups(before: set[str]) -> list[str]:
+    """Those that came since and that no living launcher holds the lock of."""
+    left = []
+    for path in cgroups() - before:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.append(f"control group {path}")
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
     return left

@@ -176,8 +176,8 @@ static int start_v1(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, con
 	r = add_hierarchy(c, fcntl(point, F_DUPFD_CLOEXEC, 0), new);
 	if (r == 0 || r == -EADDRINUSE)
 		return r;
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (new &(1u << i))
+	for (i = 0; i < ARRAY_SIZE(names) - 1; i++) /* new is not empty: it is the last if none before */
+		if (new & (1u << i))
 			break;
 	if (cuv_cgroup_find_own(own_text, names[i], sizeof(own), own) < 0 || !below_root(own, m->root)[0])
 		return r;
@@ -258,11 +258,11 @@ static int start_all(struct cuv_cgroups *c, const char *mounts, const char *own,
 	return first;
 }
 
-int cuv_cgroups_start(const char *instance, struct cuv_cgroups *ret, struct cuv_error *err)
+int cuv_cgroups_start(const char *instance, bool privileged, struct cuv_cgroups *ret, struct cuv_error *err)
 {
 	_cleanup_buf_ struct cuv_buf mounts = CUV_BUF_INIT(PROC_FILE_MAX), own = CUV_BUF_INIT(PROC_FILE_MAX);
 	struct cuv_cgroups c = CUV_CGROUPS_INIT;
-	int r;
+	int r, v1;
 
 	cuv_assert(cuv_cgroup_instance_valid(instance));
 	snprintf(c.instance, sizeof(c.instance), "%s", instance);
@@ -272,11 +272,12 @@ int cuv_cgroups_start(const char *instance, struct cuv_cgroups *ret, struct cuv_
 		*ret = c;
 		return 0;
 	}
-	r = start_all(&c, cuv_buf_str(&mounts), cuv_buf_str(&own), true);
+	r = v1 = start_all(&c, cuv_buf_str(&mounts), cuv_buf_str(&own), true);
 	c.ops = &cuv_cgroup_v1;
 	if (r != -EADDRINUSE && c.n == 0) {
 		r = start_all(&c, cuv_buf_str(&mounts), cuv_buf_str(&own), false);
 		c.ops = &cuv_cgroup_v2;
+		r = v1 && r ? v1 : r;
 	}
 	if (r == -EADDRINUSE) {
 		cuv_cgroups_stop(&c);
@@ -289,9 +290,8 @@ int cuv_cgroups_start(const char *instance, struct cuv_cgroups *ret, struct cuv_
 		c.ops = NULL;
 	if (c.controllers != CUV_CG_ALL)
 		snprintf(c.why, sizeof(c.why), "%s; %s", r < 0 ? strerror(-r) : "no such controller is mounted",
-			 geteuid() == 0
-				 ? "mount the controller, and let this process make cgroups"
-				 : "have the user's cgroup delegated (systemd-run --user --scope -p Delegate=yes)");
+			 privileged ? "mount the controller, and let this process make cgroups"
+				    : "have the user's cgroup delegated (systemd-run --user --scope -p Delegate=yes)");
 	*ret = c;
 	return 0;
 }
