@@ -74,9 +74,9 @@ extern const struct cuv_cgroup_ops cuv_cgroup_v2;
 bool cuv_cgroup_instance_valid(const char *name);
 
 /* Finds the hierarchies, clears what dead instances left, makes and locks our
- * own folders. What can't be had is missing in ret->controllers, with the reason
- * in why. 0; -EBUSY with err set when the instance name is in use. */
-int cuv_cgroups_start(const char *instance, struct cuv_cgroups *ret, struct cuv_error *err);
+ * own folders. privileged: started by root (which says what to advise). What can't be had is missing in
+ * ret->controllers, with the reason in why. 0; -EBUSY with err set when the instance name is in use. */
+int cuv_cgroups_start(const char *instance, bool privileged, struct cuv_cgroups *ret, struct cuv_error *err);
 /* Kills what is left in all slots, removes the folders, closes all. */
 void cuv_cgroups_stop(struct cuv_cgroups *c);
 

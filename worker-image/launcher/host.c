@@ -212,7 +212,7 @@ static int open_dir(const char *path)
 
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err)
 {
-	const char *step = "no mount and network namespace can be made";
+	const char *step = "no mount, network, IPC and host name namespaces can be made";
 	struct stat st;
 	int r = 0;
 
@@ -220,7 +220,8 @@ int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *e
 		cuv_error_set(err, CUV_E_UNAVAILABLE, "--store: %s is not a folder", store_dir);
 		return -ENOTDIR;
 	}
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		r = -errno;
 	if (r == 0)
 		r = make_root(h, store_dir, &step);

@@ -163,7 +163,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (supervisor_is_gone())
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the supervisor is gone");
-	r = cuv_cgroups_start(o->instance, &l->cgroups, err);
+	r = cuv_cgroups_start(o->instance, l->host.privileged, &l->cgroups, err);
 	if (r == 0)
 		r = cuv_host_seal(&l->host, o->store, err);
 	if (r == 0)
