@@ -17,6 +17,7 @@
 #define BODY_GRACE_MS 6000u
 #define BODY_TOTAL_MS 300000u
 /* The same for answers, which leave by the kernel's buffer. */
+#define REPLY_RATE 65536u
 #define REPLY_GRACE_MS 10000u
 /* How long a refused upload is read and thrown away. */
 #define DRAIN_TOTAL_MS 5000u
@@ -205,9 +206,10 @@ static int build_head(struct cuv_http *h, int status, const char *headers, const
 	cuv_buf_addf(out,
 		     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
 		     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
-		     status, reason(status), content_type, len, h->request_id,
-		     keep ? "keep-alive" : "close", headers ? headers : "");
-	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / BODY_RATE), SHUT_RDWR);
+		     status, reason(status), content_type, len, h->request_id, keep ? "keep-alive" : "close",
+		     headers ? headers : "");
+	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
+		      SHUT_RDWR);
 	return cuv_buf_err(out);
 }
 

@@ -125,7 +125,7 @@ static int push_after(struct cuv_multipart *m, char c, struct cuv_error *err)
 	if (memcmp(m->after, "\r\n", 2) != 0)
 		return bad(err, "a boundary is followed by other bytes on its line");
 	if (++m->n_parts > CUV_PARTS_MAX)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "the body has more than %d parts", CUV_PARTS_MAX);
+		return cuv_error_set(err, CUV_E_BAD_MULTIPART, "the body has more than %d parts", CUV_PARTS_MAX);
 	m->state = CUV_MULTIPART_HEADERS;
 	m->part = (struct cuv_part){0};
 	m->has_disposition = false;
@@ -160,14 +160,14 @@ static int push_header(struct cuv_multipart *m, char c, struct cuv_error *err)
 	bool after_cr = m->line.len > 0 && m->line.data[m->line.len - 1] == '\r';
 
 	if (++m->headers_bytes > CUV_PART_HEADERS_MAX)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "the headers of a part are larger than %d bytes",
+		return cuv_error_set(err, CUV_E_BAD_MULTIPART, "the headers of a part are larger than %d bytes",
 				     CUV_PART_HEADERS_MAX);
 	if (after_cr && c == '\n')
 		return end_of_line(m, err);
 	if (after_cr || c == '\n' || c == '\0')
 		return bad(err, "a header of a part has a bare CR, a bare LF or a NUL byte");
 	if (cuv_buf_add_char(&m->line, c) == -E2BIG)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "a header line of a part is longer than %d bytes",
+		return cuv_error_set(err, CUV_E_BAD_MULTIPART, "a header line of a part is longer than %d bytes",
 				     CUV_PART_LINE_MAX);
 	if (cuv_buf_err(&m->line) < 0)
 		return cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request");
