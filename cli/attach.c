@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What a service of its own has by default (docs/cli.md). */
+#define BUILDER_MEMORY_BYTES (4 * CUV_GIB)
+#define BUILDER_PROCESSES 512
+
+/* 1: a service that is ready and whose sockets are ours to use. */
+static int find_service(const struct cuv_attach_spec *spec, struct cuv_attach *a)
+{
+	struct cuv_service_note note = {0};
+	struct cuv_error ignored;
+
+	if (cuv_state_look(spec->state, &a->state, &ignored) < 0)
+		return 0;
+	if (cuv_state_service(&a->state, &note) == 1 && note.url[0] && access(a->state.launcher_sock, W_OK) == 0 &&
+	    access(a->state.builder_sock, W_OK) == 0) {
+		snprintf(a->url, sizeof(a->url), "%s", note.url);
+		return 1;
+	}
+	cuv_state_done(&a->state);
+	return 0;
+}
+
+int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, struct cuv_error *err)
+{
+	struct cuv_crew_spec crew = {
+		.state = &ret->state,
+		.instance = ret->instance,
+		.allow_degraded = spec->allow_degraded,
+		.log_fd = -1,
+		.builder_limits = {.memory_bytes = BUILDER_MEMORY_BYTES, .processes = BUILDER_PROCESSES},
+		.cancel_fd = spec->cancel_fd,
+	};
+	int r;
+
+	if (!spec->standalone && find_service(spec, ret))
+		return 0;
+	r = cuv_state_open(spec->state, &ret->state, err);
+	if (r < 0)
+		return r;
+	cuv_crew_instance("run", ret->instance);
+	if (spec->launcher_only)
+		return cuv_crew_start_launcher(&crew, &ret->crew, err);
+	return cuv_crew_start_workers(&crew, &ret->crew, err);
+}
+
+void cuv_attach_close(struct cuv_attach *a)
+{
+	cuv_crew_stop(&a->crew, 0, -1);
+	cuv_state_done(&a->state);
+}
+
+struct cuv_peers cuv_attach_peers(const struct cuv_attach *a)
+{
+	struct cuv_peers p = cuv_crew_peers(&a->crew);
+
+	if (a->url[0]) {
+		p.launcher_path = a->state.launcher_sock;
+		p.builder_path = a->state.builder_sock;
+	}
+	return p;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/crew.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/hash.h"
+#include "lib/base/ids.h"
+#include "lib/proto/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READY_MS 30000
+#define WORKERS_END_MS 10000
+
+extern char **environ;
+
+/* Launcher and manager get this much of our environment: they execute nothing
+ * of their own accord but, the launcher, newuidmap. The builder gets all of it
+ * and hands on by name what resolver and downloads need (proxy, CA file, index
+ * settings). */
+static int small_environment(struct cuv_strv *ret)
+{
+	static const char *const names[] = {"PATH", "TZ"};
+	size_t i;
+	int r = cuv_strv_add(ret, "LANG=C.UTF-8");
+
+	for (i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			r = cuv_strv_addf(ret, "%s=%s", names[i], value);
+	}
+	return r;
+}
+
+static int add_pair(struct cuv_strv *args, const char *option, const char *value)
+{
+	int r = cuv_strv_add(args, option);
+
+	return r < 0 ? r : cuv_strv_add(args, value);
+}
+
+static int add_number(struct cuv_strv *args, const char *option, unsigned value)
+{
+	int r = cuv_strv_add(args, option);
+
+	return r < 0 ? r : cuv_strv_addf(args, "%u", value);
+}
+
+/* Options that all three know. */
+static int add_common(const struct cuv_crew_spec *spec, struct cuv_strv *args)
+{
+	if (!spec->allow_degraded || !spec->allow_degraded[0])
+		return 0;
+	return add_pair(args, "--allow-degraded", spec->allow_degraded);
+}
+
+static int add_ids(const struct cuv_crew_spec *spec, unsigned id, struct cuv_strv *args)
+{
+	int r = 0;
+
+	if (!spec->state->root)
+		return 0;
+	r = add_number(args, "--uid", id);
+	return r < 0 ? r : add_number(args, "--gid", id);
+}
+
+/* The listening socket (4) where asked for, and the far end of a control (5);
+ * the near end goes to *ret_control. */
+static int worker_fds(const struct cuv_crew_spec *spec, const char *path, struct cuv_daemon_spec *d,
+		      struct cuv_strv *args, int *ret_control, struct cuv_error *err)
+{
+	int pair[2], r;
+
+	if (spec->sockets) {
+		r = cuv_session_listen(path);
+		if (r < 0) {
+			cuv_error_set(err, CUV_E_UNAVAILABLE, "no socket can be made at %s (%s)", path, strerror(-r));
+			return r;
+		}
+		d->fds[0] = r;
+		r = add_pair(args, "--listen-fd", "4");
+		if (r < 0)
+			return r;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	d->fds[1] = pair[1];
+	*ret_control = pair[0];
+	return add_pair(args, "--control-fd", "5");
+}
+
+/* The daemon has copies now; ours would keep a socket alive that nobody serves. */
+static void close_given(struct cuv_daemon_spec *d)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_DAEMON_FDS_MAX; i++)
+		d->fds[i] = cuv_close(d->fds[i]);
+}
+
+static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT, env = CUV_STRV_INIT;
+	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
+	int r = small_environment(&env);
+
+	if (r == 0)
+		r = add_pair(&args, "--store", spec->state->store);
+	if (r == 0)
+		r = add_pair(&args, "--instance", spec->instance);
+	if (r == 0 && spec->boxes)
+		r = add_pair(&args, "--boxes", spec->boxes);
+	if (r == 0)
+		r = add_common(spec, &args);
+	if (r == 0)
+		r = worker_fds(spec, spec->state->launcher_sock, &d, &args, &crew->launcher_control, err);
+	d.name = "launcher";
+	d.args = &args;
+	d.env = env.items;
+	d.log_fd = spec->log_fd;
+	if (r == 0)
+		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_LAUNCHER], err);
+	close_given(&d);
+	return r;
+}
+
+static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT;
+	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
+	int r = add_pair(&args, "--state", spec->state->path);
+	size_t i;
+
+	if (r == 0)
+		r = add_ids(spec, CUV_BUILDER_UID, &args);
+	if (r == 0)
+		r = add_common(spec, &args);
+	if (r == 0)
+		r = worker_fds(spec, spec->state->builder_sock, &d, &args, &crew->builder_control, err);
+	/* An ordinary user's own cgroup is the boxes' to divide. */
+	if (r == 0 && spec->state->root)
+		(void)cuv_cgroup_make(&spec->builder_limits, &crew->cgroup);
+	for (i = 0; i < CUV_DAEMON_CGROUPS_MAX; i++)
+		d.cgroups[i] = crew->cgroup.procs[i];
+	d.name = "builder";
+	d.args = &args;
+	d.env = environ;
+	d.log_fd = spec->log_fd;
+	if (r == 0)
+		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_BUILDER], err);
+	close_given(&d);
+	return r;
+}
+
+/* What failed without a word of its own (no memory, no descriptors). */
+static int explain(int r, const char *what, struct cuv_error *err)
+{
+	if (r < 0 && r != -EINTR && err->code == CUV_E_NONE)
+		cuv_error_set(err, CUV_E_UNAVAILABLE, "the %s can't be started (%s)", what, strerror(-r));
+	return r;
+}
+
+static int wait_ready(const struct cuv_crew_spec *spec, struct cuv_crew *crew, enum cuv_role role,
+		      struct cuv_error *err)
+{
+	return cuv_daemon_wait_ready(&crew->member[role], cuv_deadline_ms(READY_MS), spec->cancel_fd, err);
+}
+
+int cuv_crew_start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	int r;
+
+	*err = CUV_ERROR_INIT;
+	r = start_launcher(spec, crew, err);
+	if (r == 0)
+		r = wait_ready(spec, crew, CUV_ROLE_LAUNCHER, err);
+	return explain(r, "launcher", err);
+}
+
+int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	int r;
+
+	*err = CUV_ERROR_INIT;
+	/* Both set themselves up at the same time. */
+	r = explain(start_launcher(spec, crew, err), "launcher", err);
+	if (r == 0)
+		r = explain(start_builder(spec, crew, err), "builder", err);
+	if (r == 0)
+		r = wait_ready(spec, crew, CUV_ROLE_LAUNCHER, err);
+	if (r == 0)
+		r = wait_ready(spec, crew, CUV_ROLE_BUILDER, err);
+	return explain(r, "launcher or builder", err);
+}
+
+/* The key goes by the environment, where other users can't read it. */
+static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args, struct cuv_strv *env)
+{
+	const struct {
+		const char *option;
+		const char *value;
+	} pairs[] = {{"--listen", spec->listen},
+		     {"--clients", spec->clients},
+		     {"--memory", spec->request_memory},
+		     {"--drain", spec->drain}};
+	int r = 0;
+	size_t i;
+
+	for (i = 0; r == 0 && i < ARRAY_SIZE(pairs); i++)
+		if (pairs[i].value)
+			r = add_pair(args, pairs[i].option, pairs[i].value);
+	if (r == 0 && spec->api_key)
+		r = cuv_strv_addf(env, "API_KEY=%s", spec->api_key);
+	return r;
+}
+
+int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT, env = CUV_STRV_INIT;
+	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
+	int r = small_environment(&env);
+
+	*err = CUV_ERROR_INIT;
+	if (r == 0)
+		r = manager_args(spec, &args, &env);
+	if (r == 0)
+		r = add_ids(spec, CUV_MANAGER_UID, &args);
+	if (r == 0)
+		r = add_common(spec, &args);
+	d.name = "manager";
+	d.args = &args;
+	d.env = env.items;
+	d.log_fd = spec->log_fd;
+	d.fds[0] = TAKE_FD(crew->launcher_control);
+	d.fds[1] = TAKE_FD(crew->builder_control);
+	if (r == 0)
+		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_MANAGER], err);
+	close_given(&d);
+	if (r == 0)
+		r = wait_ready(spec, crew, CUV_ROLE_MANAGER, err);
+	return explain(r, "manager", err);
+}
+
+void cuv_crew_stop(struct cuv_crew *crew, uint64_t manager_ms, int hurry_fd)
+{
+	uint64_t deadline;
+
+	/* The manager's control stays open while it drains: its hang-up means
+	 * 'the supervisor is gone' and ends it at once. */
+	if (crew->member[CUV_ROLE_MANAGER].pid > 0) {
+		(void)kill(crew->member[CUV_ROLE_MANAGER].pid, SIGTERM);
+		(void)cuv_daemon_reap(&crew->member[CUV_ROLE_MANAGER], cuv_deadline_ms(manager_ms), hurry_fd);
+	}
+	crew->launcher_control = cuv_close(crew->launcher_control);
+	crew->builder_control = cuv_close(crew->builder_control);
+	cuv_daemon_end(&crew->member[CUV_ROLE_LAUNCHER]);
+	cuv_daemon_end(&crew->member[CUV_ROLE_BUILDER]);
+	deadline = cuv_deadline_ms(WORKERS_END_MS);
+	(void)cuv_daemon_reap(&crew->member[CUV_ROLE_LAUNCHER], deadline, hurry_fd);
+	(void)cuv_daemon_reap(&crew->member[CUV_ROLE_BUILDER], deadline, hurry_fd);
+	cuv_cgroup_done(&crew->cgroup);
+}
+
+struct cuv_peers cuv_crew_peers(const struct cuv_crew *crew)
+{
+	struct cuv_peers p = CUV_PEERS_INIT;
+
+	p.launcher_control = crew->launcher_control;
+	p.builder_control = crew->builder_control;
+	return p;
+}
+
+void cuv_crew_instance(const char *what, char ret[CUV_INSTANCE_NAME_SIZE])
+{
+	char id[CUV_ID_HEX_SIZE];
+
+	cuv_random_id(id);
+	snprintf(ret, CUV_INSTANCE_NAME_SIZE, "%s-%d-%.6s", what, getpid(), id);
+}

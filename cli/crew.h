@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes behind a service or a single run: launcher and builder, and the
+ * manager where HTTP is served. `serve`, `run` and `doctor` start them here, all
+ * in the same way.
+ */
+#ifndef CUV_CREW_H
+#define CUV_CREW_H
+
+#include "cli/cgroup.h"
+#include "cli/daemon.h"
+#include "cli/state.h"
+#include "manager/job.h"
+
+enum cuv_role { CUV_ROLE_LAUNCHER, CUV_ROLE_BUILDER, CUV_ROLE_MANAGER, _CUV_ROLE_MAX };
+
+/* How to start them; all borrowed for the crew's life. */
+struct cuv_crew_spec {
+	const struct cuv_state *state;
+	const char *instance;	    /* name of the launcher's cgroups */
+	const char *allow_degraded; /* "layer,layer"; NULL or "": none */
+	const char *boxes;	    /* number for the launcher; NULL: its own choice */
+	bool sockets;		    /* listen at STATE/run/{launcher,builder}.sock */
+	int log_fd;		    /* their log lines; -1: kept, shown when one fails */
+	struct cuv_cgroup_limits builder_limits;
+	/* Of the manager; NULL: its own choice. */
+	const char *listen; /* ADDR:PORT */
+	const char *clients;
+	const char *request_memory;
+	const char *drain;
+	const char *api_key;
+	int cancel_fd; /* readable: give up starting; -1: none */
+};
+
+struct cuv_crew {
+	struct cuv_daemon member[_CUV_ROLE_MAX];
+	struct cuv_cgroup cgroup; /* the builder's */
+	/* The ends that a client of the two keeps: the manager's, or our own. */
+	int launcher_control;
+	int builder_control;
+};
+#define CUV_CREW_INIT                                                                                                  \
+	((struct cuv_crew){.member = {CUV_DAEMON_INIT, CUV_DAEMON_INIT, CUV_DAEMON_INIT},                              \
+			   .cgroup = CUV_CGROUP_INIT,                                                                  \
+			   .launcher_control = -1,                                                                     \
+			   .builder_control = -1})
+
+/* The launcher alone, ready (for asking about layers). */
+int cuv_crew_start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
+/* Launcher and builder, both ready. 0, or -errno with err set; the crew then
+ * still has to be stopped. -EINTR: cancelled. */
+int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
+/* The manager, given the workers' controls. */
+int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
+
+/* Ends whoever is there: manager first, which may take manager_ms to finish its
+ * requests; then the others. Nothing of them remains. A readable hurry_fd (-1:
+ * none) cuts all waiting short. */
+void cuv_crew_stop(struct cuv_crew *crew, uint64_t manager_ms, int hurry_fd);
+
+/* For jobs over our own controls; borrows from the crew. */
+struct cuv_peers cuv_crew_peers(const struct cuv_crew *crew);
+
+/* "<what>-<pid>-<6 hex digits>": an instance name that nobody else has. */
+#define CUV_INSTANCE_NAME_SIZE 40
+void cuv_crew_instance(const char *what, char ret[CUV_INSTANCE_NAME_SIZE]);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What `cuvette run` is given, read and checked by the rules of the HTTP API. */
+#ifndef CUV_RUN_INPUT_H
+#define CUV_RUN_INPUT_H
+
+#include "cli/cancel.h"
+#include "manager/job.h"
+
+struct cuv_run_input {
+	struct cuv_buf code;
+	struct cuv_buf requirements; /* canonical */
+	struct cuv_buf stdin_data;
+	struct cuv_strv args;
+};
+void cuv_run_input_init(struct cuv_run_input *in);
+void cuv_run_input_done(struct cuv_run_input *in);
+
+/* main.py: UTF-8, not empty, at most CUV_CODE_BYTES_MAX; a BOM is dropped. */
+int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_error *err);
+/* path NULL: no requirements. */
+int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err);
+/* path NULL: our own stdin, to its end, unless it is a terminal (then nothing).
+ * -ECANCELED when the user ended it. */
+int cuv_run_input_stdin(struct cuv_run_input *in, const char *path, const struct cuv_cancel *cancel,
+			struct cuv_error *err);
+/* The program's arguments; a first "--" is dropped. */
+int cuv_run_input_args(struct cuv_run_input *in, char *const *args, struct cuv_error *err);
+
+/* Fills what the spec says about input; it then borrows from in. */
+void cuv_run_input_apply(const struct cuv_run_input *in, struct cuv_job_spec *spec);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/run_output.h"
+
+#include "cli/command.h"
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* poll says that a pipe is writable when this much fits in: such a write never
+ * blocks, so Ctrl-C is heard although nobody reads. */
+#define WRITE_MAX 4096
+#define REDRAW_NS (50 * CUV_NS_PER_MS)
+
+#define EXIT_TIMEOUT 124
+#define EXIT_OUT_OF_MEMORY 137
+#define EXIT_OUTPUT_LIMIT 153 /* 128 + SIGXFSZ: a file too large */
+
+static void tenths(uint64_t bytes, char *ret, size_t size)
+{
+	snprintf(ret, size, "%llu.%llu MB", (unsigned long long)(bytes / 1000000),
+		 (unsigned long long)(bytes % 1000000 / 100000));
+}
+
+void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_SIZE])
+{
+	char done[32], total[32];
+
+	switch (p->phase) {
+	case CUV_PHASE_DOWNLOADING:
+		tenths(p->bytes_done, done, sizeof(done));
+		tenths(p->bytes_total, total, sizeof(total));
+		snprintf(ret, CUV_PROGRESS_SIZE, "wheels %u/%u %s%s%s", p->done, p->total, done,
+			 p->bytes_total ? " of " : "", p->bytes_total ? total : "");
+		break;
+	case CUV_PHASE_BUILDING:
+		snprintf(ret, CUV_PROGRESS_SIZE, "building %u/%u", p->done, p->total);
+		break;
+	case CUV_PHASE_RESOLVING:
+	case _CUV_PHASE_MAX:
+	default:
+		snprintf(ret, CUV_PROGRESS_SIZE, "resolving…");
+		break;
+	}
+}
+
+void cuv_run_output_clear(struct cuv_run_output *o)
+{
+	if (o->line_shown)
+		fputs("\r\033[K", stderr);
+	o->line_shown = false;
+}
+
+static void on_progress(void *arg, const struct cuv_env_progress *p)
+{
+	struct cuv_run_output *o = arg;
+	char text[CUV_PROGRESS_SIZE];
+	uint64_t now = cuv_now_ns();
+
+	if (!o->progress || (o->line_shown && now - o->shown_ns < REDRAW_NS))
+		return;
+	cuv_progress_text(p, text);
+	fprintf(stderr, "\r\033[K%s", text);
+	o->line_shown = true;
+	o->shown_ns = now;
+}
+
+static void on_started(void *arg)
+{
+	cuv_run_output_clear(arg);
+}
+
+static void on_output(void *arg, enum cuv_stream stream, const uint8_t *data, size_t len)
+{
+	struct cuv_run_output *o = arg;
+	int fd = stream == CUV_STREAM_STDERR ? STDERR_FILENO : STDOUT_FILENO;
+
+	while (len && !o->failed) {
+		int r = cuv_cancel_wait(o->cancel, fd, POLLOUT);
+		ssize_t n = r < 0 ? -1 : write(fd, data, CUV_MIN(len, (size_t)WRITE_MAX));
+
+		if (r == -ECANCELED)
+			return;
+		if (n < 0 && (r < 0 || (errno != EINTR && errno != EAGAIN))) {
+			o->failed = r < 0 ? r : -errno;
+			cuv_cancel_now(o->cancel);
+			return;
+		}
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+void cuv_run_output_events(struct cuv_run_output *o, bool collect, struct cuv_job_events *ret)
+{
+	*ret = CUV_JOB_EVENTS_INIT;
+	ret->arg = o;
+	ret->progress = on_progress;
+	ret->started = on_started;
+	if (!collect)
+		ret->output = on_output;
+	ret->cancel_fd = o->cancel->fd;
+}
+
+static void say_timeout(const struct cuv_run_result *r, const struct cuv_limits *l)
+{
+	uint64_t ms = r->cpu_timeout ? cuv_limits_cpu_ms(l) : l->value[CUV_LIMIT_WALL];
+
+	cuv_say("stopped after %llu.%03llu s of %s (%s)", (unsigned long long)(ms / 1000),
+		(unsigned long long)(ms % 1000), r->cpu_timeout ? "CPU time" : "wall time",
+		r->cpu_timeout ? "--cpu-time" : "--timeout");
+}
+
+int cuv_run_exit_status(const struct cuv_run_result *r, const struct cuv_limits *limits)
+{
+	switch (r->status) {
+	case CUV_RUN_SUCCESS:
+	case CUV_RUN_ERROR:
+		return r->exit_code & 0xff;
+	case CUV_RUN_TIMEOUT:
+		say_timeout(r, limits);
+		return EXIT_TIMEOUT;
+	case CUV_RUN_OUT_OF_MEMORY:
+		cuv_say("out of memory: the run took more than %llu MiB (--memory)",
+			(unsigned long long)(limits->value[CUV_LIMIT_MEMORY] / CUV_MIB));
+		return EXIT_OUT_OF_MEMORY;
+	case CUV_RUN_OUTPUT_LIMIT:
+		cuv_say("stopped: more than %llu bytes on %s (--%s-limit)",
+			(unsigned long long)limits->value[r->stdout_truncated ? CUV_LIMIT_STDOUT : CUV_LIMIT_STDERR],
+			r->stdout_truncated ? "stdout" : "stderr", r->stdout_truncated ? "stdout" : "stderr");
+		return EXIT_OUTPUT_LIMIT;
+	case CUV_RUN_KILLED:
+		cuv_say("ended by signal %d (%s)", r->signal, strsignal(r->signal));
+		return 128 + r->signal;
+	case CUV_RUN_FAILED:
+	case _CUV_RUN_STATUS_MAX:
+	default:
+		cuv_say("the run could not be carried to its end, which is our fault; it can be started again");
+		return CUV_EXIT_UNAVAILABLE;
+	}
+}

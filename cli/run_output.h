@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `cuvette run` shows while a job runs: the program's bytes on stdout and
+ * stderr as they come, and, where stderr is a terminal, one line about the
+ * environment's progress that is gone again when the program starts.
+ */
+#ifndef CUV_RUN_OUTPUT_H
+#define CUV_RUN_OUTPUT_H
+
+#include "cli/cancel.h"
+#include "manager/job.h"
+
+struct cuv_run_output {
+	struct cuv_cancel *cancel; /* borrowed; ended when an output can't be written */
+	bool progress;		   /* stderr is a terminal, and nobody asked for silence */
+	bool line_shown;
+	int failed; /* -errno of the first write that failed, 0: none */
+	uint64_t shown_ns;
+};
+
+/* Fills in what the job calls; arg is o. collect: leave the output to the
+ * result (--json). */
+void cuv_run_output_events(struct cuv_run_output *o, bool collect, struct cuv_job_events *ret);
+/* Takes the progress line away. */
+void cuv_run_output_clear(struct cuv_run_output *o);
+
+/* "resolving…", "wheels 3/7 12.4 MB", "building 2/7" */
+#define CUV_PROGRESS_SIZE 96
+void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_SIZE]);
+
+/* The exit status that stands for a run's end, and a line on stderr where the
+ * status alone does not tell (docs/cli.md). limits: what was in force. */
+int cuv_run_exit_status(const struct cuv_run_result *r, const struct cuv_limits *limits);
+
+#endif

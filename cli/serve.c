@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cuvette serve: the supervisor.
+ *
+ * Theory of operation. One thread, which after start only waits. It holds the
+ * lock on the state folder (run/serve.lock) and the control sockets of its three
+ * children, and parses nothing that a client sent: of the children it reads
+ * READY, LISTENING or FAILURE once each, before the first client can reach any
+ * of them, and never again.
+ *
+ *   start   lock → state folder → {launcher ∥ builder} READY → manager READY
+ *           → note the URL in the lock file → one line on stdout
+ *   wait    for a signal (signalfd) or a child's end (pidfd)
+ *   stop    SIGTERM to the manager, which finishes its requests; when it has
+ *           ended or its time is over: hang up on launcher and builder, SIGTERM,
+ *           then SIGKILL. A second signal cuts all waiting short.
+ *
+ * A child that ends by itself ends all: a half service helps nobody, and the
+ * one who started us (a person, systemd) decides about starting again.
+ *
+ * Killed ourselves, we leave nothing that runs: the children have PDEATHSIG and
+ * see their control socket hang up; keepers and boxes hang on the launcher in
+ * the same way. What remains are files: two sockets and a lock file without a
+ * lock, cgroups without processes. The next start takes their place.
+ */
+#include "cli/command.h"
+#include "cli/crew.h"
+#include "cli/serve_settings.h"
+#include "cli/state.h"
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* The manager keeps its own drain deadline; this is what it gets beyond. */
+#define DRAIN_SLACK_MS 5000
+
+/* SIGTERM, SIGINT and SIGHUP as a descriptor. One that we inherited as ignored
+ * (nohup; `&` in a script) stays ignored. */
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	(void)signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The waiting. 0: a signal asked us to stop; 1: a child ended, said on stderr. */
+static int watch(struct cuv_crew *crew, int signals)
+{
+	for (;;) {
+		struct pollfd fds[1 + _CUV_ROLE_MAX] = {{.fd = signals, .events = POLLIN}};
+		struct signalfd_siginfo si;
+		size_t i;
+
+		for (i = 0; i < _CUV_ROLE_MAX; i++)
+			fds[1 + i] = (struct pollfd){.fd = crew->member[i].pidfd, .events = POLLIN};
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			cuv_say("poll: %m");
+			return 1;
+		}
+		if (fds[0].revents && read(signals, &si, sizeof(si)) == sizeof(si)) {
+			cuv_say("%s: letting requests finish (once more: stop at once)", strsignal((int)si.ssi_signo));
+			return 0;
+		}
+		for (i = 0; i < _CUV_ROLE_MAX; i++) {
+			char how[CUV_WAIT_TEXT_SIZE];
+			const char *name = crew->member[i].name;
+
+			if (!fds[1 + i].revents)
+				continue;
+			cuv_wait_text(cuv_daemon_reap(&crew->member[i], cuv_deadline_ms(1000), -1), how);
+			cuv_say("the %s ended unexpectedly (%s); stopping the others", name, how);
+			return 1;
+		}
+	}
+}
+
+static int start_all(const struct cuv_serve_settings *s, const struct cuv_crew_spec *spec, int lock,
+		     struct cuv_crew *crew, struct cuv_error *err)
+{
+	char url[128];
+	int r = cuv_crew_start_workers(spec, crew, err);
+
+	if (r == 0)
+		r = cuv_crew_start_manager(spec, crew, err);
+	if (r < 0)
+		return r;
+	snprintf(url, sizeof(url), "http://%s:%u", s->host,
+		 crew->member[CUV_ROLE_MANAGER].port ? crew->member[CUV_ROLE_MANAGER].port : s->port);
+	r = cuv_state_note_service(lock, url);
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the lock file can't be written (%s)", strerror(-r));
+	if (spec->allow_degraded[0])
+		cuv_say("warning: allowed to run without these layers of isolation: %s", spec->allow_degraded);
+	printf("cuvette: ready on %s\n", url);
+	fflush(stdout);
+	return 0;
+}
+
+static int serve(const struct cuv_serve_settings *s, const struct cuv_state *state, int lock)
+{
+	_cleanup_close_ int signals = open_signals(), log = -1;
+	struct cuv_crew crew = CUV_CREW_INIT;
+	char instance[CUV_INSTANCE_NAME_SIZE];
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_crew_spec spec = {
+		.state = state,
+		.instance = instance,
+		.allow_degraded = s->allow_degraded,
+		.boxes = s->boxes,
+		.sockets = true,
+		.log_fd = STDERR_FILENO,
+		.builder_limits = {.memory_bytes = s->builder_memory_bytes, .processes = s->builder_processes},
+		.listen = s->listen,
+		.clients = s->clients,
+		.request_memory = s->request_memory,
+		.drain = s->drain,
+		.api_key = s->api_key,
+		.cancel_fd = signals,
+	};
+	int r, status;
+
+	if (signals < 0) {
+		cuv_say("signalfd: %s", strerror(-signals));
+		return CUV_EXIT_FAILED;
+	}
+	if (s->log) {
+		log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		if (log < 0) {
+			cuv_say("the log %s can't be opened: %m", s->log);
+			return CUV_EXIT_USAGE;
+		}
+		spec.log_fd = log;
+	}
+	cuv_crew_instance("serve", instance);
+	r = start_all(s, &spec, lock, &crew, &err);
+	if (r == 0) {
+		status = watch(&crew, signals) == 0 ? CUV_EXIT_OK : CUV_EXIT_FAILED;
+	} else if (r == -EINTR) {
+		status = CUV_EXIT_OK;
+	} else {
+		cuv_say_error(&err, NULL);
+		status = CUV_EXIT_FAILED;
+	}
+	cuv_crew_stop(&crew, status == CUV_EXIT_OK ? s->drain_ms + DRAIN_SLACK_MS : 0, signals);
+	return status;
+}
+
+int cuv_cmd_serve(int argc, char **argv)
+{
+	_cleanup_serve_settings_ struct cuv_serve_settings s;
+	_cleanup_state_ struct cuv_state state = CUV_STATE_INIT;
+	_cleanup_close_ int lock = -1;
+	struct cuv_error err = CUV_ERROR_INIT;
+	enum cuv_parsed parsed = cuv_serve_settings_read(argc, argv, &s);
+
+	if (parsed != CUV_PARSED_GO)
+		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
+	/* The manager's alone; our pointer to it stays good. */
+	(void)unsetenv("API_KEY");
+	if (s.check) {
+		cuv_serve_settings_print(&s);
+		return CUV_EXIT_OK;
+	}
+	if (cuv_state_open(s.state, &state, &err) < 0) {
+		cuv_say_error(&err, NULL);
+		return CUV_EXIT_FAILED;
+	}
+	lock = cuv_state_lock_service(&state, &err);
+	if (lock < 0) {
+		cuv_say_error(&err, NULL);
+		return CUV_EXIT_FAILED;
+	}
+	if (cuv_state_note_service(lock, NULL) < 0) {
+		cuv_say("%s/run/serve.lock can't be written: %m", state.path);
+		return CUV_EXIT_FAILED;
+	}
+	return serve(&s, &state, lock);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/serve_settings.h"
+
+#include "cli/command.h"
+#include "cli/state.h"
+#include "lib/base/parse.h"
+#include "lib/proto/messages.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BOXES_MAX 512
+#define CLIENTS_MAX 1024
+
+enum { LISTEN, PORT, STATE, KEY, DEGRADED, BOXES, CLIENTS, REQUESTS, DRAIN, MEMORY, PROCESSES, LOG, CHECK };
+
+/* clang-format off */
+static const struct cuv_option options[] = {
+	[LISTEN] = {"listen", 'l', "ADDR:PORT", "CUVETTE_LISTEN", "127.0.0.1:8000",
+		    "IPv4 address and port, port 0: any"},
+	[PORT] = {"port", 'p', "PORT", "PORT", NULL, "the port alone"},
+	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL,
+		   "state folder; root's is /var/lib/cuvette, a user's is in ~/.local/state"},
+	[KEY] = {"api_key", CUV_NO_FLAG, NULL, "API_KEY", NULL,
+		 "key that clients must send; needed to listen on other than loopback"},
+	[DEGRADED] = {"allow_degraded", 0, "L,L", "CUVETTE_ALLOW_DEGRADED", NULL,
+		      "start although these layers of isolation are missing"},
+	[BOXES] = {"boxes", 0, "N", "CUVETTE_BOXES", NULL, "runs at the same time; default: by the CPUs"},
+	[CLIENTS] = {"clients", 0, "N", "CUVETTE_CLIENTS", NULL, "connections at the same time"},
+	[REQUESTS] = {"request_memory", 0, "SIZE", "CUVETTE_REQUEST_MEMORY", NULL,
+		      "memory that all requests together may hold"},
+	[DRAIN] = {"drain_timeout", 0, "S", "CUVETTE_DRAIN_TIMEOUT", "30",
+		   "seconds that requests get to finish on SIGTERM"},
+	[MEMORY] = {"builder_memory", 0, "SIZE", "CUVETTE_BUILDER_MEMORY", "4GiB",
+		    "memory of all resolving and building together"},
+	[PROCESSES] = {"builder_processes", 0, "N", "CUVETTE_BUILDER_PROCESSES", "512",
+		       "processes of all resolving and building together"},
+	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
+	[CHECK] = {"check", 0, NULL, NULL, NULL,
+		   "print the effective configuration and where each value came from"},
+};
+/* clang-format on */
+
+static const struct cuv_usage usage = {
+	.command = "serve",
+	.operands = "",
+	.about = "Starts the service and prints one line with its URL when it takes runs. SIGTERM or Ctrl-C lets\n"
+		 "requests finish, a second one does not wait.",
+	.more = "A value on the command line wins over the environment, that over .env in the working directory.\n"
+		"A missing layer of isolation is a reason not to start; `cuvette doctor` tells what to do about it.",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.dotenv = true,
+};
+
+void cuv_serve_settings_done(struct cuv_serve_settings *s)
+{
+	cuv_values_done(&s->values);
+}
+
+bool cuv_serve_settings_is_loopback(const char *host)
+{
+	struct in_addr a;
+
+	return inet_pton(AF_INET, host, &a) == 1 && (ntohl(a.s_addr) >> 24) == 127;
+}
+
+int cuv_serve_settings_listen(const char *text, char ret_host[16], uint16_t *ret_port, struct cuv_error *err)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	struct in_addr a;
+	char host[16];
+	uint64_t port;
+
+	if (len == 0 || len >= sizeof(host) || cuv_parse_u64(colon + 1, UINT16_MAX, &port) < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "listen: `%s` is not ADDR:PORT, such as 127.0.0.1:8000",
+				     text);
+	snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	if (strcmp(host, "localhost") == 0)
+		snprintf(host, sizeof(host), "127.0.0.1");
+	if (inet_pton(AF_INET, host, &a) != 1)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "listen: `%s` is not an IPv4 address", host);
+	memcpy(ret_host, host, sizeof(host));
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+int cuv_serve_settings_degraded(const char *list, struct cuv_error *err)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+		char name[64];
+		int layer;
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, list);
+		layer = cuv_layer_find(name);
+		if (layer < 0)
+			return cuv_error_set(err, CUV_E_BAD_REQUEST,
+					     "allow-degraded: there is no layer `%s`; `cuvette doctor` lists them",
+					     name);
+		if (!cuv_layer_degradable((enum cuv_layer)layer))
+			return cuv_error_set(err, CUV_E_BAD_REQUEST,
+					     "allow-degraded: nothing runs without the layer `%s`", name);
+		list += len + (list[len] ? 1 : 0);
+	}
+	return 0;
+}
+
+/* Where both are given, the later source tells the port; with equal ones PORT
+ * does, which says nothing about the address. */
+static int read_listen(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	const struct cuv_value *listen = &s->values.value[LISTEN], *port = &s->values.value[PORT];
+	uint64_t number;
+	int r = cuv_serve_settings_listen(listen->text, s->host, &s->port, err);
+
+	if (r < 0)
+		return r;
+	if (port->text && port->source >= listen->source) {
+		if (cuv_parse_u64(port->text, UINT16_MAX, &number) < 0)
+			return cuv_error_set(err, CUV_E_BAD_REQUEST, "port: %s is not a number up to 65535",
+					     port->text);
+		s->port = (uint16_t)number;
+	}
+	snprintf(s->listen, sizeof(s->listen), "%s:%u", s->host, s->port);
+	if (!s->api_key && !cuv_serve_settings_is_loopback(s->host))
+		return cuv_error_set(
+			err, CUV_E_BAD_REQUEST,
+			"listen: whoever reaches the service can run code, and %s can be reached from other "
+			"machines: make a key with API_KEY=$(openssl rand -hex 24), or listen on 127.0.0.1",
+			s->host);
+	return 0;
+}
+
+static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	const struct cuv_value *v = s->values.value;
+	uint64_t boxes, n;
+
+	if (s->clients && (cuv_parse_u64(s->clients, CLIENTS_MAX, &n) < 0 || n < 2))
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "clients: %s is not a number from 2 to %d", s->clients,
+				     CLIENTS_MAX);
+	if (s->request_memory && (cuv_parse_size(s->request_memory, 1024 * CUV_GIB, &n) < 0 || n < 64 * CUV_MIB))
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "request-memory: %s is not a size of at least 64MiB",
+				     s->request_memory);
+	if (s->boxes && (cuv_parse_u64(s->boxes, BOXES_MAX, &boxes) < 0 || boxes == 0))
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "boxes: %s is not a number from 1 to %d", s->boxes,
+				     BOXES_MAX);
+	if (cuv_parse_milli(v[DRAIN].text, 3600 * 1000, &s->drain_ms) < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "drain-timeout: %s is not a number of seconds up to 3600",
+				     v[DRAIN].text);
+	if (cuv_parse_size(v[MEMORY].text, UINT64_MAX / 2, &s->builder_memory_bytes) < 0 ||
+	    s->builder_memory_bytes < 256 * CUV_MIB)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "builder-memory: %s is not a size of at least 256MiB",
+				     v[MEMORY].text);
+	if (cuv_parse_u64(v[PROCESSES].text, 1u << 20, &s->builder_processes) < 0 || s->builder_processes < 32)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "builder-processes: %s is not a number of at least 32",
+				     v[PROCESSES].text);
+	return 0;
+}
+
+enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_settings *ret)
+{
+	const struct cuv_value *v = ret->values.value;
+	struct cuv_error err = CUV_ERROR_INIT;
+	enum cuv_parsed parsed;
+	int r;
+
+	*ret = (struct cuv_serve_settings){0};
+	parsed = cuv_options_parse(&usage, argc, argv, &ret->values);
+	if (parsed != CUV_PARSED_GO)
+		return parsed;
+	if (ret->values.n_operands > 0) {
+		cuv_say("serve takes options only, not `%s`", ret->values.operands[0]);
+		return CUV_PARSED_USAGE;
+	}
+	ret->state = v[STATE].text;
+	ret->allow_degraded = v[DEGRADED].text ? v[DEGRADED].text : "";
+	ret->boxes = v[BOXES].text;
+	ret->log = v[LOG].text;
+	ret->api_key = v[KEY].text;
+	ret->clients = v[CLIENTS].text;
+	ret->request_memory = v[REQUESTS].text;
+	ret->drain = v[DRAIN].text;
+	ret->check = v[CHECK].text != NULL;
+	r = read_listen(ret, &err);
+	if (r == 0)
+		r = read_numbers(ret, &err);
+	if (r == 0)
+		r = cuv_serve_settings_degraded(ret->allow_degraded, &err);
+	if (r < 0) {
+		cuv_say("%s", err.message);
+		return CUV_PARSED_USAGE;
+	}
+	return CUV_PARSED_GO;
+}
+
+static void print_row(const char *name, const char *value, const char *source)
+{
+	printf("%-20s %-40s %s\n", name, value, source);
+}
+
+void cuv_serve_settings_print(const struct cuv_serve_settings *s)
+{
+	const struct cuv_value *v = s->values.value;
+	char typed[48], place[256];
+	size_t i;
+
+	print_row("setting", "value", "from");
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		const char *text = v[i].text ? v[i].text : "-";
+		const char *source = v[i].text ? cuv_source_name(v[i].source) : "not set";
+
+		if (i == CHECK)
+			continue;
+		if (i == STATE && !v[i].text && cuv_state_default(place, sizeof(place)) == 0) {
+			text = place;
+			source = cuv_source_name(CUV_FROM_DEFAULT);
+		}
+		if (options[i].letter == CUV_NO_FLAG && v[i].text)
+			text = "(set)";
+		cuv_option_typed(options[i].name, typed, sizeof(typed));
+		print_row(typed, text, source);
+	}
+	printf("\nlistens on http://%s, started as %s\n", s->listen,
+	       geteuid() == 0 ? "root: builder, manager and boxes get user ids of their own"
+			      : "an ordinary user: all processes run as that user");
+}
