@@ -7,6 +7,7 @@ Q := $(if $(V),,@)
 include mk/flags.mk
 include mk/build.mk
 -include mk/image.mk
+-include mk/run.mk
 -include mk/tests.mk
 include mk/tools.mk
 
