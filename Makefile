@@ -9,6 +9,7 @@ include mk/build.mk
 -include mk/image.mk
 -include mk/run.mk
 -include mk/tests.mk
+-include mk/escape.mk
 include mk/tools.mk
 
 help: ## show this menu

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""A path deeper than any path can be named: it has to be cleared all the same."""
+# limits: timeout=20 work_inodes=65536
+# expect: status success
+# expect: stdout ~ ^deep
+import os
+
+depth = 0
+try:
+    while depth < 20000:
+        os.mkdir("d" * 100)
+        os.chdir("d" * 100)
+        depth += 1
+except OSError as error:
+    print(error)
+print("deep", depth)

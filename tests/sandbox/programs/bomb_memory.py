@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""Takes memory without end."""
+# limits: timeout=20 memory=96MiB
+# expect: status out-of-memory
+# expect: memory < 112MiB
+kept = []
+while True:
+    kept.append(bytearray(4 << 20))

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""A hostile program as a file: what it needs, and what must be seen of it.
+
+Head lines of programs/NAME.py (docs/escape-suite.md has them with examples):
+    # limits: timeout=2 processes=32      fields of the request
+    # args: {tcp_port} {secret}           arguments, with the suite's values
+    # with: tcp udp abstract victim       what runs beside it on the host or in a box
+    # expect: status timeout killed       one of these
+    # expect: stdout ~ REGEX              found in a line (`!~`: in none); stderr too
+    # expect: wall < 6                    also cpu, memory, stdout_bytes, stderr_bytes; <= >= >
+    # expect: return_code 3, signal SIGKILL | none, truncated stdout
+    # outside: fails                      harmless; --self-test runs it without a box
+"""
+import dataclasses
+import operator
+import pathlib
+import re
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "programs"
+PRELUDE = pathlib.Path(__file__).resolve().parent / "prelude.py"
+HEAD = re.compile(r"^# (limits|args|with|expect|outside): (.+)$")
+STATUSES = {"success", "error", "timeout", "out-of-memory", "output-limit", "killed", "failed"}
+COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+WALL_SLACK_S = 5.0
+# What a program that --self-test runs without a box may not do.
+HARMFUL = re.compile(r"\b(rename|unlink|truncate|mknod|mkfifo|chmod|chown|rmtree|kill|killpg|sethostname|O_CREAT|O_WRONLY|"
+                     r"symlink|copy|Popen)\b|system\(|, \"w|mount \w+\", 165")
+
+
+class BadProgram(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Observed:
+    """What came back of one run, whichever way it was sent."""
+    status: str = ""
+    return_code: int | None = None
+    signal: str | None = None
+    stdout: str = ""
+    stderr: str = ""
+    truncated: dict = dataclasses.field(default_factory=dict)
+    wall: float = 0.0
+    cpu: float = 0.0
+    memory: int = 0
+    trouble: str = ""  # there was no proper answer
+
+
+@dataclasses.dataclass
+class Program:
+    name: str
+    text: str
+    limits: dict = dataclasses.field(default_factory=dict)
+    args: list = dataclasses.field(default_factory=list)
+    companions: list = dataclasses.field(default_factory=list)
+    expect: list = dataclasses.field(default_factory=list)
+    outside_fails: bool = False
+
+    @property
+    def timeout(self) -> float:
+        return float(self.limits.get("timeout", 10))
+
+    def source(self) -> str:
+        """The prelude stands before it, so that a program stays a page."""
+        return PRELUDE.read_text() + self.text
+
+    def arguments(self, values: dict) -> list:
+        out = []
+        for arg in self.args:
+            value = values[arg[1:-1]] if arg.startswith("{") else arg
+            out += value if isinstance(value, list) else [str(value)]
+        return out
+
+
+def parse(name: str, text: str) -> Program:
+    program = Program(name, text)
+    for line in text.splitlines():
+        found = HEAD.match(line)
+        if not found:
+            continue
+        key, value = found.groups()
+        if key == "limits":
+            program.limits.update(item.split("=", 1) for item in value.split())
+        elif key == "args":
+            program.args += value.split()
+        elif key == "with":
+            program.companions += value.split()
+        elif key == "outside":
+            program.outside_fails = value == "fails"
+        else:
+            program.expect.append(expectation(name, value))
+    if not any(label.startswith("status ") for label, _ in program.expect):
+        raise BadProgram(f"{name}: no `# expect: status`")
+    if program.outside_fails and (found := HARMFUL.search(text)):
+        raise BadProgram(f"{name}: `outside: fails` is for harmless programs, and this has `{found.group()}`")
+    return program
+
+
+def load(wanted: list) -> list:
+    programs = [parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.py"))]
+    unknown = set(wanted) - {p.name for p in programs}
+    if unknown:
+        raise BadProgram(f"no such program: {', '.join(sorted(unknown))}")
+    return [p for p in programs if not wanted or p.name in wanted]
+
+
+def _size(text: str) -> float:
+    found = re.fullmatch(r"([0-9.]+)(KiB|MiB|GiB|)", text)
+    if not found:
+        raise BadProgram(f"not a size: {text}")
+    return float(found.group(1)) * UNITS[found.group(2)]
+
+
+def expectation(name: str, text: str):
+    """(the line, a function of Observed that gives None or what was wrong)."""
+    words = text.split()
+    subject = words[0]
+    if subject == "status" and set(words[1:]) <= STATUSES and len(words) > 1:
+        return text, lambda o: None if o.status in words[1:] else f"status is {o.status}"
+    if subject in ("stdout", "stderr") and len(words) > 2 and words[1] in ("~", "!~"):
+        pattern = re.compile(text.split(None, 2)[2], re.MULTILINE)
+        want = words[1] == "~"
+        return text, lambda o: None if bool(pattern.search(getattr(o, subject))) == want else \
+            f"{subject} {'lacks' if want else 'has'} /{pattern.pattern}/"
+    if subject in ("wall", "cpu", "memory", "stdout_bytes", "stderr_bytes") and len(words) == 3 and words[1] in COMPARE:
+        bound, compare = _size(words[2]), COMPARE[words[1]]
+        return text, lambda o: None if compare(_measure(o, subject), bound) else \
+            f"{subject} is {_measure(o, subject):g}, not {words[1]} {words[2]}"
+    if subject == "return_code" and len(words) == 2:
+        return text, lambda o: None if o.return_code == int(words[1]) else f"return_code is {o.return_code}"
+    if subject == "signal" and len(words) == 2:
+        want_signal = None if words[1] == "none" else words[1]
+        return text, lambda o: None if (o.signal or None) == want_signal else f"signal is {o.signal}"
+    if subject == "truncated" and len(words) == 2:
+        return text, lambda o: None if o.truncated.get(words[1]) else f"{words[1]} is not marked as truncated"
+    raise BadProgram(f"{name}: expectation not understood: {text}")
+
+
+def _measure(observed: Observed, subject: str) -> float:
+    if subject.endswith("_bytes"):
+        return len(getattr(observed, subject[:-6]).encode("utf-8", "replace"))
+    return getattr(observed, subject)
+
+
+def judge(program: Program, observed: Observed) -> list:
+    """What was wrong, in words; empty when all was as it must be."""
+    if observed.trouble:
+        return [observed.trouble]
+    wrong = [why for _, check in program.expect if (why := check(observed))]
+    for stream in ("stdout", "stderr"):
+        wrong += [line[:300] for line in getattr(observed, stream).splitlines() if line.startswith("HOLE")][:5]
+    if observed.wall > program.timeout + WALL_SLACK_S:
+        wrong.append(f"took {observed.wall:.1f} s with a timeout of {program.timeout:g} s")
+    if wrong and observed.stderr and observed.status == "error":
+        wrong.append("stderr: " + observed.stderr.strip()[-300:])
+    return wrong

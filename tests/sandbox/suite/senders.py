@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""The ways a program gets into a box: over HTTP to a service, or straight to a
+launcher through the test client boxrun. Both give an Observed."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+from .program import Observed
+
+START_S = 120
+STOP_S = 20
+REQUEST_SLACK_S = 90
+
+
+class NoService(Exception):
+    pass
+
+
+def find_store_image(store: pathlib.Path) -> str:
+    names = sorted(p.name for p in store.glob("*-worker-image-python311") if p.is_dir())
+    if not names:
+        raise NoService(f"no worker image in {store}")
+    return names[-1]
+
+
+def form(fields: list) -> tuple:
+    """(content type, body) of multipart/form-data; a field is (name, file name or None, bytes)."""
+    boundary = "cuvette-" + secrets.token_hex(12)
+    out = b""
+    for name, filename, data in fields:
+        extra = f'; filename="{filename}"' if filename else ""
+        out += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode() + data + b"\r\n"
+    return f"multipart/form-data; boundary={boundary}", out + f"--{boundary}--\r\n".encode()
+
+
+class Http:
+    """A service by its URL."""
+
+    def __init__(self, url: str, key: str | None = None):
+        parts = urllib.parse.urlsplit(url)
+        self.url, self.host, self.port, self.key = url, parts.hostname, parts.port or 80, key
+        self.root = self._service_here(parts.hostname)
+
+    @staticmethod
+    def _service_here(host: str) -> int | None:
+        """The service's first process when it can only be on this machine: the
+        parent of the one launcher there is."""
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            return None
+        parents = []
+        for name in os.listdir("/proc"):
+            try:
+                if name.isdigit() and pathlib.Path(f"/proc/{name}/comm").read_text().strip() == "cuvette-launche":
+                    status = pathlib.Path(f"/proc/{name}/status").read_text()
+                    parents.append(int(re.search(r"PPid:\s+(\d+)", status).group(1)))
+            except OSError:
+                continue
+        services = {p for p in parents if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "cuvette"}
+        return services.pop() if len(services) == 1 else None
+
+    def send(self, program, arguments: list) -> Observed:
+        fields = [("requirements", "requirements.txt", b"# none\n"), ("code", "main.py", program.source().encode())]
+        fields += [(k, None, v.encode()) for k, v in program.limits.items()]
+        if arguments:
+            fields.append(("args", None, json.dumps(arguments).encode()))
+        content_type, body = form(fields)
+        headers = {"Content-Type": content_type, **({"X-API-Key": self.key} if self.key else {})}
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=program.timeout + REQUEST_SLACK_S)
+        try:
+            connection.request("POST", "/api/v1/run", body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            if answer.status != 200:
+                return Observed(trouble=f"HTTP {answer.status}: {data[:300].decode('utf-8', 'replace')}")
+            return self._observed(json.loads(data.decode("utf-8")))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Observed(trouble=f"no proper answer: {error!r}")
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _observed(d: dict) -> Observed:
+        lacking = {"stdout", "stderr", "return_code", "execution_time", "formatted_code", "lint_warnings", "success",
+                   "status", "usage", "truncated"} - set(d)
+        if lacking:
+            return Observed(trouble=f"the answer lacks {sorted(lacking)}")
+        if d["success"] != (d["status"] == "success" and d["return_code"] == 0):
+            return Observed(trouble=f"success is {d['success']} with {d['status']} and {d['return_code']}")
+        usage = d["usage"]
+        return Observed(d["status"], d["return_code"], d.get("signal"), d["stdout"], d["stderr"], d["truncated"],
+                        usage["wall"], usage["cpu_user"] + usage["cpu_system"], usage["max_memory"])
+
+    def close(self):
+        pass
+
+
+class OwnService(Http):
+    """A service started for the suite, on a state folder that has the store."""
+
+    def __init__(self, binaries: pathlib.Path, state: str):
+        self.secret = secrets.token_hex(12)
+        self._log = tempfile.TemporaryFile("w+")
+        # What a run must not see goes into the service's environment.
+        environment = {**os.environ, "CUV_ESCAPE_SECRET": self.secret, "REDIS_PASSWORD": self.secret}
+        self._process = subprocess.Popen([str(binaries / "cuvette"), "serve", "--listen", "127.0.0.1:0", "--state", state],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
+                                         env=environment)
+        try:
+            super().__init__(self._wait_for_url())
+        except NoService:
+            self.close()
+            raise
+        self.root = self._process.pid
+        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+
+    def _wait_for_url(self) -> str:
+        until = time.monotonic() + START_S
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self._process.stdout], [], [], left)[0]:
+                line = self._process.stdout.readline()
+                if found := re.search(r"https?://\S+", line):
+                    return found.group(0).rstrip("/.,")
+                if not line:
+                    break
+        self._log.seek(0)
+        raise NoService("the service did not start: " + self._log.read()[-600:].strip())
+
+    def close(self):
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Launcher:
+    """No service: boxrun starts a launcher for each run. For work on the launcher."""
+
+    def __init__(self, binaries: pathlib.Path, boxrun: pathlib.Path, state: str):
+        self.store = pathlib.Path(state) / "nix/nix/store"
+        self.command = [str(boxrun), "--launcher", str(binaries / "cuvette-launcher"), "--store", str(self.store),
+                        "--image", find_store_image(self.store), "--boxes", "2"]
+        self.secret, self.root, self.url = secrets.token_hex(12), None, "launcher"
+
+    def send(self, program, arguments: list) -> Observed:
+        with tempfile.TemporaryDirectory() as folder:
+            main = pathlib.Path(folder) / "main.py"
+            main.write_text(program.source())
+            read_end, write_end = os.pipe()
+            command = self.command + ["--file", f"main.py={main}", "--result-fd", str(write_end)]
+            for name, value in program.limits.items():
+                command += ["--limit", f"{name}={value}"]
+            command += ["--instance", "escape-" + secrets.token_hex(4), "--", "/usr/bin/python3", "main.py", *arguments]
+            try:
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, pass_fds=(write_end,),
+                                      timeout=program.timeout + REQUEST_SLACK_S, check=False,
+                                      env={**os.environ, "CUV_ESCAPE_SECRET": self.secret})
+            except subprocess.TimeoutExpired:
+                return Observed(trouble="boxrun hangs")
+            finally:
+                os.close(write_end)
+            with open(read_end, "rb") as result:
+                text = result.read()
+        if done.returncode or not text or b'"failure"' in text:
+            return Observed(trouble=f"boxrun: {text.decode()} {done.stderr[-300:].decode('utf-8', 'replace')}")
+        return self._observed(json.loads(text), done)
+
+    @staticmethod
+    def _observed(d: dict, done) -> Observed:
+        name = signal.Signals(d["signal"]).name if d["signal"] else None
+        # The launcher's log goes the same way; a flood ends without a line's end.
+        stderr = re.sub(r'\{"time":"[^\n]*\}\n', "", done.stderr.decode("utf-8", "replace"))
+        return Observed(d["status"], d["exit_code"], name, done.stdout.decode("utf-8", "replace"), stderr,
+                        {"stdout": d["stdout_truncated"], "stderr": d["stderr_truncated"]}, d["wall_ms"] / 1000,
+                        (d["cpu_user_ms"] + d["cpu_system_ms"]) / 1000, d["max_memory_bytes"])
+
+    def close(self):
+        pass
+
+
+NOBODY = 65534
+
+
+def _lower() -> None:
+    """Even harmless programs don't run as root without a box."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+class Outside:
+    """No box at all, for the self-test: what runs here must be found out."""
+
+    def __init__(self):
+        self.secret, self.root, self.url = secrets.token_hex(12), None, "outside"
+
+    def send(self, program, arguments: list) -> Observed:
+        with tempfile.TemporaryDirectory() as folder:
+            main = pathlib.Path(folder) / "main.py"
+            main.write_text(program.source())
+            os.chmod(folder, 0o755)
+            since = time.monotonic()
+            try:
+                done = subprocess.run([sys.executable, str(main), *arguments], cwd=folder, stdin=subprocess.DEVNULL,
+                                      capture_output=True, timeout=program.timeout, check=False, preexec_fn=_lower,
+                                      env={**os.environ, "CUV_ESCAPE_SECRET": self.secret})
+            except subprocess.TimeoutExpired:
+                return Observed(status="timeout", return_code=137)
+        status = "success" if done.returncode == 0 else "error" if done.returncode > 0 else "killed"
+        return Observed(status, done.returncode, None, done.stdout.decode("utf-8", "replace"),
+                        done.stderr.decode("utf-8", "replace"), {}, time.monotonic() - since)
+
+    def close(self):
+        pass
