@@ -20,6 +20,7 @@ LIB_MANAGER := $(BUILD)/libcuvette-manager.a
 # main() files are left out of what unit tests link.
 LIB_BUILDER := $(BUILD)/libcuvette-builder.a
 LIB_LAUNCHER := $(BUILD)/libcuvette-launcher.a
+LIB_CLI := $(BUILD)/libcuvette-cli.a
 
 PROGRAMS := $(BIN)/cuvette $(BIN)/cuvette-manager $(BIN)/cuvette-builder $(BIN)/cuvette-launcher
 
@@ -43,6 +44,8 @@ $(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) 
 	$(archive)
 $(LIB_LAUNCHER): $(call objs,$(filter-out worker-image/launcher/main.c,$(LAUNCHER_SRC)))
 	$(archive)
+$(LIB_CLI): $(call objs,$(filter-out cli/main.c,$(CLI_SRC)))
+	$(archive)
 
 # The Nix expressions and the installer travel inside the builder, so that a
 # service needs no source tree; tools/embed writes them as C arrays.
@@ -59,7 +62,7 @@ $(BIN)/cuvette-builder: $(OBJ)/nixenv/builder/main.o $(LIB_BUILDER) $(LIB_NIXENV
 	$(link) -ljansson -lcurl -lsodium
 $(BIN)/cuvette-manager: $(OBJ)/manager/main.o $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
 	$(link) -lcivetweb -ljansson -lseccomp -lsodium
-$(BIN)/cuvette: $(call objs,$(CLI_SRC)) $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
+$(BIN)/cuvette: $(OBJ)/cli/main.o $(LIB_CLI) $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
 	$(link) -ljansson -lcivetweb -lseccomp -lsodium
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

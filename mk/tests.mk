@@ -9,7 +9,7 @@ HELPER_PROGRAMS := $(patsubst tests/helpers/%.c,$(TESTS)/helpers/%,$(wildcard te
 FUZZ_SECONDS ?= 60
 
 # Every archive may be asked for; the linker takes only what a test names.
-TEST_ARCHIVES := $(if $(LAUNCHER_SRC),$(LIB_LAUNCHER)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
+TEST_ARCHIVES := $(if $(CLI_SRC),$(LIB_CLI)) $(if $(LAUNCHER_SRC),$(LIB_LAUNCHER)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
 	$(if $(MANAGER_SRC),$(LIB_MANAGER)) $(if $(NIXENV_SRC),$(LIB_NIXENV)) $(LIB_BASE)
 TEST_LIBS := -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
 	-lseccomp -lcivetweb -ljansson -lcurl -lsodium -Wl,--no-as-needed
