@@ -32,5 +32,6 @@ update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew fro
 
 .PHONY: host image tools-wheels store update-pins
 
-# The unpacker is in no archive; its one pure module is linked to its test.
-$(BUILD)/tests/unit/test_image_member: $(OBJ)/worker-image/image/member.o
+# The unpacker is in no archive; its one pure module is linked to its tests.
+MEMBER_TESTS := unit/test_image_member fuzz/image-member libfuzzer/image-member
+$(addprefix $(BUILD)/tests/,$(MEMBER_TESTS)): $(OBJ)/worker-image/image/member.o

@@ -82,7 +82,8 @@ class ChrootStore:
 
     def as_owner(self, argv):
         """Runs a command on the store; what it prints."""
-        return output(argv, NIX_S_MAX, uid=self.uid, env=self.env, cwd="/")
+        # A nix that outlives us would hold its locks against the next call.
+        return output(["setpriv", "--pdeathsig", "KILL", *argv], NIX_S_MAX, uid=self.uid, env=self.env, cwd="/")
 
     def add_files(self, paths):
         """Adds files under their flat sha256, as a fetching derivation would."""

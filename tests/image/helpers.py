@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -48,10 +49,10 @@ def owner_of(folder):
 
 
 def suite_store():
-    return image_nix.ChrootStore(str(state()), owner_of(state() / "nix"), str(CONF_READABLE()))
+    return image_nix.ChrootStore(str(state()), owner_of(state() / "nix"), str(readable_conf()))
 
 
-def CONF_READABLE():
+def readable_conf():
     """nix.conf for a uid that may not enter the checkout."""
     folder = state() / "test-conf"
     folder.mkdir(exist_ok=True)
@@ -65,6 +66,15 @@ def own_store(folder):
     store = image_nix.ChrootStore(str(folder), None, str(CONF))
     store.make()
     return store
+
+
+def open_up(folder):
+    """Lets other users into a folder of pytest's, which keeps them closed."""
+    top = pathlib.Path(tempfile.gettempdir()).resolve()
+    for part in (folder, *folder.parents):
+        if top not in part.parents:
+            break
+        part.chmod(part.stat().st_mode | 0o055)
 
 
 def debs(folder):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from helpers import IMAGE_LINK, PINS, ROOT, TOOLS, debs, image_common, image_fetch, state
+from helpers import IMAGE_LINK, PINS, ROOT, TOOLS, debs, image_common, image_fetch, open_up, state
 
 TOOL = ROOT / "tools/image-store"
 
@@ -26,9 +26,7 @@ def roots(folder):
 def open_folder(tmp_path_factory):
     """A folder that the store's owner can reach, as a state folder must be."""
     folder = tmp_path_factory.mktemp("state")
-    for part in (folder, *folder.parents):
-        if part.stat().st_uid == os.geteuid() and str(part) != "/":
-            part.chmod(part.stat().st_mode | 0o055)
+    open_up(folder)
     yield folder
     subprocess.run(["chmod", "-R", "u+rwX", folder], check=False)
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,9 +117,7 @@ def test_as_an_ordinary_user(open_folder, disk_mirror, tmp_path_factory):
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tree / name)
     (tree / "build/bin").mkdir(parents=True)
     shutil.copy(os.path.join(os.environ.get("CUVETTE_BUILD", ROOT / "build"), "bin/cuvette-unpack"), tree / "build/bin")
-    for part in (tree, *tree.parents, disk_mirror):
-        if str(part).startswith(("/tmp/", str(tree.parents[1]))):
-            part.chmod(part.stat().st_mode | 0o055)
+    open_up(tree)
     subprocess.run(["chmod", "-R", "a+rX", tree, disk_mirror], check=True)
     os.chown(open_folder, 65534, 65534)
     done = subprocess.run([tree / "tools/image-store", open_folder, "--only", IMAGE_LINK], capture_output=True, text=True,
@@ -143,9 +139,7 @@ def test_a_state_folder_that_can_not_be_used_is_named(tmp_path):
         assert done.returncode == 1 and "can't enter" in done.stderr and str(closed) in done.stderr
     taken = tmp_path / "taken"
     (taken / "sub").mkdir(parents=True)
-    for part in (taken, *taken.parents):
-        if str(part) != "/" and part.stat().st_uid == os.geteuid():
-            part.chmod(part.stat().st_mode | 0o055)
+    open_up(taken)
     os.symlink(taken / "sub", taken / "nix")
     done = call(taken)
     assert done.returncode == 1 and "is not a folder of uid" in done.stderr

@@ -25,7 +25,7 @@ rec {
   # the store path, so where the store has the path no unpacker is needed. Where
   # it has not and there is no host folder, Nix is asked for a kind of system that
   # no machine is, and its one line of refusal says what to do.
-  unpacked = { name, sha256, args }: derivation (
+  unpacked = { name, sha256, args, command }: derivation (
     {
       inherit name;
       outputHashMode = "recursive";
@@ -37,8 +37,8 @@ rec {
         builder = "${host}/cuvette-unpack";
         args = args (builtins.placeholder "out");
       } else {
-        system = "host folder (run: make image)";
-        builder = "make-image";
+        system = "host folder (run: ${command})";
+        builder = "none";
       }
     )
   );

@@ -14,5 +14,6 @@ in
 lib.unpacked {
   name = "worker-image-${pins.image}";
   sha256 = pins.sha256;
+  command = "make image";
   args = out: [ "root" out pins.python ] ++ map deb pins.debs;
 }

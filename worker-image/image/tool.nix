@@ -14,5 +14,6 @@ in
 lib.unpacked {
   name = "${pin.name}-${pin.version}";
   sha256 = pin.sha256;
+  command = "make store";
   args = out: [ "tool" out pin.name wheel ];
 }

@@ -20,10 +20,10 @@
 #include "worker-image/image/archive.h"
 #include "worker-image/image/rootfs.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 static const char usage[] = "usage: cuvette-unpack root OUT PYTHON DEB...\n"
@@ -65,6 +65,9 @@ int main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	/* A nix that is killed leaves its builders alive, and the next nix then
+	 * trips over what they still write. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)umask(022);
 	int r = cuv_tree_init(&tree, argv[2], &err);
 	if (r == 0)
