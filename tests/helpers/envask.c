@@ -13,6 +13,7 @@
 #include "lib/proto/messages.h"
 #include "lib/proto/session.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "lib/base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
