@@ -103,6 +103,8 @@ def read_images():
     for file in sorted(os.listdir(IMAGE_DIR)):
         if file.endswith(".json") and file != "tools.json":
             pins = read_json(os.path.join(IMAGE_DIR, file))
+            if "path" not in pins:
+                raise Failure(f"{file} has no hash yet (run: make update-pins)")
             images["worker-image-" + pins["image"]] = (pins, file)
     return images
 
