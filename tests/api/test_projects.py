@@ -47,10 +47,11 @@ def without_folders(text: str) -> str:
 
 @pytest.mark.parametrize("project", PROJECTS, ids=[p.name for p in PROJECTS])
 def test_a_real_project_gives_what_a_venv_gives(service, project, tmp_path):
-    version = subprocess.run([PYTHON, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=True)
-    ours = service.answer("import sys; print(sys.version)\n")["stdout"]
-    if version.stdout != ours:
-        pytest.skip(f"this machine's python3 is {version.stdout.split()[0]}, the image's {ours.split()[0]}")
+    version = "import platform; print(platform.python_version())\n"
+    theirs = subprocess.run([PYTHON, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
+    ours = service.answer(version)["stdout"].strip()
+    if theirs != ours:
+        pytest.skip(f"this machine's python3 is {theirs}, the image's {ours}")
     expected = reference(project, tmp_path)
     code = (project / "main.py").read_text()
     answer = service.answer(code, (project / "requirements.txt").read_text(), exclude_newer=client.DATE, timeout="120",
