@@ -23,7 +23,7 @@
 enum { STATE, JSON };
 static const struct cuv_option options[] = {
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
-	[JSON] = {"json", 0, NULL, NULL, NULL, "print the whole manifest"},
+	[JSON] = {"json", 0, NULL, NULL, NULL, "print the manifest"},
 };
 static const struct cuv_usage usage = {
 	.command = "env",
@@ -63,42 +63,34 @@ static int find_name(const struct cuv_state *state, const char *digest, char ret
 	return r;
 }
 
-static void print_value(const char *key, const json_t *value)
+static void print_text(const char *key, const char *before, const json_t *text)
 {
-	if (json_is_string(value))
-		printf("%-14s %s\n", key, json_string_value(value));
-	else if (json_is_integer(value))
-		printf("%-14s %lld\n", key, (long long)json_integer_value(value));
+	if (json_is_string(text))
+		printf("%-12s %s%s\n", key, before, json_string_value(text));
 }
 
-/* A package is "name version" or {name, version, …}. */
-static void print_list(const char *key, const json_t *list)
+static const char *text_of(const json_t *object, const char *key)
 {
-	const json_t *item;
-	size_t i;
+	const char *text = json_string_value(json_object_get(object, key));
 
-	json_array_foreach(list, i, item)
-	{
-		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *version = json_string_value(json_object_get(item, "version"));
-
-		if (json_is_string(item))
-			printf("%-14s %s\n", i ? "" : key, json_string_value(item));
-		else if (name)
-			printf("%-14s %s %s\n", i ? "" : key, name, version ? version : "");
-	}
+	return text ? text : "?";
 }
 
+/* nixenv/nix/farm.py says what stands in it. */
 static void print_manifest(const json_t *manifest)
 {
-	const char *key;
-	json_t *value;
+	const json_t *lock = json_object_get(manifest, "lock"), *item;
+	const json_t *packages = json_object_get(lock, "packages"), *closure = json_object_get(manifest, "closure");
+	size_t i;
 
-	json_object_foreach((json_t *)(uintptr_t)manifest, key, value)
-	{
-		print_value(key, value);
-		print_list(key, value);
-	}
+	print_text("image", "/nix/store/", json_object_get(manifest, "image"));
+	print_text("python", "", json_object_get(manifest, "python"));
+	print_text("platform", "", json_object_get(lock, "platform"));
+	json_array_foreach(packages, i, item)
+		printf("%-12s %s %s  sha256:%s\n", i ? "" : "packages", text_of(item, "name"), text_of(item, "version"),
+		       text_of(item, "sha256"));
+	json_array_foreach(closure, i, item) print_text(i ? "" : "closure", "/nix/store/", item);
+	printf("%-12s %zu\n", "clashes", json_array_size(json_object_get(manifest, "clashes")));
 }
 
 static int show(const char *state_text, const char *digest, bool whole)
@@ -124,11 +116,11 @@ static int show(const char *state_text, const char *digest, bool whole)
 		cuv_say("the store in %s holds no environment %s", state.path, digest);
 		return CUV_EXIT_FAILED;
 	}
-	printf("%-14s /nix/store/%s\n", "store_path", name);
 	if (whole) {
-		(void)json_dumpf(manifest, stdout, JSON_INDENT(2));
+		(void)json_dumpf(manifest, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
 		putchar('\n');
 	} else {
+		printf("%-12s /nix/store/%s\n", "store path", name);
 		print_manifest(manifest);
 	}
 	json_decref(manifest);
