@@ -70,8 +70,13 @@ def leftovers() -> list[str]:
 
 def run(command: list[str], log, environment: dict[str, str], seconds: float) -> int:
     """Exit status as a shell gives it (128 + signal); 124 when time ran out."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                             env=environment, start_new_session=True)
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                 env=environment, start_new_session=True)
+    except OSError as error:  # not built, not executable
+        log.write(f"{command[0]}: {error.strerror}\n".encode())
+        log.flush()
+        return 127
     try:
         status = child.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
