@@ -83,10 +83,18 @@ static void move_candidate(struct candidate *to, const struct candidate *from)
 	(void)cuv_wheel_parse(to->file, &to->wheel);
 }
 
-/* 0; 1 when none fits. */
-static int best_wheel(json_t *wheels, struct candidate *ret)
+static bool hash_listed(const struct cuv_requirement *req, const struct cuv_sha256 *hash)
 {
-	bool found = false;
+	char text[7 + CUV_SHA256_HEX_SIZE] = "sha256:";
+
+	cuv_hex(hash->bytes, sizeof(hash->bytes), text + 7);
+	return cuv_strv_has(&req->hashes, text);
+}
+
+/* 0; 1 when none fits; 2 when none that fits has a hash that req (or NULL) lists. */
+static int best_wheel(json_t *wheels, const struct cuv_requirement *req, struct candidate *ret)
+{
+	bool found = false, fits = false;
 	size_t i;
 	json_t *j;
 
@@ -101,14 +109,32 @@ static int best_wheel(json_t *wheels, struct candidate *ret)
 			return r;
 		if (r > 0)
 			continue;
+		fits = true;
+		if (req && req->hashes.n > 0 && !hash_listed(req, &c.sha256))
+			continue;
 		if (!found || cuv_wheel_better(&c.wheel, c.rank, &ret->wheel, ret->rank))
 			move_candidate(ret, &c);
 		found = true;
 	}
-	return found ? 0 : 1;
+	return found ? 0 : fits ? 2 : 1;
 }
 
-static int add_package(json_t *j, struct cuv_lock *l, char *ret_package, struct cuv_error *err)
+static int no_wheel(int why, const char *name, const char *version, const struct cuv_lock *l, char *ret_package,
+		    struct cuv_error *err)
+{
+	if (ret_package)
+		(void)snprintf(ret_package, CUV_NAME_LEN_MAX + 1, "%s", name);
+	if (why == 2)
+		return cuv_error_set(err, CUV_E_HASH_MISMATCH, "no wheel of %.128s %.64s has one of the listed hashes",
+				     name, version);
+	return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+			     "%.128s %.64s has no wheel for CPython %s on " CUV_PLATFORM
+			     "; choose a version that has one",
+			     name, version, l->python);
+}
+
+static int add_package(json_t *j, const struct cuv_requirements *reqs, struct cuv_lock *l, char *ret_package,
+		       struct cuv_error *err)
 {
 	const char *name, *version;
 	json_t *wheels = NULL, *marker = NULL;
@@ -119,17 +145,11 @@ static int add_package(json_t *j, struct cuv_lock *l, char *ret_package, struct 
 			&marker) < 0 ||
 	    marker)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
-	r = best_wheel(wheels, &best);
+	r = best_wheel(wheels, reqs ? cuv_requirements_find(reqs, name) : NULL, &best);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a wheel of an unknown form");
-	if (r > 0) {
-		if (ret_package)
-			(void)snprintf(ret_package, 129, "%s", name);
-		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
-				     "%.128s %.64s has no wheel for CPython %s on " CUV_PLATFORM
-				     "; choose a version that has one",
-				     name, version, l->python);
-	}
+	if (r > 0)
+		return no_wheel(r, name, version, l, ret_package, err);
 	r = cuv_lock_add(l, name, version, best.file, best.url, &best.sha256, best.size_bytes);
 	if (r == -E2BIG)
 		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "more than %d packages are needed",
@@ -137,8 +157,8 @@ static int add_package(json_t *j, struct cuv_lock *l, char *ret_package, struct 
 	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
 }
 
-int cuv_pylock_read(const char *text, size_t len, const char *python, struct cuv_lock *ret, char *ret_package,
-		    struct cuv_error *err)
+int cuv_pylock_read(const char *text, size_t len, const char *python, const struct cuv_requirements *reqs,
+		    struct cuv_lock *ret, char *ret_package, struct cuv_error *err)
 {
 	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
 	json_auto_t *root = NULL;
@@ -162,7 +182,7 @@ int cuv_pylock_read(const char *text, size_t len, const char *python, struct cuv
 	(void)snprintf(l.python, sizeof(l.python), "%s", python);
 	json_array_foreach(packages, i, j)
 	{
-		if (add_package(j, &l, ret_package, err) < 0)
+		if (add_package(j, reqs, &l, ret_package, err) < 0)
 			return -EINVAL;
 	}
 	if (cuv_lock_seal(&l, err) < 0)

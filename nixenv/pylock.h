@@ -7,13 +7,16 @@
 #define CUV_PYLOCK_H
 
 #include "nixenv/lock.h"
+#include "nixenv/requirements.h"
 
-/* python is "3.11". On success *ret is the caller's, sealed. -EINVAL with err:
- * WHEEL_UNAVAILABLE when a package has no wheel that fits, ENVIRONMENT_TOO_LARGE,
- * or INTERNAL for a file that the resolver should not have written.
- * ret_package, when not NULL, is set to the name of the package that a
- * WHEEL_UNAVAILABLE is about ("" otherwise); it holds 129 bytes. */
-int cuv_pylock_read(const char *text, size_t len, const char *python, struct cuv_lock *ret, char *ret_package,
-		    struct cuv_error *err);
+/* python is "3.11". Of a package for which reqs (may be NULL) lists hashes only the
+ * wheels with one of them count. On success *ret is the caller's, sealed.
+ * -EINVAL with err: WHEEL_UNAVAILABLE when a package has no wheel that fits,
+ * HASH_MISMATCH when none of the listed hashes is a fitting wheel's,
+ * ENVIRONMENT_TOO_LARGE, or INTERNAL for what the resolver should not have written.
+ * ret_package, when not NULL, becomes the name of the package that the error is
+ * about, "" where there is none; it holds CUV_NAME_LEN_MAX + 1 bytes. */
+int cuv_pylock_read(const char *text, size_t len, const char *python, const struct cuv_requirements *reqs,
+		    struct cuv_lock *ret, char *ret_package, struct cuv_error *err);
 
 #endif

@@ -1,88 +1,384 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * envask: asks a running builder for an environment, N times over, and prints
- * the median and the least time of an answer in microseconds.
+ * envask: asks a builder for an environment, for tests and by hand.
  *
- *   envask SOCKET REQUIREMENTS-FILE EXCLUDE-NEWER N
+ *   envask --builder BIN --state DIR [--uid N --gid N] [options] [FILE]
+ *   envask --connect SOCKET [options] [FILE]
  *
- * The file must be in canonical form, as the manager sends it. Exit status 1
- * when an answer is a failure, 3 when one was not from the cache.
+ * Starts a builder of its own or connects to a running one's socket. FILE is a
+ * requirements file; it is parsed and made canonical as the manager does it.
+ * Progress goes to stderr; each answer is one line of JSON on stdout: the
+ * environment, or {"failure": {...}}.
+ *
+ *   --exclude-newer DATE   2026-11-01 or RFC 3339
+ *   --repeat N             ask N times, one after the other
+ *   --parallel N           N sessions at once
+ *   --cancel-ms N          close the session after N ms; prints {"cancelled": true}
+ *   --resolve-ms N --build-ms N
+ *   --tools                ask for the tools instead
+ *   --allow-degraded NAMES handed on to the builder
+ *   --hold                 after the answers wait until stdin ends
+ *   --quiet                no progress
+ *
+ * Each answer has "ask_us": from the ask to the answer. Exit status: 0 all
+ * environments (or cancelled), 1 a failure among the answers, 3 the builder did
+ * not start or went away, 2 a wrong command line.
  */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/proto/messages.h"
 #include "lib/proto/session.h"
+#include "nixenv/requirements.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define ANSWER_MS 700000
-#define N_MAX 100000
+#define PARALLEL_MAX 256
+#define ANSWER_MS 3600000
 
-/* 0 cached, 3 not cached, 1 failed. */
-static int ask(const char *path, const struct cuv_buf *text, int64_t exclude_s, uint64_t *ret_ns)
+struct options {
+	const char *builder, *state, *connect, *uid, *gid, *allow, *file;
+	struct cuv_env_ask ask;
+	uint64_t repeat, parallel, cancel_ms;
+	bool tools, hold, quiet;
+};
+
+static _noreturn_ void die(int status, const char *what, const char *why)
 {
-	struct cuv_env_ask m = {.python = "3.11", .exclude_s = exclude_s, .resolve_ms = 60000, .build_ms = 600000};
-	_cleanup_close_ int fd = cuv_memfd("requirements", text->data, text->len);
-	_cleanup_writer_ struct cuv_writer w;
-	uint64_t begun = cuv_now_ns();
-	_cleanup_close_ int session = cuv_session_connect(path);
-
-	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
-	cuv_env_ask_put(&w, &m);
-	if (session < 0 || cuv_writer_send(&w, session, &fd, 1) < 0)
-		return 1;
-	for (;;) {
-		_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
-		_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
-		struct cuv_error err;
-
-		if (cuv_frame_recv_until(session, cuv_deadline_ms(ANSWER_MS), &f) != 0)
-			return 1;
-		if (f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, &err) == 0)
-			fprintf(stderr, "envask: %s\n", err.message);
-		if (f.type == CUV_MSG_FAILURE)
-			return 1;
-		if (f.type != CUV_MSG_ENV_READY)
-			continue;
-		*ret_ns = cuv_now_ns() - begun;
-		return cuv_environment_get(&f.body, &e) < 0 ? 1 : e.cached ? 0 : 3;
-	}
+	fprintf(stderr, "envask: %s: %s\n", what, why);
+	exit(status);
 }
 
-static int by_size(const void *a, const void *b)
+static void print_json(json_t *j, uint64_t asked_ns)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	char *text;
 
-	return x < y ? -1 : x > y;
+	if (asked_ns)
+		json_object_set_new(j, "ask_us", json_integer((json_int_t)((cuv_now_ns() - asked_ns) / 1000)));
+	text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+	puts(text);
+	fflush(stdout);
+	free(text);
+	json_decref(j);
+}
+
+static json_t *strings(const struct cuv_strv *v)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_array_append_new(a, json_string(v->items[i]));
+	return a;
+}
+
+static void print_failure(const struct cuv_error *e, uint64_t asked_ns)
+{
+	print_json(json_pack("{s:{s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:i}}", "failure", "code", cuv_error_name(e->code),
+			     "status", cuv_error_http_status(e->code), "message", e->message, "line", (int)e->line,
+			     "column", (int)e->column, "excerpt", e->excerpt, "explanation", e->explanation,
+			     "retry_after", (int)e->retry_after_s),
+		   asked_ns);
+}
+
+static void print_environment(const struct cuv_environment *e, uint64_t asked_ns)
+{
+	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:b, s:I, s:I}", "digest", e->digest, "env",
+			     e->store_name, "image", e->image, "lock_digest", e->lock_digest, "python", e->python,
+			     "exclude_s", (json_int_t)e->exclude_s, "packages", strings(&e->packages), "closure",
+			     strings(&e->closure), "cached", (int)e->cached, "resolve_ms",
+			     (json_int_t)(e->resolve_ns / CUV_NS_PER_MS), "build_ms",
+			     (json_int_t)(e->build_ns / CUV_NS_PER_MS)),
+		   asked_ns);
+}
+
+static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
+{
+	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "image", t->image, "python", t->python, "uv", t->uv,
+			     "ruff", t->ruff, "uv_version", t->uv_version, "ruff_version", t->ruff_version,
+			     "resolver_sealed", (int)t->resolver_sealed),
+		   asked_ns);
+}
+
+/* --- the builder --- */
+
+static void child(const struct options *o, int supervisor, int control)
+{
+	const char *argv[16];
+	size_t n = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Away from the numbers they go to first. */
+	supervisor = fcntl(supervisor, F_DUPFD, 20);
+	control = fcntl(control, F_DUPFD, 20);
+	dup2(supervisor, 3);
+	dup2(control, 5);
+	(void)fcntl(4, F_SETFD, FD_CLOEXEC);
+	(void)close_range(6, ~0u, 0);
+	argv[n++] = o->builder;
+	argv[n++] = "--state";
+	argv[n++] = o->state;
+	argv[n++] = "--control-fd";
+	argv[n++] = "5";
+	if (o->uid) {
+		argv[n++] = "--uid";
+		argv[n++] = o->uid;
+		argv[n++] = "--gid";
+		argv[n++] = o->gid ? o->gid : o->uid;
+	}
+	if (o->allow) {
+		argv[n++] = "--allow-degraded";
+		argv[n++] = o->allow;
+	}
+	argv[n] = NULL;
+	execv(o->builder, (char *const *)(uintptr_t)argv);
+	die(127, o->builder, strerror(errno));
+}
+
+static pid_t start_builder(const struct options *o, int *ret_supervisor, int *ret_control)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int a[2], b[2], r;
+	struct cuv_error err;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, a) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, b) < 0)
+		die(3, "socketpair", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		child(o, a[1], b[1]);
+	close(a[1]);
+	close(b[1]);
+	*ret_supervisor = a[0];
+	*ret_control = b[0];
+	r = cuv_frame_recv_until(a[0], cuv_deadline_ms(30000), &f);
+	if (r == 0 && f.type == CUV_MSG_READY) {
+		fprintf(stderr, "builder %d\n", (int)pid);
+		return pid;
+	}
+	if (r == 0 && f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, &err) == 0) {
+		print_failure(&err, 0);
+		exit(3);
+	}
+	die(3, "the builder", "did not start");
+}
+
+/* --- asking --- */
+
+struct ask {
+	int fd;
+	uint64_t asked_ns;
+};
+
+static int open_session(const struct options *o, int control)
+{
+	int fd = o->connect ? cuv_session_connect(o->connect) : cuv_session_open(control);
+
+	if (fd < 0)
+		die(3, "session", strerror(-fd));
+	return fd;
+}
+
+static void send_ask(const struct options *o, struct ask *a, const struct cuv_buf *canonical)
+{
+	_cleanup_writer_ struct cuv_writer w;
+	_cleanup_close_ int text = -1;
+	int r;
+
+	a->asked_ns = cuv_now_ns();
+	if (o->tools) {
+		r = cuv_msg_send_plain(a->fd, CUV_MSG_TOOLS_ASK, NULL, 0);
+	} else {
+		text = cuv_memfd("requirements", cuv_buf_str(canonical), canonical->len);
+		cuv_writer_init(&w, CUV_MSG_ENV_ASK);
+		cuv_env_ask_put(&w, &o->ask);
+		r = cuv_writer_send(&w, a->fd, &text, 1);
+	}
+	if (r < 0)
+		die(3, "ask", strerror(-r));
+}
+
+static void print_progress(const struct options *o, struct cuv_frame *f)
+{
+	struct cuv_env_progress p;
+
+	if (cuv_env_progress_get(&f->body, &p) < 0)
+		die(3, "progress", "not well-formed");
+	if (!o->quiet)
+		fprintf(stderr, "%s %u/%u %llu/%llu\n", cuv_env_phase_name(p.phase), p.done, p.total,
+			(unsigned long long)p.bytes_done, (unsigned long long)p.bytes_total);
+}
+
+/* One frame: -1 not the end, 0 an environment, 1 a failure. */
+static int take_frame(const struct options *o, struct ask *a)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	struct cuv_error err;
+	struct cuv_tools tools;
+	int r = cuv_frame_recv(a->fd, &f);
+
+	if (r != 0)
+		die(3, "the builder", r > 0 ? "closed the session" : strerror(-r));
+	if (f.type == CUV_MSG_ENV_PROGRESS) {
+		print_progress(o, &f);
+		return -1;
+	}
+	if (f.type == CUV_MSG_ENV_READY && cuv_environment_get(&f.body, &e) == 0) {
+		print_environment(&e, a->asked_ns);
+		return 0;
+	}
+	if (f.type == CUV_MSG_TOOLS && cuv_tools_get(&f.body, &tools) == 0) {
+		print_tools(&tools, a->asked_ns);
+		return 0;
+	}
+	if (f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, &err) == 0) {
+		print_failure(&err, a->asked_ns);
+		return 1;
+	}
+	die(3, "the builder", "sent what nobody expects");
+}
+
+static int ask_all(const struct options *o, int control, const struct cuv_buf *canonical)
+{
+	struct ask asks[PARALLEL_MAX];
+	struct pollfd p[PARALLEL_MAX];
+	uint64_t deadline = cuv_deadline_ms(o->cancel_ms ? o->cancel_ms : ANSWER_MS);
+	size_t n = o->parallel, left = n;
+	int status = 0;
+
+	for (size_t i = 0; i < n; i++)
+		asks[i].fd = open_session(o, control);
+	for (size_t i = 0; i < n; i++)
+		send_ask(o, &asks[i], canonical);
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct pollfd){.fd = asks[i].fd, .events = POLLIN};
+	while (left > 0) {
+		int r = poll(p, n, cuv_deadline_poll_ms(deadline));
+
+		if (r == 0 && o->cancel_ms) {
+			print_json(json_pack("{s:b}", "cancelled", 1), 0);
+			break;
+		}
+		if (r <= 0)
+			die(3, "poll", r ? strerror(errno) : "no answer");
+		for (size_t i = 0; i < n; i++) {
+			int end = p[i].fd >= 0 && p[i].revents ? take_frame(o, &asks[i]) : -1;
+
+			if (end < 0)
+				continue;
+			status |= end;
+			p[i].fd = -1;
+			left--;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		close(asks[i].fd);
+	return status;
+}
+
+/* --- command line --- */
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	unsigned long long v = strtoull(text, &end, 10);
+
+	if (!*text || *end)
+		die(2, text, "not a number");
+	return v;
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option table[] = {
+		{"builder", 1, NULL, 'b'},    {"state", 1, NULL, 's'},	   {"connect", 1, NULL, 'C'},
+		{"uid", 1, NULL, 'u'},	      {"gid", 1, NULL, 'g'},	   {"exclude-newer", 1, NULL, 'e'},
+		{"repeat", 1, NULL, 'r'},     {"parallel", 1, NULL, 'p'},  {"cancel-ms", 1, NULL, 'c'},
+		{"resolve-ms", 1, NULL, 'R'}, {"build-ms", 1, NULL, 'B'},  {"tools", 0, NULL, 't'},
+		{"hold", 0, NULL, 'h'},	      {"quiet", 0, NULL, 'q'},	   {"allow-degraded", 1, NULL, 'd'},
+		{"python", 1, NULL, 'y'},     {0},
+	};
+	int c;
+
+	*o = (struct options){.repeat = 1, .parallel = 1, .ask = {"3.11", 0, 120000, 600000}};
+	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (c) {
+		case 'b': o->builder = optarg; break;
+		case 's': o->state = optarg; break;
+		case 'C': o->connect = optarg; break;
+		case 'u': o->uid = optarg; break;
+		case 'g': o->gid = optarg; break;
+		case 'd': o->allow = optarg; break;
+		case 'r': o->repeat = number(optarg); break;
+		case 'p': o->parallel = number(optarg); break;
+		case 'c': o->cancel_ms = number(optarg); break;
+		case 'R': o->ask.resolve_ms = (uint32_t)number(optarg); break;
+		case 'B': o->ask.build_ms = (uint32_t)number(optarg); break;
+		case 't': o->tools = true; break;
+		case 'h': o->hold = true; break;
+		case 'q': o->quiet = true; break;
+		case 'y': (void)snprintf(o->ask.python, sizeof(o->ask.python), "%s", optarg); break;
+		case 'e':
+			if (cuv_parse_rfc3339(optarg, &o->ask.exclude_s) < 0)
+				die(2, optarg, "not a date");
+			break;
+		default: exit(2);
+		}
+	}
+	o->file = optind < argc ? argv[optind] : NULL;
+	if ((!o->connect && (!o->builder || !o->state)) || (!o->tools && !o->file) || o->parallel > PARALLEL_MAX ||
+	    o->parallel == 0)
+		die(2, "usage", "see the head of tests/helpers/envask.c");
+}
+
+static int read_requirements(const char *path, struct cuv_buf *canonical)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+	struct cuv_error err;
+	int r = cuv_read_file(AT_FDCWD, path, &text);
+
+	if (r < 0)
+		die(2, path, strerror(-r));
+	if (cuv_requirements_parse(cuv_buf_str(&text), text.len, &reqs, &err) < 0) {
+		print_failure(&err, 0);
+		return -EINVAL;
+	}
+	return cuv_requirements_canonical(reqs, canonical);
 }
 
 int main(int argc, char **argv)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_MIB);
-	_cleanup_free_ uint64_t *ns = NULL;
-	unsigned long n = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
-	int64_t exclude_s;
-	unsigned long i;
-	int r;
+	_cleanup_buf_ struct cuv_buf canonical = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	int supervisor = -1, control = -1, status = 0;
+	struct options o;
+	pid_t pid = 0;
+	char c;
 
-	if (n < 1 || n > N_MAX || cuv_parse_rfc3339(argv[3], &exclude_s) < 0) {
-		fprintf(stderr, "usage: envask SOCKET REQUIREMENTS-FILE EXCLUDE-NEWER N\n");
-		return 2;
-	}
-	if (cuv_read_file(AT_FDCWD, argv[2], &text) < 0)
-		return 2;
-	ns = calloc(n, sizeof(*ns));
-	for (i = 0; ns && i < n; i++) {
-		r = ask(argv[1], &text, exclude_s, &ns[i]);
-		if (r)
-			return r;
-	}
-	if (!ns)
-		return 2;
-	qsort(ns, n, sizeof(*ns), by_size);
-	printf("%.1f %.1f\n", (double)ns[n / 2] / 1e3, (double)ns[0] / 1e3);
-	return 0;
+	parse_options(argc, argv, &o);
+	if (o.file && read_requirements(o.file, &canonical) < 0)
+		return 1;
+	if (!o.connect)
+		pid = start_builder(&o, &supervisor, &control);
+	for (uint64_t i = 0; i < o.repeat; i++)
+		status |= ask_all(&o, control, &canonical);
+	if (o.hold)
+		while (read(STDIN_FILENO, &c, 1) > 0)
+			;
+	close(control);
+	close(supervisor);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return status;
 }

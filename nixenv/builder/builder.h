@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What every part of the builder process works with; made once at start, then
+ * read only, also by the workers that are forked from it. */
+#ifndef CUV_BUILDER_H
+#define CUV_BUILDER_H
+
+#include "nixenv/builder/pins.h"
+#include "nixenv/builder/settings.h"
+#include "nixenv/builder/state.h"
+
+struct cuv_builder {
+	struct cuv_builder_state state;
+	struct cuv_pins pins;
+	struct cuv_settings settings;
+	bool sealed; /* the resolver runs under Landlock */
+};
+
+#endif

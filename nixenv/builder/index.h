@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The index of environments on the disk: links that are GC roots, and the
+ * manifest (cuvette.json) in each environment. Looking one up starts nothing and
+ * asks nobody.
+ */
+#ifndef CUV_BUILDER_INDEX_H
+#define CUV_BUILDER_INDEX_H
+
+#include "nixenv/builder/builder.h"
+
+/* A request's key: everything that its environment depends on. */
+struct cuv_key {
+	char hex[CUV_SHA256_HEX_SIZE];
+};
+void cuv_index_key(const struct cuv_builder *b, const char *python, int64_t exclude_s, const void *canonical,
+		   size_t len, struct cuv_key *ret);
+
+/* An environment by its store name: 0; 1 when it was never finished here or its
+ * manifest is gone; -EBADMSG, -errno. Fills in all but exclude_s, cached and the
+ * two times. ret must be empty. */
+int cuv_index_load(const struct cuv_builder *b, const char *store_name, struct cuv_environment *ret);
+/* The same by a request's key. */
+int cuv_index_find(const struct cuv_builder *b, const struct cuv_key *key, struct cuv_environment *ret);
+/* Remembers which environment a request came to. 0 or -errno. */
+int cuv_index_put(const struct cuv_builder *b, const struct cuv_key *key, const char *store_name);
+
+/* The link that is made when Nix has finished an environment. */
+void cuv_index_env_link(const struct cuv_builder *b, const char *store_name, char ret[PATH_MAX]);
+
+/* Wheels and installations that Nix has taken as valid; what was removed since is
+ * not known any more. */
+bool cuv_index_known(const struct cuv_builder *b, const char *store_name);
+int cuv_index_learn(const struct cuv_builder *b, const char *store_name);
+void cuv_index_forget(const struct cuv_builder *b, const char *store_name);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/make.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/download.h"
+#include "nixenv/builder/nix.h"
+#include "nixenv/builder/resolve.h"
+#include "nixenv/requirements.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One environment in the making. */
+struct making {
+	const struct cuv_make *m;
+	struct cuv_lock lock;
+	struct cuv_env_paths paths;
+	uint64_t deadline_ns; /* of downloads and build */
+};
+
+static void making_done(struct making *k)
+{
+	cuv_lock_done(&k->lock);
+	cuv_env_paths_done(&k->paths);
+}
+
+static void progress(const struct cuv_make *m, enum cuv_env_phase phase, uint32_t done, uint32_t total,
+		     uint64_t bytes_done, uint64_t bytes_total)
+{
+	m->on_progress(m->arg, &(struct cuv_env_progress){.phase = phase,
+							  .done = done,
+							  .total = total,
+							  .bytes_done = bytes_done,
+							  .bytes_total = bytes_total});
+}
+
+static int internal(struct cuv_error *err, const char *what, int r)
+{
+	cuv_log(CUV_LOG_ERROR, "environment-failed", CUV_S("what", what), CUV_S("error", strerror(-r)));
+	if (r == -ENOSPC || r == -EDQUOT) {
+		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
+		err->retry_after_s = 60;
+		return -EINVAL;
+	}
+	return cuv_error_set(err, CUV_E_INTERNAL, "%s: %s", what, strerror(-r));
+}
+
+/* --- the lock --- */
+
+/* The other process promised canonical text; what is not that is not read. */
+static int check_canonical(const struct cuv_make *m, struct cuv_requirements **ret, struct cuv_error *err)
+{
+	_cleanup_buf_ struct cuv_buf again = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+
+	if (cuv_requirements_parse(m->canonical, m->canonical_len, &reqs, err) < 0)
+		return -EINVAL;
+	if (cuv_requirements_canonical(reqs, &again) < 0 || again.len != m->canonical_len ||
+	    memcmp(cuv_buf_str(&again), m->canonical, again.len) != 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the requirements are not in canonical form");
+	*ret = TAKE_PTR(reqs);
+	return 0;
+}
+
+static int make_lock(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_make *m = k->m;
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+	struct cuv_resolve what = {
+		.canonical = m->canonical,
+		.canonical_len = m->canonical_len,
+		.exclude_s = m->ask.exclude_s,
+		.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms),
+		.cancel_fd = m->cancel_fd,
+	};
+	char root[PATH_MAX];
+
+	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
+	if (check_canonical(m, &reqs, err) < 0)
+		return -EINVAL;
+	cuv_path_join(m->work, "root", root);
+	if (mkdir(root, 0755) < 0)
+		return internal(err, "the resolver's folder", -errno);
+	what.reqs = reqs;
+	what.root = root;
+	return cuv_resolve(m->builder, &what, &k->lock, err);
+}
+
+/* --- the wheels --- */
+
+/* Needed are wheels that the store lacks and whose installation it lacks too. */
+static bool wheel_needed(const struct making *k, size_t i)
+{
+	return !cuv_index_known(k->m->builder, k->paths.installs.items[i]) &&
+	       !cuv_index_known(k->m->builder, k->paths.wheels.items[i]);
+}
+
+static void on_download(void *arg, uint32_t done, uint32_t total, uint64_t bytes_done, uint64_t bytes_total)
+{
+	struct making *k = arg;
+
+	progress(k->m, CUV_PHASE_DOWNLOADING, done, total, bytes_done, bytes_total);
+}
+
+struct wheels {
+	struct cuv_download items[CUV_PACKAGES_MAX];
+	size_t index[CUV_PACKAGES_MAX]; /* which package of the lock */
+	size_t n;
+	struct cuv_strv files;
+	struct cuv_strv names;
+};
+
+static void wheels_free(struct wheels **w)
+{
+	if (*w) {
+		cuv_strv_done(&(*w)->files);
+		cuv_strv_done(&(*w)->names);
+	}
+	free(*w);
+}
+
+static int list_wheels(const struct making *k, struct wheels *w)
+{
+	for (size_t i = 0; i < k->lock.n; i++) {
+		const struct cuv_locked *p = &k->lock.packages[i];
+		char name[CUV_STORE_NAME_SIZE];
+		int r;
+
+		if (!wheel_needed(k, i))
+			continue;
+		if (!p->url || (r = cuv_lock_wheel_name(p, name)) < 0)
+			return -EINVAL;
+		if ((r = cuv_strv_addf(&w->files, "%s/%s", k->m->work, name)) < 0 ||
+		    (r = cuv_strv_addf(&w->names, "%s %s", p->name, p->version)) < 0)
+			return r;
+		w->index[w->n++] = i;
+	}
+	for (size_t i = 0; i < w->n; i++) {
+		const struct cuv_locked *p = &k->lock.packages[w->index[i]];
+
+		w->items[i] = (struct cuv_download){
+			.url = p->url,
+			.path = w->files.items[i],
+			.what = w->names.items[i],
+			.sha256 = p->sha256,
+			.size_bytes = p->size_bytes,
+		};
+	}
+	return 0;
+}
+
+static int fetch_wheels(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_builder *b = k->m->builder;
+	const struct cuv_download_options o = {
+		.ca = &b->settings.ca,
+		.bytes_max = CUV_CLOSURE_BYTES_MAX,
+		.deadline_ns = k->deadline_ns,
+		.cancel_fd = k->m->cancel_fd,
+		.on_progress = on_download,
+		.arg = k,
+	};
+	const struct cuv_nix_options nix = {
+		.tmp = k->m->work, .deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd};
+	_cleanup_(wheels_free) struct wheels *w = calloc(1, sizeof(*w));
+	int r = w ? list_wheels(k, w) : -ENOMEM;
+
+	if (r < 0)
+		return internal(err, "the list of wheels", r);
+	if (w->n == 0)
+		return 0;
+	if (cuv_download_all(w->items, w->n, &o, err) < 0 || cuv_nix_add_fixed(b, &w->files, &nix, err) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < w->n; i++) {
+		k->lock.packages[w->index[i]].size_bytes = w->items[i].size_bytes;
+		(void)unlink(w->files.items[i]);
+		r = cuv_index_learn(b, k->paths.wheels.items[w->index[i]]);
+		if (r < 0)
+			return internal(err, "the note of a wheel", r);
+	}
+	return 0;
+}
+
+/* --- the build --- */
+
+static void on_build(void *arg, uint32_t done, uint32_t total)
+{
+	struct making *k = arg;
+
+	progress(k->m, CUV_PHASE_BUILDING, done, total, 0, 0);
+}
+
+/* A build that failed may have failed because Nix has lost something that we
+ * believed it had: the next attempt fetches all again. */
+static void forget_all(const struct making *k)
+{
+	for (size_t i = 0; i < k->lock.n; i++) {
+		cuv_index_forget(k->m->builder, k->paths.wheels.items[i]);
+		cuv_index_forget(k->m->builder, k->paths.installs.items[i]);
+	}
+}
+
+static int write_lock(const struct making *k, const char *path, bool complete)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(2 * CUV_LOCK_BYTES_MAX);
+	int r = complete ? cuv_lock_complete(&k->lock, &text) : cuv_lock_canonical(&k->lock, &text);
+
+	return r < 0 ? r : cuv_builder_write(&k->m->builder->state, path, text.data, text.len);
+}
+
+static int keep_lock(const struct making *k)
+{
+	char digest[CUV_LOCK_DIGEST_SIZE], name[CUV_LOCK_DIGEST_SIZE + 8], path[PATH_MAX];
+	int r = cuv_lock_digest(&k->lock, digest);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "%s.json", digest + strlen("sha256:"));
+	cuv_path_join(k->m->builder->state.locks, name, path);
+	return write_lock(k, path, true);
+}
+
+static int build(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_builder *b = k->m->builder;
+	const struct cuv_nix_options nix = {.tmp = k->m->work,
+					    .deadline_ns = k->deadline_ns,
+					    .cancel_fd = k->m->cancel_fd,
+					    .on_progress = on_build,
+					    .arg = k};
+	char lock_file[PATH_MAX], link[PATH_MAX], built[CUV_STORE_NAME_SIZE];
+	int r;
+
+	on_build(k, 0, 0);
+	cuv_path_join(k->m->work, "lock.json", lock_file);
+	cuv_index_env_link(b, k->paths.env, link);
+	r = write_lock(k, lock_file, false);
+	if (r < 0)
+		return internal(err, "the lock's file", r);
+	if (cuv_nix_build(b, lock_file, link, &nix, built, err) < 0) {
+		if (err->code != CUV_E_CANCELLED)
+			forget_all(k);
+		return -EINVAL;
+	}
+	if (strcmp(built, k->paths.env) != 0) {
+		cuv_log(CUV_LOG_ERROR, "store-path-differs", CUV_S("computed", k->paths.env), CUV_S("built", built));
+		(void)unlink(link);
+		return cuv_error_set(err, CUV_E_INTERNAL, "the environment was built at another place than computed");
+	}
+	for (size_t i = 0; i < k->lock.n; i++)
+		if ((r = cuv_index_learn(b, k->paths.installs.items[i])) < 0)
+			return internal(err, "the note of an installation", r);
+	r = keep_lock(k);
+	return r < 0 ? internal(err, "the lock's record", r) : 0;
+}
+
+int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
+{
+	_cleanup_(making_done) struct making k = {.m = m};
+	const struct cuv_builder *b = m->builder;
+	uint64_t start = cuv_now_ns(), resolved;
+	int r;
+
+	if (make_lock(&k, err) < 0)
+		return -EINVAL;
+	resolved = cuv_now_ns();
+	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
+	r = cuv_env_paths(&k.lock, &b->pins.image, &b->pins.scripts, &k.paths);
+	if (r < 0)
+		return internal(err, "the environment's store path", r);
+	r = cuv_index_load(b, k.paths.env, ret);
+	if (r != 0) {
+		if (fetch_wheels(&k, err) < 0 || build(&k, err) < 0)
+			return -EINVAL;
+		r = cuv_index_load(b, k.paths.env, ret);
+		if (r != 0)
+			return internal(err, "the environment's manifest", r < 0 ? r : -ENOENT);
+	}
+	r = cuv_index_put(b, &m->key, k.paths.env);
+	if (r < 0) {
+		cuv_environment_done(ret);
+		*ret = CUV_ENVIRONMENT_INIT;
+		return internal(err, "the request's link", r);
+	}
+	ret->exclude_s = m->ask.exclude_s;
+	ret->resolve_ns = resolved - start;
+	ret->build_ns = cuv_now_ns() - resolved;
+	return 0;
+}

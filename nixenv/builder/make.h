@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making one environment, step by step: requirements → lock → wheels → build →
+ * link. Runs in a worker, which may be killed at any point: every step leaves
+ * only what is whole (see state.h), and the next one starts from there.
+ */
+#ifndef CUV_BUILDER_MAKE_H
+#define CUV_BUILDER_MAKE_H
+
+#include "nixenv/builder/builder.h"
+#include "nixenv/builder/index.h"
+
+/* All borrowed. */
+struct cuv_make {
+	const struct cuv_builder *builder;
+	struct cuv_env_ask ask; /* exclude_s is a date, not 0 */
+	struct cuv_key key;
+	const char *canonical;
+	size_t canonical_len;
+	const char *work; /* an empty folder of its own */
+	int cancel_fd;
+	void (*on_progress)(void *arg, const struct cuv_env_progress *p);
+	void *arg;
+};
+
+/* 0; -EINVAL with err. ret must be empty. */
+int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err);
+
+#endif

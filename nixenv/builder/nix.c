@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/nix.h"
+
+#include "lib/base/child.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/nix_log.h"
+#include "nixenv/storepath.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One build may not take longer than this, whatever the request allows. */
+#define BUILD_STEP_S 900
+
+static const char *const program_folders[] = {
+	"/usr/bin", "/usr/local/bin", "/nix/var/nix/profiles/default/bin", "/run/current-system/sw/bin",
+};
+
+static int find_program(const char *name, char ret[PATH_MAX])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(program_folders); i++) {
+		cuv_path_join(program_folders[i], name, ret);
+		if (access(ret, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int cuv_nix_check(struct cuv_error *err)
+{
+	static const char *const names[] = {"nix-build", "nix-store"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (find_program(names[i], path) < 0)
+			return cuv_error_set(err, CUV_E_UNAVAILABLE, "Nix is missing: there is no %s (run: make deps)",
+					     names[i]);
+	return 0;
+}
+
+static int nix_env(const struct cuv_builder_state *s, const char *tmp, struct cuv_strv *env)
+{
+	int r = cuv_strv_add(env, "PATH=/usr/bin:/bin");
+
+	r = r ? r : cuv_strv_add(env, "LC_ALL=C.UTF-8");
+	r = r ? r : cuv_strv_add(env, "USER=cuvette-build");
+	r = r ? r : cuv_strv_add(env, "NIX_USER_CONF_FILES=");
+	r = r ? r : cuv_strv_addf(env, "NIX_REMOTE=%s", s->nix);
+	r = r ? r : cuv_strv_addf(env, "NIX_CONF_DIR=%s", s->recipes);
+	r = r ? r : cuv_strv_addf(env, "HOME=%s", s->home);
+	r = r ? r : cuv_strv_addf(env, "TMPDIR=%s", tmp);
+	return r;
+}
+
+/* What one run of Nix shares with its callbacks. */
+struct run {
+	struct cuv_nix_log log;
+	const struct cuv_nix_options *o;
+};
+
+static void run_done(struct run *r)
+{
+	cuv_nix_log_done(&r->log);
+}
+
+static void on_stderr(void *arg, const char *data, size_t len)
+{
+	struct run *r = arg;
+
+	if (cuv_nix_log_feed(&r->log, data, len) && r->o->on_progress)
+		r->o->on_progress(r->o->arg, r->log.done, CUV_MAX(r->log.total, r->log.done));
+}
+
+static int failed(const struct run *run, const struct cuv_child_result *res, struct cuv_error *err)
+{
+	if (res->end == CUV_CHILD_TIMEOUT)
+		return cuv_error_set(err, CUV_E_BUILD_TIMEOUT, "building the environment took longer than its limit");
+	if (res->end == CUV_CHILD_CANCELLED)
+		return cuv_error_set(err, CUV_E_CANCELLED, "the request was given up");
+	if (res->end == CUV_CHILD_SIGNALED)
+		cuv_error_set(err, CUV_E_INTERNAL, "Nix was killed by signal %d", res->status);
+	else
+		cuv_nix_log_error(&run->log, err);
+	if (err->code != CUV_E_NO_SPACE)
+		cuv_log(CUV_LOG_WARNING, "nix-failed", CUV_I("status", res->status), CUV_S("error", err->message),
+			CUV_S("log", cuv_buf_str(&run->log.messages)));
+	return -EINVAL;
+}
+
+static int run_nix(const struct cuv_builder *b, const char *program, const struct cuv_strv *argv, struct run *run,
+		   struct cuv_child_result *ret, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv env = CUV_STRV_INIT;
+	struct cuv_child_spec spec = CUV_CHILD_SPEC_INIT;
+	char path[PATH_MAX];
+	int r;
+
+	if (find_program(program, path) < 0)
+		return cuv_nix_check(err);
+	if (nix_env(&b->state, run->o->tmp, &env) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	spec.path = path;
+	spec.argv = argv;
+	spec.env = &env;
+	spec.cwd = run->o->tmp;
+	/* Its heap grows with the expression, which is ours; what a wheel makes
+	 * grow runs in the build, which limits itself. */
+	spec.limits = (struct cuv_child_limits){
+		.cpu_s = 3600,
+		.file_bytes = CUV_CLOSURE_BYTES_MAX,
+		.descriptors = 4096,
+		.processes = 1024,
+	};
+	spec.deadline_ns = run->o->deadline_ns;
+	spec.cancel_fd = run->o->cancel_fd;
+	spec.on_stderr = on_stderr;
+	spec.arg = run;
+	r = cuv_child_run(&spec, ret);
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "Nix can't be started: %s", strerror(-r));
+	return cuv_child_ok(ret) ? 0 : failed(run, ret, err);
+}
+
+int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files, const struct cuv_nix_options *o,
+		      struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_(run_done) struct run run = {.o = o};
+	static const char *const words[] = {"nix-store", "--log-format", "internal-json", "--add-fixed", "sha256"};
+
+	cuv_nix_log_init(&run.log);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (cuv_strv_add(&argv, words[i]) < 0)
+			return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < files->n; i++)
+		if (cuv_strv_add(&argv, files->items[i]) < 0)
+			return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	return run_nix(b, "nix-store", &argv, &run, &res, err);
+}
+
+static int build_argv(const struct cuv_builder *b, const char *lock_file, const char *link, struct cuv_strv *argv)
+{
+	char recipe[PATH_MAX], hex[CUV_SHA256_HEX_SIZE], step[16];
+	const char *const words[] = {
+		"nix-build", recipe, "--argstr", "lock", lock_file, "--argstr", "image", b->pins.image.name,
+		"--argstr", "sha256", hex, "--out-link", link, "--timeout", step, "--log-format", "internal-json",
+	};
+
+	cuv_path_join(b->state.recipes, "build.nix", recipe);
+	cuv_hex(b->pins.image.sha256.bytes, sizeof(b->pins.image.sha256.bytes), hex);
+	(void)snprintf(step, sizeof(step), "%d", BUILD_STEP_S);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (cuv_strv_add(argv, words[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link,
+		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_(run_done) struct run run = {.o = o};
+	static const char prefix[] = CUV_STORE_DIR "/";
+	char path[CUV_STORE_PATH_SIZE + 1];
+	size_t len;
+
+	cuv_nix_log_init(&run.log);
+	if (build_argv(b, lock_file, link, &argv) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (run_nix(b, "nix-build", &argv, &run, &res, err) < 0)
+		return -EINVAL;
+	len = strcspn(cuv_buf_str(&res.out), "\n");
+	if (len >= sizeof(path) || len <= strlen(prefix) || memcmp(res.out.data, prefix, strlen(prefix)) != 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "Nix did not say what it has built");
+	memcpy(path, res.out.data, len);
+	path[len] = '\0';
+	if (!cuv_store_name_valid(path + strlen(prefix)))
+		return cuv_error_set(err, CUV_E_INTERNAL, "Nix has built something that is no store path");
+	memcpy(ret_name, path + strlen(prefix), len - strlen(prefix) + 1);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads what Nix says on stderr with `--log-format internal-json`: how many
+ * derivations there are and how many are done, and why one failed.
+ */
+#ifndef CUV_BUILDER_NIX_LOG_H
+#define CUV_BUILDER_NIX_LOG_H
+
+#include "lib/base/buf.h"
+#include "lib/base/error.h"
+
+#define CUV_NIX_RUNNING_MAX 64
+
+struct cuv_nix_log {
+	struct cuv_buf line;	 /* not complete yet */
+	struct cuv_buf messages; /* errors and builders' last lines */
+	char reason[512];	 /* what our installer said, "" if nothing */
+	uint64_t running[CUV_NIX_RUNNING_MAX];
+	size_t n_running;
+	uint32_t done;
+	uint32_t total;
+};
+
+void cuv_nix_log_init(struct cuv_nix_log *l);
+void cuv_nix_log_done(struct cuv_nix_log *l);
+/* True when done or total changed. */
+bool cuv_nix_log_feed(struct cuv_nix_log *l, const char *data, size_t len);
+/* The error of a build that failed; returns -EINVAL. */
+int cuv_nix_log_error(const struct cuv_nix_log *l, struct cuv_error *err);
+
+#endif

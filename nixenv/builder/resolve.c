@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/resolve.h"
+
+#include "lib/base/child.h"
+#include "lib/base/clock.h"
+#include "lib/base/landlock.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/resolve_error.h"
+#include "nixenv/builder/seal.h"
+#include "nixenv/pylock.h"
+#include "nixenv/toml.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROOT_BYTES (256ull * CUV_MIB)
+#define STDERR_MAX 65536
+#define PYTHON "/usr/bin/python" CUV_PYTHON
+
+/* The child's view of the world; python, its libraries and the resolver come from
+ * the store, what names hosts from the machine. */
+enum { BINDS = 8, FILES_MAX = 4 };
+
+struct view {
+	char usr[PATH_MAX];
+	char image_etc[PATH_MAX];
+	char uv[PATH_MAX];
+	struct cuv_seal_bind binds[BINDS];
+	struct cuv_seal_file files[FILES_MAX];
+	struct cuv_seal seal;
+};
+
+/* Where the loader is looked for. */
+static const struct cuv_seal_link links[] = {{"/lib", "usr/lib"}, {"/lib64", "usr/lib64"}};
+static const char nsswitch[] = "hosts: files dns\n";
+
+static void view_init(const struct cuv_builder *b, const struct cuv_resolve *what, struct view *v)
+{
+	const unsigned read = CUV_LANDLOCK_READ, exec = CUV_LANDLOCK_READ | CUV_LANDLOCK_EXEC,
+		       write = CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE;
+	const struct cuv_settings *s = &b->settings;
+	char image[PATH_MAX], uv[PATH_MAX];
+	size_t n = 0;
+
+	cuv_path_join(b->state.store, b->pins.image.store_name, image);
+	cuv_path_join(image, "usr", v->usr);
+	cuv_path_join(b->state.store, b->pins.tools.uv, uv);
+	cuv_path_join(uv, "bin", v->uv);
+	cuv_path_join(image, "etc/passwd", v->image_etc);
+	memcpy(v->binds,
+	       (struct cuv_seal_bind[BINDS]){
+		       {v->usr, "/usr", exec, false},
+		       {v->uv, "/tool", exec, false},
+		       {v->image_etc, "/etc/passwd", read, false},
+		       {b->state.uv_cache, "/cache", write, false},
+		       {"/etc/resolv.conf", "/etc/resolv.conf", read, true},
+		       {"/etc/hosts", "/etc/hosts", read, true},
+		       {"/dev/null", "/dev/null", write, false},
+		       {"/dev/urandom", "/dev/urandom", read, false},
+	       },
+	       sizeof(v->binds));
+	v->files[n++] = (struct cuv_seal_file){"/work/requirements.txt", what->canonical, what->canonical_len};
+	v->files[n++] = (struct cuv_seal_file){"/etc/nsswitch.conf", nsswitch, strlen(nsswitch)};
+	if (s->ca.len)
+		v->files[n++] = (struct cuv_seal_file){"/etc/ca.pem", s->ca.data, s->ca.len};
+	if (s->uv_config.len)
+		v->files[n++] = (struct cuv_seal_file){"/etc/uv.toml", s->uv_config.data, s->uv_config.len};
+	v->seal = (struct cuv_seal){
+		.root = what->root,
+		.binds = v->binds,
+		.n_binds = BINDS,
+		.files = v->files,
+		.n_files = n,
+		.links = links,
+		.n_links = ARRAY_SIZE(links),
+		.cwd = "/work",
+		.size_bytes = ROOT_BYTES,
+		.landlock = b->sealed,
+	};
+}
+
+static int resolver_argv(const char *date, struct cuv_strv *argv)
+{
+	const char *const words[] = {
+		"uv", "pip", "compile", "requirements.txt", "--format", "pylock.toml", "--python", PYTHON,
+		"--python-version", CUV_PYTHON, "--python-platform", "x86_64-manylinux_2_36", "--only-binary", ":all:",
+		"--generate-hashes", "--no-sources", "--no-header", "--no-annotate", "--no-progress",
+		"--index-strategy", "first-index", "--output-file", "pylock.toml", "--exclude-newer", date,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (cuv_strv_add(argv, words[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
+{
+	static const char *const fixed[] = {
+		"HOME=/work", "PATH=/usr/bin", "LC_ALL=C.UTF-8", "NO_COLOR=1", "UV_CACHE_DIR=/cache",
+		"UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "TMPDIR=/work", "UV_HTTP_RETRIES=1",
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = cuv_strv_add(env, fixed[i]);
+	for (size_t i = 0; r == 0 && i < s->env.n; i++)
+		r = cuv_strv_add(env, s->env.items[i]);
+	if (r == 0 && s->ca.len)
+		r = cuv_strv_add(env, "SSL_CERT_FILE=/etc/ca.pem");
+	if (r == 0 && s->uv_config.len)
+		r = cuv_strv_add(env, "UV_CONFIG_FILE=/etc/uv.toml");
+	return r;
+}
+
+static int before_exec(void *arg)
+{
+	const struct view *v = arg;
+
+	return cuv_seal_enter(&v->seal);
+}
+
+static int failed(const struct cuv_child_result *res, const struct cuv_resolve *what, const char *date,
+		  struct cuv_error *err)
+{
+	if (res->end == CUV_CHILD_TIMEOUT)
+		return cuv_error_set(err, CUV_E_RESOLVE_TIMEOUT, "the resolver needed longer than its limit; pin more "
+								 "versions, or allow it more time");
+	if (res->end == CUV_CHILD_CANCELLED)
+		return cuv_error_set(err, CUV_E_CANCELLED, "the request was given up");
+	if (res->end == CUV_CHILD_SIGNALED) {
+		cuv_log(CUV_LOG_ERROR, "resolver-killed", CUV_I("signal", res->status));
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver was killed by signal %d", res->status);
+	}
+	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, date, err);
+	if (err->code == CUV_E_INTERNAL)
+		cuv_log(CUV_LOG_ERROR, "resolver-failed", CUV_I("status", res->status),
+			CUV_S("stderr", cuv_buf_str(&res->err)));
+	return -EINVAL;
+}
+
+static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *what, const char *date,
+			struct cuv_child_result *ret, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT, env = CUV_STRV_INIT;
+	struct cuv_child_spec spec = CUV_CHILD_SPEC_INIT;
+	struct view v;
+	int r;
+
+	if (resolver_argv(date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	view_init(b, what, &v);
+	spec.path = "/tool/uv";
+	spec.argv = &argv;
+	spec.env = &env;
+	spec.limits = (struct cuv_child_limits){
+		.cpu_s = 300,
+		.memory_bytes = 8 * CUV_GIB,
+		.file_bytes = CUV_WHEEL_BYTES_MAX,
+		.descriptors = 1024,
+		.processes = 512,
+	};
+	spec.stdout_max = CUV_TOML_BYTES_MAX;
+	spec.stderr_max = STDERR_MAX;
+	spec.deadline_ns = what->deadline_ns;
+	spec.cancel_fd = what->cancel_fd;
+	spec.before_exec = before_exec;
+	spec.arg = &v;
+	r = cuv_child_run(&spec, ret);
+	if (r < 0) {
+		cuv_log(CUV_LOG_ERROR, "resolver-not-started", CUV_S("error", strerror(-r)));
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver can't be started: %s", strerror(-r));
+	}
+	return 0;
+}
+
+int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
+		struct cuv_error *err)
+{
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	char date[CUV_RFC3339_SIZE], package[CUV_NAME_LEN_MAX + 1];
+
+	if (what->reqs->n == 0) {
+		*ret = CUV_LOCK_INIT;
+		(void)snprintf(ret->python, sizeof(ret->python), "%s", CUV_PYTHON);
+		return 0;
+	}
+	cuv_format_rfc3339(what->exclude_s, date);
+	if (run_resolver(b, what, date, &res, err) < 0)
+		return -EINVAL;
+	if (!cuv_child_ok(&res))
+		return failed(&res, what, date, err);
+	if (res.out_cut)
+		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the resolver's lock is larger than %u MiB",
+				     CUV_TOML_BYTES_MAX >> 20);
+	if (cuv_pylock_read(cuv_buf_str(&res.out), res.out.len, CUV_PYTHON, what->reqs, ret, package, err) < 0) {
+		cuv_resolve_point(what->reqs, package, err);
+		return -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/resolve_error.h"
+
+#include "lib/base/buf.h"
+#include "nixenv/builder/pins.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define INDEX_RETRY_S 30
+
+static bool has(const char *text, const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       c == '.';
+}
+
+/* --- which requirement --- */
+
+void cuv_resolve_point(const struct cuv_requirements *reqs, const char *package, struct cuv_error *err)
+{
+	const struct cuv_requirement *req = reqs ? cuv_requirements_find(reqs, package) : NULL;
+
+	if (!req || err->line != 0)
+		return;
+	err->line = (uint32_t)(req - reqs->items) + 1;
+	err->column = 1;
+	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), req->text, strlen(req->text));
+}
+
+/* The name that stands at text, "" when there is none. */
+static size_t name_at(const char *text, char ret[CUV_NAME_LEN_MAX + 1])
+{
+	size_t n = 0;
+
+	while (is_name_char(text[n]) && n < CUV_NAME_LEN_MAX)
+		n++;
+	/* A full stop ends the sentence. */
+	while (n > 0 && text[n - 1] == '.')
+		n--;
+	memcpy(ret, text, n);
+	ret[n] = '\0';
+	return n;
+}
+
+/* First the names that the user required, then any that is in the file. */
+static void find_requirement(const char *text, const struct cuv_requirements *reqs, struct cuv_error *err)
+{
+	static const char required[] = "you require ";
+	char name[CUV_NAME_LEN_MAX + 1];
+
+	for (const char *at = strstr(text, required); at; at = strstr(at, required)) {
+		at += strlen(required);
+		if (name_at(at, name) > 0)
+			cuv_resolve_point(reqs, name, err);
+	}
+	for (const char *at = text; *at && err->line == 0;) {
+		size_t n = name_at(at, name);
+
+		if (n > 0)
+			cuv_resolve_point(reqs, name, err);
+		at += n ? n : 1;
+	}
+}
+
+/* --- the reason, cleaned --- */
+
+/* What says where the service is or goes: addresses and paths of two parts. */
+static bool is_private(const char *word, size_t len)
+{
+	size_t slashes = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (word[i] == '/')
+			slashes++;
+		if (i + 2 < len && memcmp(word + i, "://", 3) == 0)
+			return true;
+	}
+	return slashes >= 2 || (slashes >= 1 && word[strspn(word, "`'\"(")] == '/');
+}
+
+static void add_cleaned(struct cuv_buf *out, const char *line, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = strcspn(line + i, " \t\n");
+
+		n = CUV_MIN(n, len - i);
+		if (n > 0 && is_private(line + i, n))
+			cuv_buf_add_str(out, "(address)");
+		else
+			cuv_buf_add(out, line + i, n);
+		i += n;
+		if (i < len)
+			cuv_buf_add_char(out, line[i++]);
+	}
+}
+
+/* Advice about options that nobody here can set, and what names addresses only. */
+static bool is_noise(const char *line, size_t len)
+{
+	static const char *const marks[] = {"--no-build", "--no-binary", "--only-binary", "--index", "--prerelease",
+					    "--exclude-newer", "`pip ", "`uv ", "warning:", "Failed to fetch", "for url"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (memmem(line, len, marks[i], strlen(marks[i])))
+			return true;
+	return false;
+}
+
+static void explain(const char *text, struct cuv_error *err)
+{
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(sizeof(err->explanation) * 2);
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n"), skip = strspn(line, " ");
+		const char *start = line + CUV_MIN(skip, len);
+		size_t n = len - CUV_MIN(skip, len);
+
+		if (n > 7 && memcmp(start, "cause: ", 7) == 0) {
+			start += 7;
+			n -= 7;
+		}
+		if (n > 0 && !is_noise(start, n) && memcmp(start, "error:", CUV_MIN(n, (size_t)6)) != 0) {
+			if (out.len > 0)
+				cuv_buf_add_char(&out, '\n');
+			add_cleaned(&out, start, n);
+		}
+		line += len + (line[len] == '\n');
+	}
+	cuv_error_copy_text(err->explanation, sizeof(err->explanation), cuv_buf_str(&out), out.len);
+}
+
+/* --- what kind --- */
+
+static bool is_unreachable(const char *text)
+{
+	static const char *const marks[] = {
+		"error sending request", "client error (Connect)", "dns error",		      "operation timed out",
+		"Failed to fetch",	 "HTTP status",		   "network was disabled",    "Could not connect",
+		"error decoding response", "request or response body error", "authentication credentials",
+		"Failed to download",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (has(text, marks[i]))
+			return true;
+	return false;
+}
+
+static bool is_wheel_matter(const char *text)
+{
+	return has(text, "no usable wheels") || has(text, "no wheels with a matching") ||
+	       has(text, "no wheels are available") || has(text, "no source distribution");
+}
+
+/* The name in front of " was not found", "" if none. */
+static void unknown_name(const char *text, char ret[CUV_NAME_LEN_MAX + 1])
+{
+	const char *end = strstr(text, " was not found"), *start = end;
+
+	while (start && start > text && is_name_char(start[-1]))
+		start--;
+	ret[0] = '\0';
+	if (start)
+		(void)name_at(start, ret);
+}
+
+static void set_unresolvable(const char *text, const char *date, struct cuv_error *err)
+{
+	char name[CUV_NAME_LEN_MAX + 1];
+
+	unknown_name(text, name);
+	if (name[0])
+		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE, "there is no package `%s` in the index (as of %s)", name,
+			      date);
+	else if (has(text, "does not satisfy Python") || has(text, "depends on Python"))
+		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
+			      "a package needs another Python than " CUV_PYTHON "; choose a version that supports it");
+	else if (has(text, "there is no version of") || has(text, "there are no versions of"))
+		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
+			      "a required version does not exist in the index (as of %s)", date);
+	else
+		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
+			      "no set of versions satisfies all requirements (as of %s)", date);
+}
+
+int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *date,
+		      struct cuv_error *err)
+{
+	_cleanup_free_ char *copy = strndup(text, len);
+	bool solved_not;
+
+	if (!copy)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	solved_not = has(copy, "No solution found");
+	if (has(copy, "No space left on device") || has(copy, "os error 28")) {
+		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
+		err->retry_after_s = 60;
+		return -EINVAL;
+	}
+	if (is_unreachable(copy)) {
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached");
+		err->retry_after_s = INDEX_RETRY_S;
+		explain(copy, err);
+		return -EINVAL;
+	}
+	if (!solved_not)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver failed");
+	if (is_wheel_matter(copy))
+		cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+			      "a required package has no wheel for CPython " CUV_PYTHON " on " CUV_PLATFORM
+			      ", and source distributions are not built");
+	else
+		set_unresolvable(copy, date, err);
+	explain(copy, err);
+	find_requirement(copy, reqs, err);
+	return -EINVAL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the resolver's message means: a stable code, a sentence of ours, the
+ * requirement it is about, and the resolver's own reason without addresses,
+ * paths and advice about its options.
+ */
+#ifndef CUV_BUILDER_RESOLVE_ERROR_H
+#define CUV_BUILDER_RESOLVE_ERROR_H
+
+#include "lib/base/error.h"
+#include "nixenv/requirements.h"
+
+/* text is the resolver's stderr; date is what "as of" the message says. Returns
+ * -EINVAL always, with err set as cuv_resolve says. */
+int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *date,
+		      struct cuv_error *err);
+
+/* Points err at the requirement for this package, if there is one: its line in
+ * the canonical text and its text as excerpt. */
+void cuv_resolve_point(const struct cuv_requirements *reqs, const char *package, struct cuv_error *err);
+
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/server.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "lib/proto/session.h"
+#include "nixenv/builder/cache.h"
+#include "nixenv/builder/flight.h"
+#include "nixenv/requirements.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define ASK_MS 10000 /* how long a session may stay open without asking */
+#define DAY_S 86400
+#define RESOLVE_MS_MAX 600000u
+#define BUILD_MS_MAX 3600000u
+
+enum session_state { SESSION_OPEN = 1, SESSION_WAITING, SESSION_ANSWERED };
+
+struct session {
+	int fd; /* -1: free */
+	enum session_state state;
+	uint64_t deadline_ns; /* to ask */
+	struct cuv_flight *flight;
+	uint64_t asked_ns;
+	bool stuck; /* the last message did not fit: send it when there is room */
+	struct cuv_writer last;
+};
+
+struct server {
+	const struct cuv_builder *b;
+	struct cuv_server_fds fds;
+	struct cuv_cache *cache;
+	struct cuv_flights flights;
+	struct session sessions[CUV_BUILDER_SESSIONS_MAX];
+};
+
+/* --- sessions --- */
+
+static void session_close(struct session *s)
+{
+	struct cuv_flight *flight = s->flight;
+
+	if (s->fd < 0)
+		return;
+	if (s->stuck)
+		cuv_writer_done(&s->last);
+	(void)cuv_close(s->fd);
+	*s = (struct session){.fd = -1};
+	if (flight && --flight->n_sessions == 0) {
+		cuv_log(CUV_LOG_INFO, "flight-cancelled", CUV_S("key", flight->key.hex));
+		cuv_flight_end(flight);
+	}
+}
+
+/* Sends the session's last message, now or when there is room; takes w over. */
+static void session_answer(struct session *s, struct cuv_writer *w)
+{
+	int r = cuv_writer_send(w, s->fd, NULL, 0);
+
+	if (s->flight)
+		s->flight->n_sessions--;
+	s->flight = NULL;
+	s->state = SESSION_ANSWERED;
+	if (r == -EAGAIN) {
+		s->stuck = true;
+		s->last = *w;
+		*w = (struct cuv_writer){0};
+	} else if (r < 0) {
+		session_close(s);
+	}
+}
+
+static void session_fail(struct session *s, const struct cuv_error *err)
+{
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_FAILURE);
+	cuv_failure_put(&w, err);
+	session_answer(s, &w);
+}
+
+static void session_fail_with(struct session *s, enum cuv_error_code code, uint32_t retry_s, const char *text)
+{
+	struct cuv_error err;
+
+	cuv_error_set(&err, code, "%s", text);
+	err.retry_after_s = retry_s;
+	session_fail(s, &err);
+}
+
+static void session_ready(struct session *s, const struct cuv_environment *e, int64_t exclude_s, bool cached)
+{
+	_cleanup_writer_ struct cuv_writer w;
+	struct cuv_environment copy = *e; /* borrows the lists */
+
+	copy.exclude_s = exclude_s;
+	copy.cached = cached;
+	if (cached)
+		copy.resolve_ns = copy.build_ns = 0;
+	cuv_writer_init(&w, CUV_MSG_ENV_READY);
+	cuv_environment_put(&w, &copy);
+	session_answer(s, &w);
+}
+
+static void session_progress(struct session *s, const struct cuv_env_progress *p)
+{
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_ENV_PROGRESS);
+	cuv_env_progress_put(&w, p);
+	/* One that does not fit is not worth keeping: another one follows. */
+	(void)cuv_writer_send(&w, s->fd, NULL, 0);
+}
+
+/* Takes the descriptor over. */
+static void session_new(struct server *sv, int fd)
+{
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
+		struct session *s = &sv->sessions[i];
+
+		if (s->fd >= 0)
+			continue;
+		if (cuv_set_nonblock(fd, true) < 0)
+			break;
+		*s = (struct session){
+			.fd = fd, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
+		return;
+	}
+	(void)cuv_close(fd);
+}
+
+/* --- asks --- */
+
+static void answer_tools(struct server *sv, struct session *s)
+{
+	_cleanup_writer_ struct cuv_writer w;
+	struct cuv_tools tools = sv->b->pins.tools;
+	struct cuv_error err;
+
+	if (cuv_pins_check(&sv->b->pins, &sv->b->state, &err) < 0) {
+		session_fail(s, &err);
+		return;
+	}
+	tools.resolver_sealed = sv->b->sealed;
+	cuv_writer_init(&w, CUV_MSG_TOOLS);
+	cuv_tools_put(&w, &tools);
+	session_answer(s, &w);
+}
+
+/* Midnight UTC of today when there is no date, or one that is still to come. */
+static int64_t date_in_effect(int64_t exclude_s)
+{
+	int64_t now = cuv_wall_s();
+
+	return exclude_s <= 0 || exclude_s > now ? now - now % DAY_S : exclude_s;
+}
+
+static int read_ask(struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf *text)
+{
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+	struct stat st;
+
+	if (fd < 0 || f->n_fds != 1 || cuv_env_ask_get(&f->body, ask) < 0)
+		return -EBADMSG;
+	/* A pipe or a socket here would let a client hold up everybody. */
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || cuv_pread_all(fd, text) < 0)
+		return -EBADMSG;
+	ask->resolve_ms = CUV_MIN(ask->resolve_ms, RESOLVE_MS_MAX);
+	ask->build_ms = CUV_MIN(ask->build_ms, BUILD_MS_MAX);
+	ask->exclude_s = date_in_effect(ask->exclude_s);
+	return 0;
+}
+
+/* The environment of this key if it is known: from memory, else from the disk. */
+static const struct cuv_environment *look_up(struct server *sv, const struct cuv_key *key)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	const struct cuv_environment *known = cuv_cache_ready(sv->cache, key);
+	int r;
+
+	if (known && cuv_builder_has_path(&sv->b->state, known->store_name))
+		return known;
+	if (known)
+		cuv_cache_drop_ready(sv->cache, key);
+	r = cuv_index_find(sv->b, key, &e);
+	if (r < 0)
+		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex), CUV_S("error", strerror(-r)));
+	return r == 0 ? cuv_cache_take_ready(sv->cache, key, &e) : NULL;
+}
+
+static void join_flight(struct session *s, struct cuv_flight *flight)
+{
+	s->flight = flight;
+	s->state = SESSION_WAITING;
+	flight->n_sessions++;
+	if (flight->has_progress)
+		session_progress(s, &flight->progress);
+}
+
+static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_free_ char *canonical = NULL;
+	const struct cuv_environment *known;
+	const struct cuv_error *failed;
+	struct cuv_flight *flight;
+	struct cuv_env_ask ask;
+	struct cuv_key key;
+	size_t len;
+
+	s->asked_ns = cuv_now_ns();
+	if (read_ask(f, &ask, &text) < 0) {
+		session_close(s);
+		return;
+	}
+	if (strcmp(ask.python, CUV_PYTHON) != 0) {
+		session_fail_with(s, CUV_E_FIELD_INVALID, 0, "python: there is only " CUV_PYTHON);
+		return;
+	}
+	cuv_index_key(sv->b, ask.python, ask.exclude_s, cuv_buf_str(&text), text.len, &key);
+	if ((known = look_up(sv, &key))) {
+		session_ready(s, known, ask.exclude_s, true);
+		cuv_log(CUV_LOG_DEBUG, "environment-known", CUV_S("key", key.hex),
+			CUV_I("ns", cuv_now_ns() - s->asked_ns));
+		return;
+	}
+	if ((failed = cuv_cache_failed(sv->cache, &key))) {
+		session_fail(s, failed);
+		return;
+	}
+	flight = cuv_flights_find(&sv->flights, &key);
+	if (!flight) {
+		len = text.len;
+		canonical = cuv_buf_take(&text, NULL);
+		flight = canonical ? cuv_flights_take_new(&sv->flights, &key, &ask, &canonical, len) : NULL;
+	}
+	if (!flight) {
+		session_fail_with(s, CUV_E_OVERLOADED, 10, "too many environments are being made; try again");
+		return;
+	}
+	join_flight(s, flight);
+}
+
+static void session_input(struct server *sv, struct session *s)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int r = cuv_frame_recv(s->fd, &f);
+
+	if (r == -EAGAIN)
+		return;
+	if (r != 0 || s->state != SESSION_OPEN)
+		session_close(s);
+	else if (f.type == CUV_MSG_TOOLS_ASK && cuv_reader_end(&f.body) == 0)
+		answer_tools(sv, s);
+	else if (f.type == CUV_MSG_ENV_ASK)
+		answer_env(sv, s, &f);
+	else
+		session_close(s);
+}
+
+static void session_output(struct session *s)
+{
+	int r = cuv_writer_send(&s->last, s->fd, NULL, 0);
+
+	if (r == -EAGAIN)
+		return;
+	cuv_writer_done(&s->last);
+	s->stuck = false;
+	if (r < 0)
+		session_close(s);
+}
+
+/* --- flights --- */
+
+#define for_each_follower(sv, s, flight_)                                                                              \
+	for (struct session *s = (sv)->sessions; s < (sv)->sessions + CUV_BUILDER_SESSIONS_MAX; s++)                   \
+		if (s->fd >= 0 && s->flight == (flight_))
+
+/* session_answer takes each follower off the flight; it is ended by the caller. */
+static void flight_fail(struct server *sv, struct cuv_flight *flight, const struct cuv_error *err)
+{
+	cuv_log(CUV_LOG_INFO, "environment-failed", CUV_S("key", flight->key.hex),
+		CUV_S("code", cuv_error_name(err->code)), CUV_S("message", err->message));
+	cuv_cache_put_failed(sv->cache, &flight->key, err);
+	for_each_follower(sv, s, flight) session_fail(s, err);
+	cuv_flight_end(flight);
+}
+
+static void flight_ready(struct server *sv, struct cuv_flight *flight, struct cuv_environment *e)
+{
+	const struct cuv_environment *kept;
+	int64_t exclude_s = flight->ask.exclude_s;
+
+	cuv_log(CUV_LOG_INFO, "environment-ready", CUV_S("key", flight->key.hex), CUV_S("digest", e->digest),
+		CUV_I("resolve_ms", e->resolve_ns / CUV_NS_PER_MS), CUV_I("build_ms", e->build_ns / CUV_NS_PER_MS));
+	kept = cuv_cache_take_ready(sv->cache, &flight->key, e);
+	for_each_follower(sv, s, flight) session_ready(s, kept, exclude_s, false);
+	cuv_flight_end(flight);
+}
+
+static int flight_message(struct server *sv, struct cuv_flight *flight, struct cuv_frame *f)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	struct cuv_error err;
+
+	switch (f->type) {
+	case CUV_MSG_ENV_PROGRESS:
+		if (cuv_env_progress_get(&f->body, &flight->progress) < 0)
+			return -EBADMSG;
+		flight->has_progress = true;
+		for_each_follower(sv, s, flight) session_progress(s, &flight->progress);
+		return 0;
+	case CUV_MSG_ENV_READY:
+		if (cuv_environment_get(&f->body, &e) < 0)
+			return -EBADMSG;
+		flight_ready(sv, flight, &e);
+		return 0;
+	case CUV_MSG_FAILURE:
+		if (cuv_failure_get(&f->body, &err) < 0)
+			return -EBADMSG;
+		flight_fail(sv, flight, &err);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void flight_input(struct server *sv, struct cuv_flight *flight)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	struct cuv_error err;
+	int r = cuv_frame_recv(flight->worker.sock, &f);
+
+	if (r == -EAGAIN)
+		return;
+	if (r == 0)
+		r = flight_message(sv, flight, &f);
+	if (r == 0)
+		return;
+	cuv_error_set(&err, CUV_E_INTERNAL, "the environment's worker died");
+	flight_fail(sv, flight, &err);
+}
+
+static void start_flights(struct server *sv)
+{
+	struct cuv_flight *flight;
+	struct cuv_error err;
+	int r = 0;
+
+	while ((flight = cuv_flights_start(&sv->flights, sv->b, &r))) {
+		cuv_error_set(&err, r == -ENOSPC ? CUV_E_NO_SPACE : CUV_E_INTERNAL,
+			      "the environment's worker can't be started: %s", strerror(-r));
+		flight_fail(sv, flight, &err);
+	}
+}
+
+/* --- the loop --- */
+
+static void control_input(struct server *sv)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int r = cuv_frame_recv(sv->fds.control, &f);
+
+	if (r == -EAGAIN)
+		return;
+	if (r == 0 && f.type == CUV_MSG_SESSION_OPEN && f.n_fds == 1) {
+		session_new(sv, cuv_frame_take_fd(&f, 0));
+		return;
+	}
+	/* The manager is gone, or not itself any more. */
+	if (r != 1)
+		cuv_log(CUV_LOG_ERROR, "control-broken", CUV_I("error", r));
+	sv->fds.control = cuv_close(sv->fds.control);
+}
+
+static void listener_input(struct server *sv)
+{
+	int fd = cuv_session_accept(sv->fds.listener, sv->fds.uid);
+
+	if (fd >= 0)
+		session_new(sv, fd);
+}
+
+enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_FIRST_SESSION };
+#define FD_FIRST_FLIGHT (FD_FIRST_SESSION + CUV_BUILDER_SESSIONS_MAX)
+#define FDS_MAX (FD_FIRST_FLIGHT + CUV_FLIGHTS_MAX)
+
+static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
+{
+	p[FD_STOP] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+	p[FD_SUPERVISOR] = (struct pollfd){.fd = sv->fds.supervisor, .events = POLLIN};
+	p[FD_CONTROL] = (struct pollfd){.fd = sv->fds.control, .events = POLLIN};
+	p[FD_LISTENER] = (struct pollfd){.fd = sv->fds.listener, .events = POLLIN};
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
+		p[FD_FIRST_SESSION + i] =
+			(struct pollfd){.fd = sv->sessions[i].fd,
+					.events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+		p[FD_FIRST_FLIGHT + i] = (struct pollfd){.fd = sv->flights.items[i].worker.sock, .events = POLLIN};
+}
+
+/* When the first silent session is due, or CUV_NEVER. */
+static uint64_t close_silent(struct server *sv)
+{
+	uint64_t next = CUV_NEVER, now = cuv_now_ns();
+
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
+		struct session *s = &sv->sessions[i];
+
+		if (s->fd < 0 || s->state != SESSION_OPEN)
+			continue;
+		if (s->deadline_ns <= now)
+			session_close(s);
+		else
+			next = CUV_MIN(next, s->deadline_ns);
+	}
+	return next;
+}
+
+static void handle(struct server *sv, const struct pollfd *p)
+{
+	/* Each entry is looked up again by its descriptor: what came before may
+	 * have closed it, and its place may be another's by now. */
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+		if (p[FD_FIRST_FLIGHT + i].revents && sv->flights.items[i].worker.sock == p[FD_FIRST_FLIGHT + i].fd)
+			flight_input(sv, &sv->flights.items[i]);
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
+		const struct pollfd *e = &p[FD_FIRST_SESSION + i];
+		struct session *s = &sv->sessions[i];
+
+		if (e->revents && s->fd == e->fd && s->stuck && (e->revents & POLLOUT))
+			session_output(s);
+		if ((e->revents & ~POLLOUT) && s->fd == e->fd)
+			session_input(sv, s);
+	}
+	if (p[FD_CONTROL].revents)
+		control_input(sv);
+	if (p[FD_LISTENER].revents)
+		listener_input(sv);
+}
+
+static int serve(struct server *sv, int stop_fd)
+{
+	static struct pollfd p[FDS_MAX];
+
+	for (;;) {
+		uint64_t next = close_silent(sv);
+
+		start_flights(sv);
+		fill_poll(sv, stop_fd, p);
+		if (poll(p, FDS_MAX, cuv_deadline_poll_ms(next)) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (p[FD_STOP].revents || p[FD_SUPERVISOR].revents)
+			return 0;
+		handle(sv, p);
+	}
+}
+
+int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds, int stop_fd)
+{
+	struct server *sv = calloc(1, sizeof(*sv));
+	int r;
+
+	if (!sv)
+		return -ENOMEM;
+	sv->b = b;
+	sv->fds = *fds;
+	sv->cache = cuv_cache_new();
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
+		sv->sessions[i].fd = -1;
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+		sv->flights.items[i].worker = CUV_WORKER_INIT;
+	if (sv->fds.control >= 0)
+		(void)cuv_set_nonblock(sv->fds.control, true);
+	if (sv->fds.listener >= 0)
+		(void)cuv_set_nonblock(sv->fds.listener, true);
+	r = sv->cache ? serve(sv, stop_fd) : -ENOMEM;
+	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
+		session_close(&sv->sessions[i]);
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+		cuv_flight_end(&sv->flights.items[i]);
+	cuv_cache_free(sv->cache);
+	(void)cuv_close(sv->fds.control);
+	(void)cuv_close(sv->fds.listener);
+	free(sv);
+	return r;
+}

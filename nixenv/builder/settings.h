@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the resolver and the downloads take over from whoever started the service:
+ * by name, and nothing else. Read once, before privileges are dropped, so that
+ * files only that user can read are read too.
+ *
+ * - Indexes: the resolver's own variables and its user-level configuration file
+ *   (UV_CONFIG_FILE, else ~/.config/uv/uv.toml, else /etc/uv/uv.toml).
+ * - Certificates: SSL_CERT_FILE (or PIP_CERT) and SSL_CERT_DIR, as one text.
+ * - Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, also in lower case.
+ */
+#ifndef CUV_BUILDER_SETTINGS_H
+#define CUV_BUILDER_SETTINGS_H
+
+#include "lib/base/buf.h"
+#include "lib/base/hash.h"
+#include "lib/base/strv.h"
+
+#define CUV_CA_BYTES_MAX (8u * 1024u * 1024u)
+#define CUV_UV_CONFIG_BYTES_MAX (256u * 1024u)
+
+struct cuv_settings {
+	struct cuv_strv env;	  /* "NAME=value" for the resolver */
+	struct cuv_strv proxies;  /* the same, proxies only */
+	struct cuv_buf ca;	  /* PEM; empty: the programs' own defaults */
+	struct cuv_buf uv_config; /* TOML; empty: none */
+	struct cuv_sha256 indexes; /* over all that says where packages come from */
+};
+
+/* From the process's environment. 0, -ENOMEM; files that can't be read are left
+ * out, except one that UV_CONFIG_FILE names (-errno). */
+int cuv_settings_read(struct cuv_settings *ret);
+void cuv_settings_done(struct cuv_settings *s);
+
+#endif

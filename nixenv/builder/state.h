@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The builder's folders below $STATE/nix, all its own:
+ *
+ *   nix/store                         the chroot store (logical /nix/store)
+ *   nix/var/nix/gcroots/cuvette/      image and tools (tools/image-store)
+ *     env/<store name>                an environment that Nix has finished
+ *     req/<key>                       the environment that a request came to
+ *   recipes/                          our Nix expressions and nix.conf
+ *   known/<store name>                wheels and installations that Nix has taken
+ *   locks/<hex>.json                  locks with addresses and sizes, by digest
+ *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
+ *
+ * A link in env/ or req/ is made after Nix said that its target is valid, and
+ * renamed into place, so what a link leads to is whole. tmp/ is emptied at start.
+ */
+#ifndef CUV_BUILDER_STATE_H
+#define CUV_BUILDER_STATE_H
+
+#include "lib/base/error.h"
+#include "lib/proto/messages.h"
+
+#include <limits.h>
+
+struct cuv_builder_state {
+	char nix[PATH_MAX / 2]; /* $STATE/nix, absolute, without links */
+	char store[PATH_MAX];	/* physical: <nix>/nix/store */
+	char recipes[PATH_MAX];
+	char roots[PATH_MAX]; /* <nix>/nix/var/nix/gcroots/cuvette */
+	char known[PATH_MAX];
+	char locks[PATH_MAX];
+	char uv_cache[PATH_MAX];
+	char home[PATH_MAX];
+	char tmp[PATH_MAX];
+};
+
+/* Finds the folders and makes what is missing; writes recipes and settings of
+ * this version of Cuvette; empties tmp. dir is $STATE. 0; -EINVAL with err
+ * UNAVAILABLE, which says what to do. */
+int cuv_builder_state_open(const char *dir, struct cuv_builder_state *ret, struct cuv_error *err);
+
+/* Joins two parts with '/' into ret[PATH_MAX]; the parts must fit (asserted). */
+void cuv_path_join(const char *folder, const char *name, char ret[PATH_MAX]);
+
+/* Writes a file in one step: a temporary one in the state's tmp, renamed. */
+int cuv_builder_write(const struct cuv_builder_state *s, const char *path, const void *data, size_t len);
+/* The same for a symbolic link; replaces one that is there. */
+int cuv_builder_link(const struct cuv_builder_state *s, const char *target, const char *path);
+/* Removes a folder and all below it; follows no link, crosses no mount. */
+int cuv_remove_tree(const char *path);
+
+/* Whether a store path is there on the disk (says nothing of its validity). */
+bool cuv_builder_has_path(const struct cuv_builder_state *s, const char *store_name);
+
+#endif

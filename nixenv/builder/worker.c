@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/worker.h"
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/make.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REMOVE_TRIES 20
+#define REMOVE_PAUSE_US 5000
+#define SOCK_FD 3 /* of the worker, after all else is closed */
+
+/* --- the worker's namespaces --- */
+
+static int write_text(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : cuv_write_all(fd, text, strlen(text));
+}
+
+/* The same uid inside as outside: only the right to make namespaces is wanted. */
+static int enter_namespaces(void)
+{
+	unsigned uid = geteuid(), gid = getegid();
+	char text[64];
+	int r;
+
+	/* After a change of uid /proc/self belongs to root until this. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) < 0)
+		return -errno;
+	if ((r = write_text("/proc/self/setgroups", "deny")) < 0)
+		return r;
+	(void)snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	if ((r = write_text("/proc/self/uid_map", text)) < 0)
+		return r;
+	(void)snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	return write_text("/proc/self/gid_map", text);
+}
+
+/* Nix writes to /proc/<pid> of its children, so /proc must know our numbers. */
+static int mount_proc(void)
+{
+	if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* --- the worker's work --- */
+
+static void send_progress(void *arg, const struct cuv_env_progress *p)
+{
+	_cleanup_writer_ struct cuv_writer w;
+
+	(void)arg;
+	cuv_writer_init(&w, CUV_MSG_ENV_PROGRESS);
+	cuv_env_progress_put(&w, p);
+	(void)cuv_writer_send(&w, SOCK_FD, NULL, 0);
+}
+
+static int send_ready(const struct cuv_environment *e)
+{
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_ENV_READY);
+	cuv_environment_put(&w, e);
+	return cuv_writer_send(&w, SOCK_FD, NULL, 0);
+}
+
+static int no_namespaces(struct cuv_error *err, int r)
+{
+	cuv_log(CUV_LOG_ERROR, "worker-namespaces", CUV_S("error", strerror(-r)));
+	return cuv_error_set(err, CUV_E_UNAVAILABLE,
+			     "environments can't be built here: this host gives no user namespaces (%s)", strerror(-r));
+}
+
+static void work(struct cuv_make *m)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	struct cuv_error err = CUV_ERROR_INIT;
+	int r = mount_proc();
+
+	if (r < 0)
+		no_namespaces(&err, r);
+	else if ((r = cuv_make_environment(m, &e, &err)) == 0)
+		r = send_ready(&e);
+	if (r < 0 && err.code == CUV_E_NONE)
+		cuv_error_set(&err, CUV_E_INTERNAL, "the answer could not be sent: %s", strerror(-r));
+	if (r < 0)
+		(void)cuv_failure_send(SOCK_FD, &err);
+}
+
+/* pid 1 of the namespace; alive is a pipe that hangs up when the waiting parent is
+ * gone, which may be before the death signal was asked for. */
+static _noreturn_ void worker_main(struct cuv_make *m, int alive)
+{
+	struct pollfd pfd = {.fd = alive, .events = POLLIN};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&pfd, 1, 0) != 0)
+		_exit(1);
+	work(m);
+	_exit(0);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The process in between: enters the namespaces, starts pid 1 in them, waits. */
+static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+	int alive[2], r;
+	pid_t pid;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+	reset_signals();
+	/* No client's session may stay open because a worker has it too. */
+	if (dup3(sock, SOCK_FD, O_CLOEXEC) < 0 && errno != EINVAL)
+		_exit(1);
+	if (close_range(SOCK_FD + 1, ~0u, 0) < 0 || pipe2(alive, O_CLOEXEC) < 0)
+		_exit(1);
+	r = enter_namespaces();
+	if (r < 0) {
+		no_namespaces(&err, r);
+		(void)cuv_failure_send(SOCK_FD, &err);
+		_exit(1);
+	}
+	pid = fork();
+	if (pid < 0)
+		_exit(1);
+	if (pid == 0) {
+		(void)close(alive[1]);
+		worker_main(m, alive[0]);
+	}
+	(void)close(SOCK_FD);
+	(void)close(alive[0]);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
+/* --- the builder's side --- */
+
+int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask, const struct cuv_key *key,
+		     const char *canonical, size_t len, struct cuv_worker *ret)
+{
+	static unsigned serial;
+	struct cuv_worker w = CUV_WORKER_INIT;
+	struct cuv_make m = {
+		.builder = b,
+		.ask = *ask,
+		.key = *key,
+		.canonical = canonical,
+		.canonical_len = len,
+		.work = w.work,
+		.cancel_fd = SOCK_FD,
+		.on_progress = send_progress,
+	};
+	_cleanup_close_ int theirs = -1;
+	char name[32];
+	int pair[2], r;
+
+	(void)snprintf(name, sizeof(name), "work-%u", serial++);
+	cuv_path_join(b->state.tmp, name, w.work);
+	if (mkdir(w.work, 0755) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	w.sock = pair[0];
+	theirs = pair[1];
+	r = cuv_set_nonblock(w.sock, true);
+	if (r == 0) {
+		pid_t parent = getpid();
+
+		w.pid = fork();
+		if (w.pid == 0)
+			between_main(&m, theirs, parent);
+		r = w.pid < 0 ? -errno : 0;
+	}
+	if (r < 0) {
+		w.pid = 0;
+		cuv_worker_stop(&w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void cuv_worker_stop(struct cuv_worker *w)
+{
+	if (w->pid > 0) {
+		(void)kill(w->pid, SIGKILL);
+		while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	w->sock = cuv_close(w->sock);
+	/* What was killed with it may need a moment to let go of its files. */
+	for (int i = 0; w->work[0] && cuv_remove_tree(w->work) < 0 && i < REMOVE_TRIES; i++)
+		(void)usleep(REMOVE_PAUSE_US);
+	*w = CUV_WORKER_INIT;
+}
