@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One box: what its keeper prepares, and the two processes of ours that turn it
- * into a sealed place before any foreign code exists.
+ * One box: the two processes of ours in it that turn it into a sealed place
+ * before any foreign code exists.
  *
- *   keeper  (init.c's parent)  opens everything, makes the namespaces, watches
+ *   keeper  (init.c's parent)  makes the namespaces, sets limits, watches
  *   init    pid 1 in the box   init.c: ids, mounts, root; then has no right left
  *                              and only waits; its end is the end of all
- *   program pid 2 in the box   program.c: cgroup, files, limits, privileges,
- *                              filter, exec
+ *   program pid 2 in the box   program.c: cgroup, privileges, filter, and when it
+ *                              is told what to run: files, limits, exec
  *
- * Init tells the keeper what happens by one message per event over `status`.
+ * A box is begun before there is a run for it and waits half-way; what a run
+ * brings is sent in as a RUN frame, to init over `status` and, with the
+ * descriptors of stdin and files, to the program's process over `order`. Init
+ * tells the keeper what happens by one event per message over `status`.
  */
 #ifndef CUV_LAUNCHER_BOX_H
 #define CUV_LAUNCHER_BOX_H
@@ -26,19 +29,20 @@
 #define CUV_STAGE_TABLE(X)                                                                                             \
 	X(IDS, UID, "take the box's user id")                                                                          \
 	X(PROC, PROC, "mount /proc")                                                                                   \
-	X(IMAGE, ROOT, "mount the image")                                                                              \
-	X(PIVOT, ROOT, "change the root")                                                                              \
-	X(OLD_ROOT, ROOT, "let go of the host's mounts")                                                               \
-	X(STORE, ROOT, "mount the environment")                                                                        \
-	X(TMPFS, ROOT, "mount the scratch folders")                                                                    \
-	X(DEV, ROOT, "mount /dev")                                                                                     \
+	X(SCRATCH, ROOT, "mount the scratch folders")                                                                  \
 	X(FORK, NAMESPACES, "start a process")                                                                         \
+	X(ORDER, ROOT, "take the order")                                                                               \
+	X(IMAGE, ROOT, "mount the image")                                                                              \
+	X(STORE, ROOT, "mount the environment")                                                                        \
+	X(PIVOT, ROOT, "change the root")                                                                              \
+	X(DEV, ROOT, "mount /dev")                                                                                     \
+	X(OLD_ROOT, ROOT, "let go of the host's mounts")                                                               \
 	X(CGROUP, NAMESPACES, "enter the cgroup")                                                                      \
+	X(PRIVILEGES, PRIVILEGES, "give up privileges")                                                                \
+	X(SECCOMP, SECCOMP, "load the system call filter")                                                             \
 	X(FILES, ROOT, "write the files")                                                                              \
 	X(STDIO, ROOT, "connect the streams")                                                                          \
 	X(RLIMITS, PRIVILEGES, "set the limits")                                                                       \
-	X(PRIVILEGES, PRIVILEGES, "give up privileges")                                                                \
-	X(SECCOMP, SECCOMP, "load the system call filter")                                                             \
 	X(EXEC, ROOT, "execute the program")
 
 enum cuv_stage {
@@ -52,44 +56,47 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s);
 
 /* What init reports. Same program on both sides, so it travels as it is. */
 enum cuv_box_event_kind {
-	CUV_BOX_STARTED = 1, /* at_ns: just before exec */
-	CUV_BOX_ENDED,	     /* at_ns, wait_status, usage */
-	CUV_BOX_FAILED,	     /* stage, error */
+	CUV_BOX_ENDED = 1, /* at_ns, wait_status, usage */
+	CUV_BOX_FAILED,	   /* stage, error, item */
 };
 struct cuv_box_event {
 	enum cuv_box_event_kind kind;
 	enum cuv_stage stage;
 	int error; /* errno */
+	int item;  /* STORE: which of the closure */
 	int wait_status;
 	uint64_t at_ns;
 	struct rusage usage; /* of the program and the children it waited for */
 };
 
+/* Memory that keeper, init and the program's process share until it executes;
+ * exec takes it from the program. It spares waking anybody when a run starts. */
+struct cuv_box_shared {
+	volatile uint64_t started_ns; /* just before exec; 0 until then */
+};
+
+/* What both processes are given when they are made; borrowed by them. */
 struct cuv_box {
-	const struct cuv_run *run;   /* borrowed */
-	const struct cuv_host *host; /* borrowed */
+	const struct cuv_host *host;
 	struct cuv_idmap ids;
-	int status; /* init's end of the socket pair */
-	int image;  /* detached mounts, all read-only */
-	int dev;
-	int closure[CUV_CLOSURE_MAX]; /* as run->closure */
-	int in, out, err;	      /* the program's streams */
-	int files[CUV_FILES_MAX];     /* as run->files */
-	uint64_t file_bytes[CUV_FILES_MAX];
+	struct cuv_box_shared *shared;
+	int status;			       /* init's end of its socket pair */
+	int order;			       /* the program's end of its own */
+	int out, err;			       /* the program's streams */
 	int procs[CUV_CGROUP_HIERARCHIES_MAX]; /* cgroup.procs to enter */
 	size_t n_procs;
-	char **envp;
-	bool probe; /* no program: the launcher looks at the box from inside */
+	bool limit_data; /* no cgroup limits memory: do what a resource limit can */
+	bool probe;	 /* no program: the launcher looks at the box from inside */
 };
 
 /* Pid 1 of the box, right after clone. Never returns. */
 _noreturn_ void cuv_init_main(const struct cuv_box *box);
-/* Pid 2, right after fork; failures go to report as a struct cuv_program_report.
- * It executes when init has written a byte to gate. */
+
+/* Pid 2, right after fork. It executes when init has written a byte to gate; what
+ * goes wrong it writes to report. */
 struct cuv_program_report {
 	enum cuv_stage stage;
-	int error; /* 0: about to execute */
-	uint64_t at_ns;
+	int error; /* errno */
 };
 _noreturn_ void cuv_program_main(const struct cuv_box *box, int report, int gate);
 /* Looks at the box from where a program would: 0, or the number of the layer

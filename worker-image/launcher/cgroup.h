@@ -58,7 +58,7 @@ struct cuv_cgroup_ops {
 	const char *name;
 	/* The folder of this hierarchy can hold children with these controllers. */
 	int (*prepare_instance)(int dir, unsigned controllers);
-	/* Writes the limits. */
+	/* Writes the limits, and starts the counters anew where they can be. */
 	int (*set_limits)(const struct cuv_cgroup_slot *s, const struct cuv_limits *l);
 	/* Fits for a run as it is: nothing of an earlier run would be counted for it. */
 	bool (*is_fresh)(const struct cuv_cgroup_slot *s);

@@ -177,7 +177,7 @@ static int start_v1(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, con
 	if (r == 0 || r == -EADDRINUSE)
 		return r;
 	for (i = 0; i < ARRAY_SIZE(names) - 1; i++) /* new is not empty: it is the last if none before */
-		if (new & (1u << i))
+		if (new &(1u << i))
 			break;
 	if (cuv_cgroup_find_own(own_text, names[i], sizeof(own), own) < 0 || !below_root(own, m->root)[0])
 		return r;

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,13 +202,6 @@ static int make_root(struct cuv_host *h, const char *store_dir, const char **ret
 	return r;
 }
 
-static int open_dir(const char *path)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err)
 {
 	const char *step = "no mount, network, IPC and host name namespaces can be made";
@@ -233,13 +225,10 @@ int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *e
 			step, strerror(-r));
 		return r;
 	}
-	h->store_fd = open_dir("/store");
-	h->proc_fd = open_dir("/proc");
-	h->dev_fd = open_dir("/dev");
-	h->probe_fd = open_dir("/probe");
+	h->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	h->started_uid = h->privileged ? getuid() : 0;
-	if (h->store_fd < 0 || h->proc_fd < 0 || h->dev_fd < 0 || h->probe_fd < 0) {
-		cuv_error_set(err, CUV_E_UNAVAILABLE, "layer root: a folder of the launcher's root can't be opened");
+	if (h->proc_fd < 0) {
+		cuv_error_set(err, CUV_E_UNAVAILABLE, "layer root: /proc can't be opened");
 		return -ENOENT;
 	}
 	return 0;
@@ -247,28 +236,7 @@ int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *e
 
 void cuv_host_done(struct cuv_host *h)
 {
-	cuv_close(h->store_fd);
 	cuv_close(h->proc_fd);
-	cuv_close(h->dev_fd);
-	cuv_close(h->probe_fd);
 	cuv_seccomp_done(&h->filter);
 	*h = CUV_HOST_INIT;
-}
-
-int cuv_host_open_store(const struct cuv_host *h, const char *name)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, h->store_fd, name, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-int cuv_host_clone_mount(int fd)
-{
-	int mnt = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	return mnt < 0 ? -errno : mnt;
 }

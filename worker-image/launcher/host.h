@@ -26,13 +26,10 @@ struct cuv_host {
 	bool proc_works;	/* a box can mount /proc */
 	char many_ids_why[160]; /* why not; "" when they have */
 	uid_t started_uid;	/* as this process sees it now: who else may connect */
-	int store_fd;		/* O_PATH of /store */
 	int proc_fd;		/* O_PATH of /proc */
-	int dev_fd;		/* O_PATH of /dev */
-	int probe_fd;		/* O_PATH of /probe */
 	struct cuv_seccomp filter;
 };
-#define CUV_HOST_INIT ((struct cuv_host){.store_fd = -1, .proc_fd = -1, .dev_fd = -1, .probe_fd = -1})
+#define CUV_HOST_INIT ((struct cuv_host){.proc_fd = -1})
 
 /* First stage: drops supplementary groups or enters a user namespace. Nothing of
  * the host's files is given up yet. 0, or -errno with err saying what to do. */
@@ -41,11 +38,5 @@ int cuv_host_enter(struct cuv_host *h, struct cuv_error *err);
  * only be reached by descriptors that were opened before. */
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err);
 void cuv_host_done(struct cuv_host *h);
-
-/* Opens a directory of the store by its name alone (already checked to be one
- * component), following nothing: a descriptor, or -errno. */
-int cuv_host_open_store(const struct cuv_host *h, const char *name);
-/* A copy of the mount at fd and what is mounted below it, attached nowhere. */
-int cuv_host_clone_mount(int fd);
 
 #endif

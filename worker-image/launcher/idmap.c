@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,6 +75,33 @@ int cuv_write_file_at(int dirfd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+bool cuv_passwd_parse(const char *line, uid_t uid, char ret_name[CUV_USER_NAME_SIZE])
+{
+	char name[CUV_USER_NAME_SIZE], number[16];
+	uint64_t n;
+
+	if (sscanf(line, "%127[^:\n]:%*[^:\n]:%15[0-9]:", name, number) != 2 ||
+	    cuv_parse_u64(number, UINT32_MAX, &n) < 0 || n != uid)
+		return false;
+	snprintf(ret_name, CUV_USER_NAME_SIZE, "%s", name);
+	return true;
+}
+
+/* From the file alone: name services would load code into this process. A user
+ * that only they know can have lines with the number. */
+static void find_user_name(uid_t uid, char ret_name[CUV_USER_NAME_SIZE])
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(SUBID_FILE_MAX);
+	const char *line;
+
+	ret_name[0] = '\0';
+	if (cuv_read_file(AT_FDCWD, "/etc/passwd", &b) < 0)
+		return;
+	for (line = cuv_buf_str(&b); line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (cuv_passwd_parse(line, uid, ret_name))
+			return;
+}
+
 /* The largest range of the user in the file; count 0 when there is none. */
 static void read_subids(const char *path, const char *name, uid_t uid, uint32_t *ret_first, uint32_t *ret_count)
 {
@@ -131,13 +157,12 @@ static int run_mapper(const char *program, pid_t target, uid_t id, uint32_t firs
 _noreturn_ static void mapper_main(int go, pid_t target)
 {
 	uint32_t uid_first = 0, uid_count, gid_first = 0, gid_count, count;
-	struct passwd *pw = getpwuid(getuid());
-	const char *name = pw ? pw->pw_name : "";
-	char byte;
+	char name[CUV_USER_NAME_SIZE], byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (read(go, &byte, 1) != 1)
 		_exit(2);
+	find_user_name(getuid(), name);
 	read_subids("/etc/subuid", name, getuid(), &uid_first, &uid_count);
 	read_subids("/etc/subgid", name, getuid(), &gid_first, &gid_count);
 	count = CUV_MIN(CUV_MIN(uid_count, gid_count), 65536u);

@@ -37,6 +37,10 @@ void cuv_idmap_format(const struct cuv_idmap *m, char ret[CUV_IDMAP_TEXT_SIZE]);
  * name or number: true when it is his, with the range. */
 bool cuv_subid_parse(const char *line, const char *name, uid_t uid, uint32_t *ret_first, uint32_t *ret_count);
 
+/* A line of /etc/passwd of the user with this number: true, with the name. */
+#define CUV_USER_NAME_SIZE 128
+bool cuv_passwd_parse(const char *line, uid_t uid, char ret_name[CUV_USER_NAME_SIZE]);
+
 /* Unshares a user namespace for an ordinary user in which he is root, with his
  * subordinate ids from 1 on when there are any. 0, or -errno; 1 when it came to
  * a single id, with the reason in ret_why. */

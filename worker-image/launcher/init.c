@@ -5,12 +5,13 @@
  *
  *   1. the keeper maps the two ids; init takes its own, which is not the run's,
  *      asks to die with its keeper, and can't be traced any more
- *   2. the image becomes the root; the environment, the scratch folders, /dev and
- *      /proc are mounted
- *   3. when the keeper has set the limits, the program's process is forked
- *      (program.c); it waits at a gate before it executes
- *   4. the launcher's root is unmounted
- *   5. every capability and descriptor but two goes, and the gate opens
+ *   2. /proc, /dev and the scratch folders are made, attached to nothing yet, and
+ *      the program's process is forked (program.c)
+ *   3. here it waits until there is a run
+ *   4. image and closure are opened in the store by name; the image becomes the
+ *      root, and all the rest is mounted in it
+ *   5. the launcher's root is unmounted, every capability and descriptor but a
+ *      few goes, and when the keeper has set the limits the program may execute
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
  */
@@ -24,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -56,212 +56,272 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s)
 	return stages[s].layer;
 }
 
-static void tell(const struct cuv_box *box, const struct cuv_box_event *event)
+/* The folders a run may write to. Programs are built and executed in all but
+ * /dev/shm. */
+static const struct scratch {
+	const char *path;
+	enum cuv_limit size;
+	mode_t mode;
+	unsigned attr;
+} scratch[] = {
+	{CUV_BOX_WORK, CUV_LIMIT_WORK, 0755, SCRATCH},
+	{"/tmp", CUV_LIMIT_TMP, 01777, SCRATCH},
+	{CUV_BOX_HOME, CUV_LIMIT_TMP, 0755, SCRATCH},
+	{"/dev/shm", CUV_LIMIT_SHM, 01777, SCRATCH | MOUNT_ATTR_NOEXEC}, /* after /dev */
+};
+
+struct init {
+	const struct cuv_box *box;
+	struct cuv_run run;
+	int store; /* O_PATH of the launcher's /store, in our own mount namespace */
+	int proc;  /* detached mounts */
+	int dev;
+	int scratch[ARRAY_SIZE(scratch)];
+	pid_t program;
+	int report; /* from the program's process */
+	int gate;   /* to it */
+};
+
+static void tell(const struct init *in, const struct cuv_box_event *event)
 {
 	/* A keeper that is gone needs no telling: its death is ours. */
-	if (send(box->status, event, sizeof(*event), MSG_NOSIGNAL) < 0)
+	if (send(in->box->status, event, sizeof(*event), MSG_NOSIGNAL) < 0)
 		_exit(1);
 }
 
-_noreturn_ static void fail(const struct cuv_box *box, enum cuv_stage stage, int r)
+_noreturn_ static void fail_item(const struct init *in, enum cuv_stage stage, int item, int r)
 {
-	tell(box, &(struct cuv_box_event){.kind = CUV_BOX_FAILED, .stage = stage, .error = -r});
+	tell(in, &(struct cuv_box_event){.kind = CUV_BOX_FAILED, .stage = stage, .item = item, .error = -r});
 	_exit(1);
 }
 
+_noreturn_ static void fail(const struct init *in, enum cuv_stage stage, int r)
+{
+	fail_item(in, stage, 0, r);
+}
+
 /* True when the keeper's end of the socket is closed. */
-static bool keeper_is_gone(const struct cuv_box *box)
+static bool keeper_is_gone(const struct init *in)
 {
 	char byte;
 
-	return recv(box->status, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return recv(in->box->status, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static uid_t init_id(const struct cuv_box *box)
+static uid_t init_id(const struct init *in)
 {
-	return box->ids.separate ? CUV_INIT_INNER_UID : CUV_BOX_INNER_UID;
+	return in->box->ids.separate ? CUV_INIT_INNER_UID : CUV_BOX_INNER_UID;
 }
 
 /* The keeper says 'go on' twice: when the ids are mapped, when the limits are set. */
-static void wait_for_keeper(const struct cuv_box *box)
+static void wait_for_keeper(const struct init *in)
 {
 	char go;
 
-	if (recv(box->status, &go, 1, 0) != 1)
+	if (recv(in->box->status, &go, 1, 0) != 1)
 		_exit(1);
 }
 
-static int take_ids(const struct cuv_box *box)
+static void take_ids(const struct init *in)
 {
-	const uid_t id = init_id(box);
+	const uid_t id = init_id(in);
 
-	wait_for_keeper(box);
+	wait_for_keeper(in);
 	/* The namespace has no id 0, so the capabilities stay. */
 	if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
-		return -errno;
+		fail(in, CUV_STAGE_IDS, -errno);
 	/* Not before: a change of ids takes the parent-death signal away. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-		return -errno;
-	if (keeper_is_gone(box))
+		fail(in, CUV_STAGE_IDS, -errno);
+	if (keeper_is_gone(in))
 		_exit(1);
-	return 0;
 }
 
-static int mount_image(const struct cuv_box *box, enum cuv_stage *ret_stage)
+static int make_scratch(const struct scratch *s, const struct cuv_limits *l)
 {
-	int r;
+	const struct cuv_tmpfs t = {
+		.size_bytes = l->value[s->size],
+		.inodes = l->value[CUV_LIMIT_WORK_INODES],
+		.mode = s->mode,
+		.uid = CUV_BOX_INNER_UID,
+	};
 
-	*ret_stage = CUV_STAGE_IMAGE;
-	r = cuv_mount_move(box->image, AT_FDCWD, "/mnt");
+	return cuv_mount_tmpfs(&t, s->attr);
+}
+
+/* What needs no run to be known. */
+static void make_mounts(struct init *in)
+{
+	struct cuv_limits usual;
+	size_t i;
+
+	/* While the launcher's own /proc is in sight: the kernel lets a user
+	 * namespace have a /proc only where one is visible already. */
+	if (in->box->host->proc_works) {
+		in->proc = cuv_mount_proc();
+		if (in->proc < 0)
+			fail(in, CUV_STAGE_PROC, in->proc);
+	}
+	in->dev = cuv_mount_copy("/dev");
+	if (in->dev < 0)
+		fail(in, CUV_STAGE_DEV, in->dev);
+	cuv_limits_default(&usual);
+	for (i = 0; i < ARRAY_SIZE(scratch); i++) {
+		in->scratch[i] = make_scratch(&scratch[i], &usual);
+		if (in->scratch[i] < 0)
+			fail(in, CUV_STAGE_SCRATCH, in->scratch[i]);
+	}
+	in->store = open("/store", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (in->store < 0)
+		fail(in, CUV_STAGE_STORE, -errno);
+}
+
+static void fork_program(struct init *in)
+{
+	int report[2], gate[2];
+
+	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
+		fail(in, CUV_STAGE_FORK, -errno);
+	in->program = fork();
+	if (in->program < 0)
+		fail(in, CUV_STAGE_FORK, -errno);
+	if (in->program == 0)
+		cuv_program_main(in->box, report[1], gate[0]);
+	cuv_close(report[1]);
+	cuv_close(gate[0]);
+	in->report = report[0];
+	in->gate = gate[1];
+}
+
+static void take_order(struct init *in)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	int r = cuv_frame_recv(in->box->status, &f);
+
+	if (r == 1)
+		_exit(0); /* the keeper is gone, or has no use for us */
+	if (r == 0)
+		r = cuv_run_get(&f.body, &in->run);
 	if (r < 0)
-		return r;
-	*ret_stage = CUV_STAGE_PIVOT;
-	return cuv_mount_pivot("/mnt");
+		fail(in, CUV_STAGE_ORDER, r);
+}
+
+static void mount_image(struct init *in)
+{
+	_cleanup_close_ int mnt =
+		in->box->probe ? cuv_mount_copy("/probe") : cuv_mount_copy_store(in->store, in->run.image);
+	int r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/mnt");
+
+	if (r < 0)
+		fail(in, CUV_STAGE_IMAGE, r);
+	r = cuv_mount_pivot("/mnt");
+	if (r < 0)
+		fail(in, CUV_STAGE_PIVOT, r);
 }
 
 /* /nix/store with the closure's paths and nothing else. */
-static int mount_store(const struct cuv_box *box)
+static void mount_store(struct init *in)
 {
-	const struct cuv_strv *names = &box->run->closure;
+	const struct cuv_strv *names = &in->run.closure;
 	const struct cuv_tmpfs t = {
-		.size_bytes = STORE_BYTES, .inodes = names->n + 8, .mode = 0555, .uid = init_id(box)};
+		.size_bytes = STORE_BYTES, .inodes = names->n + 8, .mode = 0555, .uid = init_id(in)};
 	_cleanup_close_ int mnt = -1;
 	size_t i;
 	int r;
 
 	if (names->n == 0)
-		return 0; /* the image's own folder is empty and read-only */
+		return; /* the image's own folder is empty and read-only */
 	mnt = cuv_mount_tmpfs(&t, SCRATCH);
-	if (mnt < 0)
-		return mnt;
-	r = cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
-	for (i = 0; r == 0 && i < names->n; i++) {
-		if (mkdirat(mnt, names->items[i], 0555) < 0)
-			return -errno;
-		r = cuv_mount_move(box->closure[i], mnt, names->items[i]);
+	r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
+	if (r < 0)
+		fail_item(in, CUV_STAGE_STORE, -1, r);
+	for (i = 0; i < names->n; i++) {
+		_cleanup_close_ int path = cuv_mount_copy_store(in->store, names->items[i]);
+
+		r = path < 0 ? path : 0;
+		if (r == 0 && mkdirat(mnt, names->items[i], 0555) < 0)
+			r = -errno;
+		if (r == 0)
+			r = cuv_mount_move(path, mnt, names->items[i]);
+		if (r < 0)
+			fail_item(in, CUV_STAGE_STORE, (int)i, r);
 	}
-	return r < 0 ? r : cuv_mount_restrict(mnt, MOUNT_ATTR_RDONLY, false);
+	r = cuv_mount_restrict(mnt, MOUNT_ATTR_RDONLY, false);
+	if (r < 0)
+		fail_item(in, CUV_STAGE_STORE, -1, r);
 }
 
-static int mount_scratch(const struct cuv_box *box, const char *path, enum cuv_limit size, mode_t mode, unsigned attr)
+/* The ones made ahead have the usual limits; others are made now. */
+static void mount_scratch(struct init *in)
 {
-	const struct cuv_limits *l = &box->run->limits;
-	const struct cuv_tmpfs t = {
-		.size_bytes = l->value[size],
-		.inodes = l->value[CUV_LIMIT_WORK_INODES],
-		.mode = mode,
-		.uid = CUV_BOX_INNER_UID,
-	};
-	_cleanup_close_ int mnt = cuv_mount_tmpfs(&t, attr);
-
-	return mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, path);
-}
-
-static int mount_all(const struct cuv_box *box, enum cuv_stage *ret_stage)
-{
-	_cleanup_close_ int proc = -1;
+	struct cuv_limits usual;
+	size_t i;
 	int r;
 
-	/* Before the launcher's own /proc is out of sight: the kernel lets a user
-	 * namespace have a /proc only where one is visible already. */
-	*ret_stage = CUV_STAGE_PROC;
-	if (box->host->proc_works) {
-		proc = cuv_mount_proc();
-		if (proc < 0)
-			return proc;
+	cuv_limits_default(&usual);
+	for (i = 0; i < ARRAY_SIZE(scratch); i++) {
+		const struct scratch *s = &scratch[i];
+
+		if (in->run.limits.value[s->size] != usual.value[s->size] ||
+		    in->run.limits.value[CUV_LIMIT_WORK_INODES] != usual.value[CUV_LIMIT_WORK_INODES]) {
+			cuv_close(in->scratch[i]);
+			in->scratch[i] = make_scratch(s, &in->run.limits);
+		}
+		r = in->scratch[i] < 0 ? in->scratch[i] : cuv_mount_move(in->scratch[i], AT_FDCWD, s->path);
+		if (r < 0)
+			fail(in, CUV_STAGE_SCRATCH, r);
 	}
-	r = mount_image(box, ret_stage);
-	if (r < 0)
-		return r;
-	*ret_stage = CUV_STAGE_STORE;
-	r = mount_store(box);
-	if (r < 0)
-		return r;
-	*ret_stage = CUV_STAGE_TMPFS;
-	r = mount_scratch(box, CUV_BOX_WORK, CUV_LIMIT_WORK, 0755, SCRATCH);
-	if (r == 0)
-		r = mount_scratch(box, "/tmp", CUV_LIMIT_TMP, 01777, SCRATCH);
-	if (r == 0)
-		r = mount_scratch(box, CUV_BOX_HOME, CUV_LIMIT_TMP, 0755, SCRATCH);
-	if (r < 0)
-		return r;
-	*ret_stage = CUV_STAGE_DEV;
-	r = cuv_mount_move(box->dev, AT_FDCWD, "/dev");
-	if (r == 0)
-		r = mount_scratch(box, "/dev/shm", CUV_LIMIT_SHM, 01777, SCRATCH | MOUNT_ATTR_NOEXEC);
-	if (r < 0 || proc < 0)
-		return r;
-	*ret_stage = CUV_STAGE_PROC;
-	return cuv_mount_move(proc, AT_FDCWD, "/proc");
 }
 
-static pid_t fork_program(const struct cuv_box *box, int *ret_report, int *ret_gate)
+static void mount_all(struct init *in)
 {
-	int report[2], gate[2];
-	pid_t pid;
+	int r;
 
-	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		cuv_close(gate[1]);
-		cuv_program_main(box, report[1], gate[0]);
-	}
-	cuv_close(report[1]);
-	cuv_close(gate[0]);
-	*ret_gate = gate[1];
-	*ret_report = report[0];
-	return pid;
-}
-
-/* The kernel waits for all its readers when a mount goes, so this is done while
- * the program's process gets ready; the gate keeps that from executing before. */
-static void give_up_rights(const struct cuv_box *box, int report, int gate)
-{
-	int keep[] = {box->status, report, gate}, null, i, r;
-
+	mount_image(in);
+	mount_store(in);
+	r = cuv_mount_move(in->dev, AT_FDCWD, "/dev");
+	if (r < 0)
+		fail(in, CUV_STAGE_DEV, r);
+	mount_scratch(in);
+	r = in->proc < 0 ? 0 : cuv_mount_move(in->proc, AT_FDCWD, "/proc");
+	if (r < 0)
+		fail(in, CUV_STAGE_PROC, r);
 	r = cuv_mount_drop_old();
 	if (r < 0)
-		fail(box, CUV_STAGE_OLD_ROOT, r);
+		fail(in, CUV_STAGE_OLD_ROOT, r);
+}
+
+static void give_up_rights(struct init *in)
+{
+	int keep[] = {in->box->status, in->report, in->gate}, null, i, r;
+
 	r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r == 0)
 		r = cuv_privileges_drop_all();
 	if (r < 0)
-		fail(box, CUV_STAGE_PRIVILEGES, r);
+		fail(in, CUV_STAGE_PRIVILEGES, r);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (i = 0; null >= 0 && i < 3; i++)
 		(void)dup2(null, i);
 	cuv_close(null);
-	if (write(gate, "g", 1) != 1)
-		_exit(1);
-	cuv_close(gate);
 }
 
-/* Reads what the program's process says until it executes (then the pipe closes
- * by itself) or dies. */
-static void follow_start(const struct cuv_box *box, int report)
+/* Waits until the program's process executes (then the pipe closes by itself),
+ * dies, or says what is wrong. */
+static void follow_start(struct init *in)
 {
-	struct cuv_program_report r = {0}, next;
+	struct cuv_program_report r;
 	ssize_t n;
 
-	for (;;) {
-		n = read(report, &next, sizeof(next));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n != (ssize_t)sizeof(next))
-			break;
-		r = next;
-		if (r.error)
-			fail(box, r.stage, -r.error);
-	}
-	if (r.at_ns)
-		tell(box, &(struct cuv_box_event){.kind = CUV_BOX_STARTED, .at_ns = r.at_ns});
-	cuv_close(report);
+	do
+		n = read(in->report, &r, sizeof(r));
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)sizeof(r))
+		fail(in, r.stage, -r.error);
+	cuv_close(in->report);
 }
 
-_noreturn_ static void reap(const struct cuv_box *box, pid_t program)
+_noreturn_ static void reap(const struct init *in)
 {
 	struct cuv_box_event end = {.kind = CUV_BOX_ENDED};
 
@@ -272,35 +332,38 @@ _noreturn_ static void reap(const struct cuv_box *box, pid_t program)
 
 		if (pid < 0 && errno == EINTR)
 			continue;
-		if (pid == program || pid < 0) {
+		cuv_assert(pid > 0); /* the program is ours to wait for */
+		if (pid == in->program) {
 			end.at_ns = cuv_now_ns();
 			end.wait_status = status;
 			end.usage = usage;
 			break;
 		}
 	}
-	tell(box, &end);
+	tell(in, &end);
 	_exit(0);
 }
 
 void cuv_init_main(const struct cuv_box *box)
 {
-	enum cuv_stage stage = CUV_STAGE_IDS;
-	int report = -1, gate = -1, r;
-	pid_t program;
+	struct init in = {.box = box, .proc = -1};
+	int r;
 
 	(void)prctl(PR_SET_NAME, "cuvette-init");
-	r = take_ids(box);
+	take_ids(&in);
+	make_mounts(&in);
+	fork_program(&in);
+	r = cuv_privileges_lock(); /* what is held is still needed, more never */
 	if (r < 0)
-		fail(box, CUV_STAGE_IDS, r);
-	r = mount_all(box, &stage);
-	if (r < 0)
-		fail(box, stage, r);
-	wait_for_keeper(box);
-	program = fork_program(box, &report, &gate);
-	if (program < 0)
-		fail(box, CUV_STAGE_FORK, (int)program);
-	give_up_rights(box, report, gate);
-	follow_start(box, report);
-	reap(box, program);
+		fail(&in, CUV_STAGE_PRIVILEGES, r);
+	take_order(&in);
+	mount_all(&in);
+	give_up_rights(&in);
+	wait_for_keeper(&in);
+	/* One that has died already has left its reason in the report. */
+	if (write(in.gate, "g", 1) < 0 && errno != EPIPE)
+		_exit(1);
+	cuv_close(in.gate);
+	follow_start(&in);
+	reap(&in);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A keeper's life after its box is made: one loop that moves output, watches the
- * clocks, the memory events, the client and init, and decides once how the run
- * ends. Then everything in the box is killed, the pipes are drained, the result
+ * A keeper's life: it begins a box and waits for a run. Then one loop moves
+ * output, watches the clocks, the memory events, the client and init, and decides
+ * once how the run ends. Then everything in the box is killed, the pipes are drained, the result
  * is sent, and the slot is looked over.
  *
- *   SETUP ──started──► RUNNING ──ended, or we end it──► DYING ──init dead──► DEAD
+ *   STANDBY ──task──► RUNNING ──ended, or we end it──► DYING ──init dead──► DEAD
  */
 #include "worker-image/launcher/keeper.h"
 
@@ -49,12 +49,11 @@ enum cause {
 struct watch {
 	struct cuv_keeper *k;
 	enum cause cause; /* set once */
-	bool started;
-	bool dead; /* init is, and with it everything in the box */
-	bool lost; /* init would not die */
-	uint64_t start_ns;
+	bool dead;	  /* init is, and with it everything in the box */
+	bool lost;	  /* init would not die */
 	uint64_t end_ns;
 	uint64_t deadline_ns; /* of the present state */
+	uint64_t setup_deadline_ns;
 	uint64_t cpu_check_ns;
 	uint64_t oom_check_ns;
 	int oom_checks_left;
@@ -89,7 +88,7 @@ static int used(const struct watch *w, struct cuv_cgroup_usage *ret)
 
 	if (!k->has_cgroup)
 		return -ENOENT;
-	r = k->task->cgroups->ops->read_usage(&k->cgroup, &u);
+	r = k->seat->cgroups->ops->read_usage(&k->cgroup, &u);
 	if (r < 0)
 		return r;
 	u.cpu_user_ns -= CUV_MIN(k->before.cpu_user_ns, u.cpu_user_ns);
@@ -102,12 +101,12 @@ static int used(const struct watch *w, struct cuv_cgroup_usage *ret)
 /* Looks when the limit can be reached at the earliest, not at fixed intervals. */
 static void check_cpu(struct watch *w)
 {
-	const struct cuv_limits *l = &w->k->task->run.limits;
+	const struct cuv_limits *l = &w->k->task.run.limits;
 	const uint64_t limit_ns = cuv_limits_cpu_ms(l) * CUV_NS_PER_MS;
 	struct cuv_cgroup_usage u;
 	uint64_t cpu_ns, wait_ns;
 
-	if (!(w->k->task->cgroups->controllers & CUV_CG_CPUACCT) || used(w, &u) < 0) {
+	if (!(w->k->seat->cgroups->controllers & CUV_CG_CPUACCT) || used(w, &u) < 0) {
 		w->cpu_check_ns = CUV_NEVER;
 		return;
 	}
@@ -143,27 +142,18 @@ static void on_oom_notice(struct watch *w)
 	check_oom(w);
 }
 
-static void on_started(struct watch *w, uint64_t at_ns)
-{
-	struct cuv_writer out;
-
-	w->started = true;
-	w->start_ns = at_ns;
-	if (w->cause != CAUSE_NONE)
-		return;
-	w->deadline_ns = at_ns + w->k->task->run.limits.value[CUV_LIMIT_WALL] * CUV_NS_PER_MS;
-	w->cpu_check_ns = 0;
-	if (w->k->pump.has_pending)
-		return;
-	cuv_writer_init(&out, CUV_MSG_RUN_STARTED);
-	cuv_pump_send(&w->k->pump, &out);
-}
-
 static void on_failed(struct watch *w, const struct cuv_box_event *e)
 {
-	if (e->stage == CUV_STAGE_EXEC)
+	const struct cuv_run *run = &w->k->task.run;
+
+	if (e->stage == CUV_STAGE_IMAGE && e->error == ENOENT)
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "the image %s is not in the store", run->image);
+	else if (e->stage == CUV_STAGE_STORE && e->item >= 0 && (size_t)e->item < run->closure.n)
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s can't be taken from the store: %s",
+			      run->closure.items[e->item], strerror(e->error));
+	else if (e->stage == CUV_STAGE_EXEC)
 		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s could not be executed in the box: %s",
-			      w->k->task->run.argv.items[0], strerror(e->error));
+			      w->k->task.run.argv.items[0], strerror(e->error));
 	else
 		cuv_error_set(&w->err, CUV_E_INTERNAL, "the box could not be made: %s (%s)", cuv_stage_text(e->stage),
 			      strerror(e->error));
@@ -187,9 +177,6 @@ static void on_status(struct watch *w)
 			return;
 		}
 		switch (e.kind) {
-		case CUV_BOX_STARTED:
-			on_started(w, e.at_ns);
-			break;
 		case CUV_BOX_ENDED:
 			w->ended = e;
 			end_run(w, CAUSE_ENDED);
@@ -218,13 +205,34 @@ static void on_dead(struct watch *w)
 	w->deadline_ns = cuv_deadline_ms(DELIVER_MS);
 }
 
-static void on_deadline(struct watch *w)
+static uint64_t started_ns(const struct watch *w)
 {
-	if (w->cause == CAUSE_NONE && w->started) {
+	return w->k->box.shared ? w->k->box.shared->started_ns : 0;
+}
+
+/* Of a box that still lives: has its time run out? The start is looked up only
+ * now, so that nobody is woken when a program starts. */
+static void on_run_deadline(struct watch *w)
+{
+	const uint64_t started = started_ns(w), now = cuv_now_ns();
+	const uint64_t wall_ns = w->k->task.run.limits.value[CUV_LIMIT_WALL] * CUV_NS_PER_MS;
+
+	if (started && now >= started + wall_ns) {
 		end_run(w, CAUSE_WALL);
-	} else if (w->cause == CAUSE_NONE) {
+	} else if (started) {
+		w->deadline_ns = started + wall_ns;
+	} else if (now >= w->setup_deadline_ns) {
 		cuv_error_set(&w->err, CUV_E_INTERNAL, "the box was not ready in time");
 		end_run(w, CAUSE_FAILED);
+	} else {
+		w->deadline_ns = CUV_MIN(now + wall_ns, w->setup_deadline_ns);
+	}
+}
+
+static void on_deadline(struct watch *w)
+{
+	if (w->cause == CAUSE_NONE) {
+		on_run_deadline(w);
 	} else if (!w->dead) {
 		w->lost = w->dead = true; /* as far as this run is concerned */
 		w->deadline_ns = cuv_deadline_ms(DELIVER_MS);
@@ -288,7 +296,7 @@ static void poll_once(struct watch *w)
 
 static enum cuv_run_status status_of(const struct watch *w, const struct cuv_cgroup_usage *u, bool *ret_cpu)
 {
-	const uint64_t cpu_limit_ns = cuv_limits_cpu_ms(&w->k->task->run.limits) * CUV_NS_PER_MS;
+	const uint64_t cpu_limit_ns = cuv_limits_cpu_ms(&w->k->task.run.limits) * CUV_NS_PER_MS;
 	const int wait_status = w->ended.wait_status;
 
 	*ret_cpu = w->cause == CAUSE_CPU;
@@ -314,7 +322,8 @@ static uint64_t timeval_ns(struct timeval t)
 static void make_result(const struct watch *w, struct cuv_run_result *ret)
 {
 	const struct rusage *all = &w->init_usage; /* init waited for everything */
-	const unsigned have = w->k->task->cgroups->controllers;
+	const unsigned have = w->k->seat->cgroups->controllers;
+	const uint64_t started = started_ns(w);
 	struct cuv_cgroup_usage u = {0};
 	struct cuv_run_result m = {0};
 	int wait_status = w->cause == CAUSE_ENDED ? w->ended.wait_status : SIGKILL;
@@ -330,7 +339,7 @@ static void make_result(const struct watch *w, struct cuv_run_result *ret)
 	m.status = status_of(w, &u, &m.cpu_timeout);
 	m.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
 	m.exit_code = m.signal ? 128 + m.signal : WEXITSTATUS(wait_status);
-	m.wall_ns = w->started && w->end_ns > w->start_ns ? w->end_ns - w->start_ns : 0;
+	m.wall_ns = started && w->end_ns > started ? w->end_ns - started : 0;
 	m.cpu_user_ns = u.cpu_user_ns;
 	m.cpu_system_ns = u.cpu_system_ns;
 	m.max_memory_bytes = u.memory_peak_bytes;
@@ -341,13 +350,14 @@ static void make_result(const struct watch *w, struct cuv_run_result *ret)
 
 static void log_end(const struct watch *w, const char *status, const struct cuv_run_result *m)
 {
-	const struct cuv_task *t = w->k->task;
-	uint64_t start = w->started ? w->start_ns : cuv_now_ns();
+	const struct cuv_task *t = &w->k->task;
+	const struct cuv_seat *seat = w->k->seat;
+	uint64_t start = started_ns(w) ? started_ns(w) : cuv_now_ns();
 
-	if (t->probe)
+	if (seat->probe)
 		return;
 	cuv_log(CUV_LOG_INFO, "run-done", CUV_S("run_id", t->run.run_id), CUV_S("status", status),
-		CUV_I("exit_code", m->exit_code), CUV_I("slot", t->slot),
+		CUV_I("exit_code", m->exit_code), CUV_I("slot", seat->slot),
 		CUV_I("setup_us", (start - t->came_ns) / 1000), CUV_I("wall_us", m->wall_ns / 1000),
 		CUV_I("cpu_us", (m->cpu_user_ns + m->cpu_system_ns) / 1000), CUV_I("memory_bytes", m->max_memory_bytes),
 		CUV_I("stdout_bytes", w->k->pump.stream[0].sent), CUV_I("stderr_bytes", w->k->pump.stream[1].sent));
@@ -375,7 +385,7 @@ static void send_last(struct watch *w, struct cuv_writer *last)
 	deliver(&w->k->pump, deadline);
 	cuv_pump_send(&w->k->pump, last);
 	deliver(&w->k->pump, deadline);
-	(void)shutdown(w->k->task->session, SHUT_RDWR);
+	(void)shutdown(w->k->task.session, SHUT_RDWR);
 }
 
 static void report(struct watch *w)
@@ -383,7 +393,7 @@ static void report(struct watch *w)
 	struct cuv_run_result m = {0};
 	struct cuv_writer last;
 
-	if (w->cause == CAUSE_FAILED && w->started == false && w->k->has_cgroup) {
+	if (w->cause == CAUSE_FAILED && !started_ns(w) && w->k->has_cgroup) {
 		struct cuv_cgroup_usage u;
 
 		/* A memory limit that is too small even for the start. */
@@ -392,12 +402,12 @@ static void report(struct watch *w)
 	}
 	if (w->cause == CAUSE_CANCELLED) {
 		log_end(w, "cancelled", &m);
-		(void)shutdown(w->k->task->session, SHUT_RDWR);
+		(void)shutdown(w->k->task.session, SHUT_RDWR);
 		return;
 	}
 	if (w->cause == CAUSE_FAILED) {
-		cuv_log(CUV_LOG_ERROR, "run-failed", CUV_S("run_id", w->k->task->run.run_id),
-			CUV_S("why", w->err.message), CUV_I("slot", w->k->task->slot));
+		cuv_log(CUV_LOG_ERROR, "run-failed", CUV_S("run_id", w->k->task.run.run_id),
+			CUV_S("why", w->err.message), CUV_I("slot", w->k->seat->slot));
 		cuv_writer_init(&last, CUV_MSG_FAILURE);
 		cuv_failure_put(&last, &w->err);
 		send_last(w, &last);
@@ -421,41 +431,27 @@ static enum cuv_keeper_exit look_over_slot(struct watch *w)
 	if (k->has_cgroup) {
 		if (cuv_cgroup_slot_is_empty(&k->cgroup) != 1 && cuv_cgroup_slot_kill(&k->cgroup, EMPTY_WAIT_MS) < 0)
 			return CUV_KEEPER_SLOT_LOST;
-		if (!k->task->cgroups->ops->is_fresh(&k->cgroup) && cuv_cgroup_slot_renew(&k->cgroup) < 0)
+		if (!k->seat->cgroups->ops->is_fresh(&k->cgroup) && cuv_cgroup_slot_renew(&k->cgroup) < 0)
 			return CUV_KEEPER_SLOT_LOST;
 	}
-	if (cuv_net_print(k->task->host->proc_fd, &print) < 0 || strcmp(cuv_buf_str(&print), k->task->net_print) != 0)
+	if (cuv_net_print(k->seat->host->proc_fd, &print) < 0 || strcmp(cuv_buf_str(&print), k->seat->net_print) != 0)
 		return CUV_KEEPER_NET_USED;
 	return CUV_KEEPER_CLEAN;
 }
 
-static int keeper_start(struct cuv_task *t, pid_t launcher)
+static int keeper_start(const struct cuv_seat *t, pid_t launcher)
 {
-	int keep[10 + 1 + CUV_FILES_MAX + CUV_CGROUP_HIERARCHIES_MAX];
-	size_t n = 0, i;
-	int r;
+	int keep[5 + CUV_CGROUP_HIERARCHIES_MAX] = {t->orders, t->ns.net, t->ns.ipc, t->ns.uts, t->host->proc_fd};
+	size_t n = 5, i;
 
 	(void)prctl(PR_SET_NAME, "cuvette-keeper");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != launcher)
 		return -ESRCH;
-	/* Other sessions' descriptors would keep them open when their clients are gone. */
-	keep[n++] = t->session;
-	keep[n++] = t->ns.net;
-	keep[n++] = t->ns.ipc;
-	keep[n++] = t->ns.uts;
-	keep[n++] = t->host->store_fd;
-	keep[n++] = t->host->proc_fd;
-	keep[n++] = t->host->dev_fd;
-	keep[n++] = t->host->probe_fd;
-	for (i = 0; i < t->n_fds; i++)
-		keep[n++] = t->fds[i];
+	/* Sessions' descriptors would keep them open when their clients are gone. */
 	for (i = 0; i < t->cgroups->n; i++)
 		keep[n++] = t->cgroups->hierarchy[i].instance_fd;
-	r = cuv_close_others(keep, n);
-	if (r == 0)
-		r = cuv_set_nonblock(t->session, true);
 	(void)cuv_write_file_at(t->host->proc_fd, "self/oom_score_adj", OOM_SCORE);
-	return r;
+	return cuv_close_others(keep, n);
 }
 
 static int probe_exit(const struct watch *w)
@@ -470,30 +466,56 @@ static int probe_exit(const struct watch *w)
 	return CUV_KEEPER_PROBE_FAILED + CUV_LAYER_NAMESPACES;
 }
 
-void cuv_keeper_main(struct cuv_task *task, pid_t launcher)
+/* Waits for the task, with the box half-way. Without one there is nothing to do
+ * but to end: the box goes with us. */
+static void wait_for_task(struct cuv_keeper *k)
 {
-	struct cuv_keeper k = {.task = task, .oom_fd = -1, .init_fd = -1, .status = -1, .mount_ns = -1};
-	struct watch w = {.k = &k, .deadline_ns = cuv_deadline_ms(SETUP_MS), .err = CUV_ERROR_INIT};
-	enum cuv_keeper_exit end;
+	if (cuv_task_recv(k->seat->orders, &k->task) != 0 || cuv_set_nonblock(k->task.session, true) < 0)
+		_exit(CUV_KEEPER_CLEAN);
+	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
+}
 
-	w.cpu_check_ns = w.oom_check_ns = CUV_NEVER;
+/* Said when the order is out rather than when the program has executed: nobody has
+ * to be woken for it, and it is less than a millisecond off. */
+static void say_started(struct cuv_keeper *k)
+{
+	struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_RUN_STARTED);
+	cuv_pump_send(&k->pump, &w);
+}
+
+void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
+{
+	struct cuv_keeper k = {.seat = seat, .task = {.session = -1}};
+	struct watch w = {.k = &k, .cpu_check_ns = CUV_NEVER, .oom_check_ns = CUV_NEVER, .err = CUV_ERROR_INIT};
+	int r;
+
 	w.ended.stage = CUV_STAGE_FORK;
-	k.box.status = k.box.image = k.box.dev = k.box.in = k.box.out = k.box.err = -1;
-	k.pump = (struct cuv_pump){.session = task->session, .stream = {{.fd = -1}, {.fd = -1}}};
-	if (keeper_start(task, launcher) < 0)
+	k.box.status = k.box.order = k.box.out = k.box.err = -1;
+	k.oom_fd = k.init_fd = k.mount_ns = k.status = k.order = k.out = k.err = -1;
+	if (keeper_start(seat, launcher) < 0)
 		_exit(CUV_KEEPER_SLOT_LOST);
-	if (cuv_keeper_prepare(&k, &w.err) < 0) {
+	r = cuv_keeper_begin(&k, &w.err);
+	if (r == 0) {
+		r = cuv_privileges_keep_kill();
+		if (r < 0)
+			cuv_error_set(&w.err, CUV_E_INTERNAL, "the keeper could not give up its rights");
+	}
+	wait_for_task(&k);
+	w.setup_deadline_ns = cuv_deadline_ms(SETUP_MS);
+	if (r == 0)
+		r = cuv_keeper_order(&k, &w.err);
+	w.deadline_ns = cuv_deadline_ms(k.task.run.limits.value[CUV_LIMIT_WALL]);
+	w.cpu_check_ns = 0;
+	if (r == 0) {
+		say_started(&k);
+	} else {
 		end_run(&w, CAUSE_FAILED);
 		w.dead = k.init <= 0;
-	} else if (cuv_privileges_keep_kill() < 0) {
-		cuv_error_set(&w.err, CUV_E_INTERNAL, "the keeper could not give up its rights");
-		end_run(&w, CAUSE_FAILED);
 	}
 	while (!w.dead || (w.cause != CAUSE_FAILED && !cuv_pump_finished(&k.pump)))
 		poll_once(&w);
 	report(&w);
-	if (task->probe)
-		_exit(probe_exit(&w));
-	end = look_over_slot(&w);
-	_exit((int)end);
+	_exit(seat->probe ? probe_exit(&w) : (int)look_over_slot(&w));
 }

@@ -47,6 +47,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -123,6 +124,15 @@ static size_t raise_fd_limit(unsigned boxes)
 	return l.rlim_cur > own ? (size_t)l.rlim_cur - own : 0;
 }
 
+/* Boxes that wait half made: as many as can be started at once, and a little for
+ * the time in which the next are made. */
+static unsigned standby_of(unsigned boxes)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return CUV_MIN(boxes, (unsigned)CUV_MAX(cpus, 1) + 2);
+}
+
 static int open_signals(struct cuv_server *s)
 {
 	sigset_t set;
@@ -183,7 +193,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 		.signals = -1,
 		.fds_max = raise_fd_limit(o->boxes),
 	};
-	cuv_slots_init(&l->slots, o->boxes, &l->host, &l->cgroups);
+	cuv_slots_init(&l->slots, o->boxes, standby_of(o->boxes), &l->host, &l->cgroups);
 	r = open_signals(&l->server);
 	if (r < 0)
 		cuv_error_set(err, CUV_E_UNAVAILABLE, "signals can't be set up: %s", strerror(-r));
@@ -212,11 +222,14 @@ static int refuse(const struct cuv_error *err)
 
 int main(int argc, char **argv)
 {
-	static struct launcher l = {.host = {.store_fd = -1, .proc_fd = -1, .dev_fd = -1, .probe_fd = -1}};
+	static struct launcher l = {.host = {.proc_fd = -1}};
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r;
 
 	cuv_log_setup("launcher", CUV_LOG_INFO);
+	/* A frame's buffer would be mapped and unmapped anew each time, in each process. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 	if (check_std_fds() < 0)
 		return 1;
 	if (cuv_launcher_options_parse(argc, argv, &l.options, &err) < 0)

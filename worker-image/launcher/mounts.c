@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +58,28 @@ int cuv_mount_proc(void)
 	    fsconfig(fs, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) < 0)
 		return -errno;
 	return create_mount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+int cuv_mount_copy(const char *path)
+{
+	int fd = open_tree(AT_FDCWD, path, AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int cuv_mount_copy_store(int store_fd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	_cleanup_close_ int dir = (int)syscall(SYS_openat2, store_fd, name, &how, sizeof(how));
+	int fd;
+
+	if (dir < 0)
+		return -errno;
+	fd = open_tree(dir, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int cuv_mount_move(int mount_fd, int dirfd, const char *path)

@@ -24,6 +24,11 @@ int cuv_mount_tmpfs(const struct cuv_tmpfs *t, unsigned attr);
 /* A /proc of the caller's pid namespace that shows nothing but processes, and of
  * these only those the reader may trace. */
 int cuv_mount_proc(void);
+/* A copy of what is mounted at path (and below it), attached nowhere. */
+int cuv_mount_copy(const char *path);
+/* The same for a directory of the store, by its name alone (checked to be one
+ * component): beneath store_fd, following no link. */
+int cuv_mount_copy_store(int store_fd, const char *name);
 /* Attaches a detached mount at path below dirfd; no symbolic link is followed. */
 int cuv_mount_move(int mount_fd, int dirfd, const char *path);
 /* Adds attributes to the mount at fd (and what is below it). */

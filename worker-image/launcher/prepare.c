@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How a keeper makes its box: everything that needs the launcher's rights. */
+/* How a keeper makes its box: first what needs no run, then what the run brings. */
 #include "worker-image/launcher/keeper.h"
 
 #include "lib/base/fd.h"
-#include "worker-image/launcher/environ.h"
-#include "worker-image/launcher/privileges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096u
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
 #define NEVER_CHANGES (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
@@ -29,19 +26,32 @@ static int internal(struct cuv_error *err, int r, const char *what)
 	return r;
 }
 
+/* Init waits for this twice: when its ids are mapped, when the limits are set. */
 static int go_on(struct cuv_keeper *k)
 {
 	return send(k->status, "g", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+static int share_memory(struct cuv_keeper *k)
+{
+	void *p = mmap(NULL, sizeof(*k->box.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	k->box.shared = p;
+	return 0;
+}
+
 static int enter_slot(struct cuv_keeper *k)
 {
-	const struct cuv_cgroups *c = k->task->cgroups;
+	const struct cuv_cgroups *c = k->seat->cgroups;
+	struct cuv_limits usual;
 	int r;
 
+	k->box.limit_data = !(c->controllers & CUV_CG_MEMORY);
 	if (!c->ops)
 		return 0;
-	r = cuv_cgroup_slot_open(c, k->task->slot, &k->cgroup);
+	r = cuv_cgroup_slot_open(c, k->seat->slot, &k->cgroup);
 	if (r < 0)
 		return r;
 	k->has_cgroup = true;
@@ -50,6 +60,13 @@ static int enter_slot(struct cuv_keeper *k)
 		if (r < 0)
 			return r;
 	}
+	/* The last run's limits may be too small even for us. */
+	cuv_limits_default(&usual);
+	r = c->ops->set_limits(&k->cgroup, &usual);
+	if (r < 0)
+		return r;
+	if (c->controllers & CUV_CG_MEMORY)
+		k->oom_fd = c->ops->watch_oom(&k->cgroup, &k->oom_events);
 	r = cuv_cgroup_slot_open_procs(&k->cgroup, k->box.procs);
 	if (r < 0)
 		return r;
@@ -57,70 +74,156 @@ static int enter_slot(struct cuv_keeper *k)
 	return 0;
 }
 
-/* While init works on the mounts; nobody is in the cgroup yet. */
-static int limit_slot(struct cuv_keeper *k)
+static int open_pipe(int *ret_read, int *ret_write)
 {
-	const struct cuv_cgroups *c = k->task->cgroups;
-	int r = 0;
+	int fds[2];
 
-	if (k->has_cgroup) {
-		r = c->ops->set_limits(&k->cgroup, &k->task->run.limits);
-		if (r == 0)
-			r = c->ops->read_usage(&k->cgroup, &k->before);
-		if (r == 0 && (c->controllers & CUV_CG_MEMORY))
-			k->oom_fd = c->ops->watch_oom(&k->cgroup, &k->oom_events);
-	}
-	return r == 0 ? go_on(k) : r;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return cuv_set_nonblock(fds[0], true);
 }
 
-/* A detached, read-only copy of the mount of one store path. */
-static int open_path(struct cuv_keeper *k, const char *name, int *ret, struct cuv_error *err)
+static int open_pair(int *ret_ours, int *ret_theirs)
 {
-	_cleanup_close_ int fd = cuv_host_open_store(k->task->host, name);
-	int r = fd < 0 ? fd : cuv_host_clone_mount(fd);
+	int fds[2];
 
-	if (r >= 0) {
-		*ret = r;
-		return 0;
-	}
-	if (r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
-		return internal(err, r, name);
-	cuv_error_set(err, CUV_E_INTERNAL, "%s is not a folder of the store", name);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	*ret_ours = fds[0];
+	*ret_theirs = fds[1];
+	return 0;
+}
+
+static int open_streams(struct cuv_keeper *k)
+{
+	int r = open_pipe(&k->out, &k->box.out);
+
+	if (r == 0)
+		r = open_pipe(&k->err, &k->box.err);
+	if (r == 0)
+		r = open_pair(&k->status, &k->box.status);
+	if (r == 0)
+		r = open_pair(&k->order, &k->box.order);
 	return r;
 }
 
-static int open_mounts(struct cuv_keeper *k, struct cuv_error *err)
+static int clone_init(struct cuv_keeper *k)
 {
-	const struct cuv_run *run = &k->task->run;
+	int pidfd = -1, r;
+	struct clone_args args = {
+		.flags = NAMESPACES | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	r = cuv_slotns_enter(&k->seat->ns);
+	if (r < 0)
+		return r;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		/* The keeper's ends must be the keeper's alone: by them its death is seen. */
+		cuv_close(k->status);
+		cuv_close(k->order);
+		cuv_close(k->out);
+		cuv_close(k->err);
+		cuv_close(k->seat->orders);
+		cuv_init_main(&k->box);
+	}
+	k->init = (pid_t)pid;
+	k->init_fd = pidfd;
+	return 0;
+}
+
+static int write_map(struct cuv_keeper *k, const char *file, const char *text)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "%d/%s", (int)k->init, file);
+	return cuv_write_file_at(k->seat->host->proc_fd, path, text);
+}
+
+static int map_ids(struct cuv_keeper *k)
+{
+	char text[CUV_IDMAP_TEXT_SIZE];
+	int r = 0;
+
+	cuv_idmap_format(&k->box.ids, text);
+	if (!k->seat->host->many_ids)
+		r = write_map(k, "setgroups", "deny");
+	if (r == 0)
+		r = write_map(k, "gid_map", text);
+	if (r == 0)
+		r = write_map(k, "uid_map", text);
+	return r;
+}
+
+/* The last one to hold a mount namespace takes it apart, and the kernel waits for
+ * its readers then. That should be us, later, rather than init before we see its
+ * end. Where it can't be opened it merely takes longer. */
+static void hold_mount_ns(struct cuv_keeper *k)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/ns/mnt", (int)k->init);
+	k->mount_ns = openat(k->seat->host->proc_fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_box_ends(struct cuv_keeper *k)
+{
 	size_t i;
+
+	k->box.status = cuv_close(k->box.status);
+	k->box.order = cuv_close(k->box.order);
+	k->box.out = cuv_close(k->box.out);
+	k->box.err = cuv_close(k->box.err);
+	for (i = 0; i < k->box.n_procs; i++)
+		k->box.procs[i] = cuv_close(k->box.procs[i]);
+	k->box.n_procs = 0;
+}
+
+int cuv_keeper_begin(struct cuv_keeper *k, struct cuv_error *err)
+{
 	int r;
 
-	if (k->task->probe) {
-		k->box.image = cuv_host_clone_mount(k->task->host->probe_fd);
-		r = CUV_MIN(k->box.image, 0);
-	} else {
-		r = open_path(k, run->image, &k->box.image, err);
-		if (r < 0)
-			return r;
-	}
-	for (i = 0; r == 0 && i < run->closure.n; i++) {
-		r = open_path(k, run->closure.items[i], &k->box.closure[i], err);
-		if (r < 0)
-			return r;
-	}
+	k->box.host = k->seat->host;
+	k->box.probe = k->seat->probe;
+	cuv_idmap_of_slot(k->seat->host->privileged, k->seat->host->many_ids, k->seat->slot, &k->box.ids);
+	r = enter_slot(k);
+	if (r < 0)
+		return internal(err, r, "its cgroup");
+	r = share_memory(k);
 	if (r == 0)
-		r = k->box.dev = cuv_host_clone_mount(k->task->host->dev_fd);
-	return r < 0 ? internal(err, r, "its mounts") : 0;
+		r = open_streams(k);
+	if (r < 0)
+		return internal(err, r, "its streams");
+	r = clone_init(k);
+	if (r < 0)
+		return internal(err, r, "its namespaces");
+	hold_mount_ns(k);
+	r = map_ids(k);
+	if (r == 0)
+		r = go_on(k);
+	if (r < 0)
+		return internal(err, r, "its user ids");
+	close_box_ends(k);
+	return 0;
 }
 
 /* Copies a descriptor's bytes, as many as it has now, into a sealed memfd. */
-static int copy_sealed(int from, uint64_t bytes)
+static int copy_sealed(int from)
 {
 	_cleanup_close_ int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	uint64_t at = 0;
+	uint64_t at = 0, bytes;
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(from, &st) < 0)
 		return -errno;
+	bytes = CUV_MIN((uint64_t)st.st_size, CUV_STDIN_BYTES_MAX);
 	while (at < bytes) {
 		char data[65536];
 		ssize_t n = pread(from, data, CUV_MIN(bytes - at, sizeof(data)), (off_t)at);
@@ -146,199 +249,73 @@ static int copy_sealed(int from, uint64_t bytes)
  * box could open whatever it gets once more for writing by /proc/self/fd/0, so it
  * only ever gets a memfd sealed against all change: the client's if it is, else a
  * copy. Opened anew, since an offset shared with the client could be moved. */
-static int open_stdin(struct cuv_keeper *k, uint64_t bytes)
+static int open_stdin(struct cuv_keeper *k)
 {
 	_cleanup_close_ int sealed = -1;
 	char path[32];
-	int from = k->task->fds[0], seals = fcntl(from, F_GET_SEALS);
+	int from = k->task.fds[0], seals = fcntl(from, F_GET_SEALS), fd;
 
 	if (seals < 0 || (seals & NEVER_CHANGES) != NEVER_CHANGES) {
-		sealed = copy_sealed(from, bytes);
+		sealed = copy_sealed(from);
 		if (sealed < 0)
 			return sealed;
 		from = sealed;
 	}
 	snprintf(path, sizeof(path), "self/fd/%d", from);
-	k->box.in = openat(k->task->host->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return k->box.in < 0 ? -errno : 0;
+	fd = openat(k->seat->host->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
 }
 
-static int check_files(struct cuv_keeper *k, uint64_t *ret_stdin_bytes, struct cuv_error *err)
+static int send_order(struct cuv_keeper *k)
 {
-	uint64_t total = 0, pages = 0, bytes[1 + CUV_FILES_MAX] = {0};
-	struct stat st;
+	_cleanup_writer_ struct cuv_writer w;
+	_cleanup_close_ int in = open_stdin(k);
+	int fds[1 + CUV_FILES_MAX], r;
 	size_t i;
 
-	for (i = 0; i < k->task->n_fds; i++) {
-		int flags = fcntl(k->task->fds[i], F_GETFL);
-
-		if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY ||
-		    fstat(k->task->fds[i], &st) < 0 || !S_ISREG(st.st_mode))
-			return cuv_error_set(err, CUV_E_BAD_REQUEST,
-					     "stdin and files must be regular files open for reading");
-		bytes[i] = (uint64_t)st.st_size;
-		if (bytes[i] > (i == 0 ? CUV_STDIN_BYTES_MAX : CUV_UPLOAD_BYTES_MAX))
-			return cuv_error_set(err, CUV_E_TOO_LARGE, "%s is too large",
-					     i == 0 ? "stdin" : k->task->run.files.items[i - 1]);
-		if (i > 0) {
-			k->box.file_bytes[i - 1] = bytes[i];
-			k->box.files[i - 1] = k->task->fds[i];
-			total += bytes[i];
-			pages += (bytes[i] + PAGE_BYTES - 1) / PAGE_BYTES;
-		}
-	}
-	if (total > CUV_UPLOAD_BYTES_MAX)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "the files are too large together");
-	if (pages * PAGE_BYTES > k->task->run.limits.value[CUV_LIMIT_WORK] ||
-	    k->task->run.files.n + 1 > k->task->run.limits.value[CUV_LIMIT_WORK_INODES])
-		return cuv_error_set(err, CUV_E_LIMIT_EXCEEDED, "the files don't fit into the work folder");
-	*ret_stdin_bytes = bytes[0];
-	return 0;
-}
-
-static int open_streams(struct cuv_keeper *k)
-{
-	int out[2], err[2], pair[2], r;
-
-	if (pipe2(out, O_CLOEXEC) < 0)
-		return -errno;
-	k->box.out = out[1];
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		cuv_close(out[0]);
-		return -errno;
-	}
-	k->box.err = err[1];
-	cuv_pump_init(&k->pump, k->task->session, out[0], err[0], &k->task->run.limits);
-	r = cuv_set_nonblock(out[0], true);
+	if (in < 0)
+		return in;
+	fds[0] = in;
+	for (i = 1; i < k->task.n_fds; i++)
+		fds[i] = k->task.fds[i];
+	cuv_writer_init(&w, CUV_MSG_RUN);
+	cuv_run_put(&w, &k->task.run);
+	r = cuv_writer_send(&w, k->status, NULL, 0);
 	if (r == 0)
-		r = cuv_set_nonblock(err[0], true);
-	if (r < 0)
-		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	k->status = pair[0];
-	k->box.status = pair[1];
-	return 0;
-}
-
-static int clone_init(struct cuv_keeper *k)
-{
-	int pidfd = -1;
-	struct clone_args args = {
-		.flags = NAMESPACES | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	long pid;
-	int r;
-
-	r = cuv_slotns_enter(&k->task->ns);
-	if (r < 0)
-		return r;
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		/* The keeper's end must be the keeper's alone: by it init sees its death. */
-		cuv_close(k->status);
-		cuv_init_main(&k->box);
-	}
-	k->init = (pid_t)pid;
-	k->init_fd = pidfd;
-	return 0;
-}
-
-static int write_map(struct cuv_keeper *k, const char *file, const char *text)
-{
-	char path[48];
-
-	snprintf(path, sizeof(path), "%d/%s", (int)k->init, file);
-	return cuv_write_file_at(k->task->host->proc_fd, path, text);
-}
-
-static int map_ids(struct cuv_keeper *k)
-{
-	char text[CUV_IDMAP_TEXT_SIZE];
-	int r = 0;
-
-	cuv_idmap_format(&k->box.ids, text);
-	if (!k->task->host->many_ids)
-		r = write_map(k, "setgroups", "deny");
-	if (r == 0)
-		r = write_map(k, "gid_map", text);
-	if (r == 0)
-		r = write_map(k, "uid_map", text);
+		r = cuv_writer_send(&w, k->order, fds, k->task.n_fds);
+	for (i = 0; i < k->task.n_fds; i++)
+		k->task.fds[i] = cuv_close(k->task.fds[i]);
+	k->order = cuv_close(k->order);
 	return r;
 }
 
-/* The last one to hold a mount namespace takes it apart, and the kernel waits for
- * its readers then. That should be us, later, rather than init before we see its
- * end. Where it can't be opened it merely takes longer. */
-static void hold_mount_ns(struct cuv_keeper *k)
+/* While init works on the mounts. */
+static int limit_slot(struct cuv_keeper *k)
 {
-	char path[32];
+	const struct cuv_cgroups *c = k->seat->cgroups;
+	const struct cuv_limits *l = &k->task.run.limits;
+	struct cuv_limits usual;
+	int r = 0;
 
-	snprintf(path, sizeof(path), "%d/ns/mnt", (int)k->init);
-	k->mount_ns = openat(k->task->host->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	cuv_limits_default(&usual);
+	if (k->has_cgroup && (l->value[CUV_LIMIT_MEMORY] != usual.value[CUV_LIMIT_MEMORY] ||
+			      l->value[CUV_LIMIT_PROCESSES] != usual.value[CUV_LIMIT_PROCESSES] ||
+			      l->value[CUV_LIMIT_CPUS] != usual.value[CUV_LIMIT_CPUS]))
+		r = c->ops->set_limits(&k->cgroup, l);
+	if (r == 0 && k->has_cgroup)
+		r = c->ops->read_usage(&k->cgroup, &k->before);
+	return r == 0 ? go_on(k) : r;
 }
 
-static void close_box_ends(struct cuv_keeper *k)
+int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err)
 {
-	size_t i;
+	int r = cuv_task_check_fds(&k->task, err);
 
-	k->box.status = cuv_close(k->box.status);
-	k->box.image = cuv_close(k->box.image);
-	k->box.dev = cuv_close(k->box.dev);
-	k->box.in = cuv_close(k->box.in);
-	k->box.out = cuv_close(k->box.out);
-	k->box.err = cuv_close(k->box.err);
-	for (i = 0; i < k->task->run.closure.n; i++)
-		k->box.closure[i] = cuv_close(k->box.closure[i]);
-	for (i = 0; i < k->task->n_fds; i++)
-		k->task->fds[i] = cuv_close(k->task->fds[i]);
-	for (i = 0; i < k->box.n_procs; i++)
-		k->box.procs[i] = cuv_close(k->box.procs[i]);
-	k->box.n_procs = 0;
-}
-
-int cuv_keeper_prepare(struct cuv_keeper *k, struct cuv_error *err)
-{
-	uint64_t stdin_bytes = 0;
-	int r;
-
-	k->box.run = &k->task->run;
-	k->box.host = k->task->host;
-	k->box.probe = k->task->probe;
-	cuv_idmap_of_slot(k->task->host->privileged, k->task->host->many_ids, k->task->slot, &k->box.ids);
-	r = check_files(k, &stdin_bytes, err);
 	if (r < 0)
 		return r;
-	r = open_mounts(k, err);
+	r = send_order(k);
 	if (r < 0)
-		return r;
-	r = enter_slot(k);
-	if (r < 0)
-		return internal(err, r, "its cgroup");
-	r = open_stdin(k, stdin_bytes);
-	if (r == 0)
-		r = open_streams(k);
-	if (r == 0)
-		r = cuv_environ_build(&k->task->run, &k->env);
-	if (r < 0)
-		return internal(err, r, "its streams");
-	k->box.envp = k->env.items;
-	r = clone_init(k);
-	if (r < 0)
-		return internal(err, r, "its namespaces");
-	hold_mount_ns(k);
-	r = map_ids(k);
-	if (r == 0)
-		r = go_on(k);
-	if (r < 0)
-		return internal(err, r, "its user ids");
+		return internal(err, r, "its order");
 	r = limit_slot(k);
-	if (r < 0)
-		return internal(err, r, "its limits");
-	close_box_ends(k);
-	return 0;
+	return r < 0 ? internal(err, r, "its limits") : 0;
 }

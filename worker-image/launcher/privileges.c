@@ -23,7 +23,7 @@ static int set_caps(uint64_t caps)
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
-int cuv_privileges_drop_all(void)
+int cuv_privileges_lock(void)
 {
 	int cap;
 
@@ -35,8 +35,11 @@ int cuv_privileges_drop_all(void)
 			return -errno;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int cuv_privileges_drop_all(void)
+{
 	return set_caps(0);
 }
 

@@ -5,8 +5,11 @@
 
 #include "lib/base/base.h"
 
-/* No capability in any set, none that exec could bring back, no_new_privs. Needs
- * CAP_SETPCAP, which goes with the others. 0 or -errno. */
+/* Closes the ways by which capabilities could come back: bounding set empty,
+ * securebits locked, no_new_privs. Those held now stay; CAP_SETPCAP must be one of
+ * them. 0 or -errno. */
+int cuv_privileges_lock(void);
+/* No capability in any set. 0 or -errno. */
 int cuv_privileges_drop_all(void);
 /* Keeps CAP_KILL alone, without which a keeper could not end its box. */
 int cuv_privileges_keep_kill(void);

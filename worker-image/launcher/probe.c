@@ -92,20 +92,25 @@ static void read_failure(int session, struct cuv_error *ret)
 }
 
 /* One box. -1 when all holds, else the layer, with the reason. */
-static int probe_once(struct cuv_task *task, struct cuv_error *ret_why)
+static int probe_once(struct cuv_seat *seat, struct cuv_task *task, struct cuv_error *ret_why)
 {
-	_cleanup_close_ int session = -1;
-	int pair[2], status = -1;
+	_cleanup_close_ int session = -1, orders = -1;
+	int pair[2], order[2], status = -1;
 	pid_t keeper, self = getpid();
 
 	cuv_error_set(ret_why, CUV_E_INTERNAL, "a box made as a test does not hold");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, order) < 0)
 		return CUV_LAYER_NAMESPACES;
 	session = pair[0];
-	task->session = pair[1];
+	orders = order[0];
+	seat->orders = order[1];
 	keeper = fork();
 	if (keeper == 0)
-		cuv_keeper_main(task, self);
+		cuv_keeper_main(seat, self);
+	cuv_close(order[1]);
+	task->session = pair[1];
+	(void)cuv_task_send(task, orders);
 	cuv_close(pair[1]);
 	read_failure(session, ret_why);
 	while (keeper > 0 && waitpid(keeper, &status, 0) < 0 && errno == EINTR)
@@ -123,7 +128,8 @@ static void probe_box(struct cuv_host *host, const struct cuv_cgroups *cgroups, 
 	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 	_cleanup_(cuv_slotns_done) struct cuv_slotns ns = CUV_SLOTNS_INIT;
 	_cleanup_close_ int in = cuv_memfd("stdin", "", 0);
-	struct cuv_task task = {.host = host, .cgroups = cgroups, .fds = {in}, .n_fds = 1, .probe = true};
+	struct cuv_seat seat = {.host = host, .cgroups = cgroups, .probe = true};
+	struct cuv_task task = {.fds = {in}, .n_fds = 1, .session = -1};
 	struct cuv_error why;
 	int layer;
 
@@ -132,19 +138,24 @@ static void probe_box(struct cuv_host *host, const struct cuv_cgroups *cgroups, 
 		return;
 	}
 	snprintf(task.run.run_id, sizeof(task.run.run_id), "probe");
+	/* Never opened; the message wants one, and a program. */
+	snprintf(task.run.image, sizeof(task.run.image), "%s-probe", "00000000000000000000000000000000");
+	if (cuv_strv_add(&task.run.argv, "/probe") < 0)
+		return;
 	cuv_limits_default(&task.run.limits);
-	task.ns = ns;
-	task.net_print = cuv_buf_str(&print);
+	seat.ns = ns;
+	seat.net_print = cuv_buf_str(&print);
 	host->proc_works = true;
-	layer = probe_once(&task, &why);
+	layer = probe_once(&seat, &task, &why);
 	if (layer == CUV_LAYER_PROC) {
 		cuv_layers_missing(l, CUV_LAYER_PROC,
 				   "a box can't mount /proc; in a container, leave its /proc unmasked");
 		host->proc_works = false;
-		layer = probe_once(&task, &why);
+		layer = probe_once(&seat, &task, &why);
 	}
 	if (layer >= 0)
 		cuv_layers_missing(l, (enum cuv_layer)layer, why.message);
+	cuv_run_done(&task.run);
 }
 
 void cuv_probe(struct cuv_host *host, const struct cuv_cgroups *cgroups, struct cuv_layers *ret)

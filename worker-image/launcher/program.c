@@ -2,13 +2,15 @@
 /*
  * Pid 2 of a box: our code until the exec, and then the program. The order of the
  * steps matters: first into the cgroup, so that all that follows is charged to
- * the run; files are written with the run's own id; capabilities go after the
- * last step that needs one; the filter is last, since it denies some of them.
+ * the run; capabilities go after the last step that needs one, and the filter is
+ * loaded then. So it waits for a run with no more rights than that will have.
+ * What the run brings is done with the run's own id: files, streams, limits.
  */
 #include "worker-image/launcher/box.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "worker-image/launcher/environ.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/rlimits.h"
 
@@ -17,10 +19,26 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define COPY_BYTES 65536
+
+struct program {
+	const struct cuv_box *box;
+	struct cuv_run run;
+	struct cuv_frame order; /* holds the descriptors: stdin, then the files */
+	int report, gate;
+};
+
+_noreturn_ static void fail(const struct program *p, enum cuv_stage stage, int r)
+{
+	const struct cuv_program_report m = {.stage = stage, .error = -r};
+
+	(void)cuv_write_all(p->report, &m, sizeof(m));
+	_exit(127);
+}
 
 static int enter_cgroup(const struct cuv_box *box)
 {
@@ -33,15 +51,95 @@ static int enter_cgroup(const struct cuv_box *box)
 	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
-/* Copies at most the size that was checked, whatever the file is by now. */
-static int copy_file(int from, uint64_t bytes, const char *name)
+static int take_ids(void)
+{
+	const uid_t id = CUV_BOX_INNER_UID;
+
+	return setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno : 0;
+}
+
+static void default_signals(void)
+{
+	sigset_t none;
+	int s;
+
+	for (s = 1; s < _NSIG; s++)
+		(void)signal(s, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Everything that needs no run to be known. */
+static void get_ready(const struct program *p)
+{
+	const struct cuv_box *b = p->box;
+	int keep[5 + CUV_CGROUP_HIERARCHIES_MAX] = {b->order, b->out, b->err, p->report, p->gate}, r;
+	size_t i, n = 5;
+
+	for (i = 0; i < b->n_procs; i++)
+		keep[n++] = b->procs[i];
+	(void)prctl(PR_SET_NAME, "cuvette-program");
+	(void)setsid();
+	/* Init's end of its socket above all: by its closing the keeper sees init die. */
+	r = cuv_close_others(keep, n);
+	if (r < 0)
+		fail(p, CUV_STAGE_STDIO, r);
+	r = enter_cgroup(b);
+	if (r < 0)
+		fail(p, CUV_STAGE_CGROUP, r);
+	r = take_ids();
+	if (r < 0)
+		fail(p, CUV_STAGE_IDS, r);
+	umask(022);
+	default_signals();
+	r = cuv_privileges_lock();
+	if (r == 0)
+		r = cuv_privileges_drop_all();
+	if (r < 0)
+		fail(p, CUV_STAGE_PRIVILEGES, r);
+	r = cuv_seccomp_load(&b->host->filter);
+	if (r < 0)
+		fail(p, CUV_STAGE_SECCOMP, r);
+}
+
+static void take_order(struct program *p)
+{
+	int r = cuv_frame_recv(p->box->order, &p->order);
+
+	if (r == 1)
+		_exit(127);
+	if (r == 0)
+		r = cuv_run_get(&p->order.body, &p->run);
+	if (r == 0 && p->order.n_fds != 1 + p->run.files.n)
+		r = -EBADMSG;
+	if (r < 0)
+		fail(p, CUV_STAGE_ORDER, r);
+}
+
+/* Waits until init has made the root and taken the host's mounts away. */
+static void wait_for_gate(const struct program *p)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(p->gate, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(127);
+}
+
+/* Copies what the file holds now, and never more than an upload may be. */
+static int copy_file(int from, const char *name)
 {
 	static char buf[COPY_BYTES]; /* one copy at a time in this process */
 	_cleanup_close_ int to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	uint64_t at = 0;
+	uint64_t at = 0, bytes;
+	struct stat st;
 
-	if (to < 0)
+	if (to < 0 || fstat(from, &st) < 0)
 		return -errno;
+	bytes = CUV_MIN((uint64_t)st.st_size, CUV_UPLOAD_BYTES_MAX);
 	while (at < bytes) {
 		ssize_t n = pread(from, buf, CUV_MIN(bytes - at, sizeof(buf)), (off_t)at);
 		int r;
@@ -60,96 +158,51 @@ static int copy_file(int from, uint64_t bytes, const char *name)
 	return 0;
 }
 
-static int write_files(const struct cuv_box *box)
+static int write_files(const struct program *p)
 {
 	size_t i;
 	int r = 0;
 
-	if (setresgid(CUV_BOX_INNER_UID, CUV_BOX_INNER_UID, CUV_BOX_INNER_UID) < 0 ||
-	    setresuid(CUV_BOX_INNER_UID, CUV_BOX_INNER_UID, CUV_BOX_INNER_UID) < 0)
-		return -errno;
-	umask(022);
 	if (chdir(CUV_BOX_WORK) < 0)
 		return -errno;
-	for (i = 0; r == 0 && i < box->run->files.n; i++)
-		r = copy_file(box->files[i], box->file_bytes[i], box->run->files.items[i]);
+	for (i = 0; r == 0 && i < p->run.files.n; i++)
+		r = copy_file(p->order.fds[1 + i], p->run.files.items[i]);
 	return r;
 }
 
-/* Streams on 0 to 2, nothing above but two ends of pipes that close by exec. */
-static int connect_streams(const struct cuv_box *box, int report, int gate)
+/* Streams on 0 to 2, nothing above but the report, which closes by exec. */
+static int connect_streams(const struct program *p)
 {
-	int keep[] = {report, gate};
+	int keep[] = {p->report};
 
-	if (dup2(box->in, 0) < 0 || dup2(box->out, 1) < 0 || dup2(box->err, 2) < 0)
+	if (dup2(p->order.fds[0], 0) < 0 || dup2(p->box->out, 1) < 0 || dup2(p->box->err, 2) < 0)
 		return -errno;
 	return cuv_close_others(keep, ARRAY_SIZE(keep));
 }
 
-static void default_signals(void)
-{
-	sigset_t none;
-	int s;
-
-	for (s = 1; s < _NSIG; s++)
-		(void)signal(s, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-_noreturn_ static void fail(int report, enum cuv_stage stage, int r)
-{
-	const struct cuv_program_report m = {.stage = stage, .error = -r};
-
-	(void)cuv_write_all(report, &m, sizeof(m));
-	_exit(127);
-}
-
-/* Waits until init has taken the host's mounts away. */
-static int wait_for_gate(int gate)
-{
-	char byte;
-	ssize_t n;
-
-	do
-		n = read(gate, &byte, 1);
-	while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : -EPIPE;
-}
-
 void cuv_program_main(const struct cuv_box *box, int report, int gate)
 {
-	struct cuv_program_report about = {.stage = CUV_STAGE_EXEC};
+	struct program p = {.box = box, .report = report, .gate = gate};
+	struct cuv_strv env = CUV_STRV_INIT;
 	int r;
 
-	(void)setsid();
-	r = enter_cgroup(box);
+	get_ready(&p);
+	take_order(&p);
+	if (cuv_environ_build(&p.run, &env) < 0)
+		fail(&p, CUV_STAGE_ORDER, -ENOMEM);
+	wait_for_gate(&p);
+	r = write_files(&p);
 	if (r < 0)
-		fail(report, CUV_STAGE_CGROUP, r);
-	r = write_files(box);
+		fail(&p, CUV_STAGE_FILES, r);
+	r = connect_streams(&p);
 	if (r < 0)
-		fail(report, CUV_STAGE_FILES, r);
-	r = connect_streams(box, report, gate);
+		fail(&p, CUV_STAGE_STDIO, r);
+	r = cuv_rlimits_set(&p.run.limits, box->limit_data);
 	if (r < 0)
-		fail(report, CUV_STAGE_STDIO, r);
-	default_signals();
-	r = cuv_rlimits_set(&box->run->limits);
-	if (r < 0)
-		fail(report, CUV_STAGE_RLIMITS, r);
-	r = cuv_privileges_drop_all();
-	if (r < 0)
-		fail(report, CUV_STAGE_PRIVILEGES, r);
-	r = cuv_seccomp_load(&box->host->filter);
-	if (r < 0)
-		fail(report, CUV_STAGE_SECCOMP, r);
-	if (wait_for_gate(gate) < 0)
-		_exit(127);
-	about.at_ns = cuv_now_ns();
-	r = cuv_write_all(report, &about, sizeof(about));
-	if (r < 0)
-		_exit(127);
+		fail(&p, CUV_STAGE_RLIMITS, r);
+	box->shared->started_ns = cuv_now_ns();
 	if (box->probe)
 		_exit(cuv_probe_inside(box));
-	execve(box->run->argv.items[0], box->run->argv.items, box->envp);
-	fail(report, CUV_STAGE_EXEC, -errno);
+	execve(p.run.argv.items[0], p.run.argv.items, env.items);
+	fail(&p, CUV_STAGE_EXEC, -errno);
 }

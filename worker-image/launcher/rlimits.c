@@ -7,7 +7,7 @@
 #define MEMLOCK_BYTES (8 * CUV_MIB)
 #define SIGNALS_PENDING 1024
 
-void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMITS_N])
+void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlimit ret[CUV_RLIMITS_N])
 {
 	/* Per process, so it can only be a second line; a second later than the
 	 * cgroup's figure, which says how it ended. Hard at once: SIGXCPU could be
@@ -15,6 +15,7 @@ void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMIT
 	const rlim_t cpu_s = (cuv_limits_cpu_ms(l) + 999) / 1000 + 1;
 	const rlim_t processes = l->value[CUV_LIMIT_PROCESSES], files = l->value[CUV_LIMIT_DESCRIPTORS];
 	const rlim_t file_bytes = l->value[CUV_LIMIT_FILE];
+	const rlim_t data = limit_data ? (rlim_t)l->value[CUV_LIMIT_MEMORY] : RLIM_INFINITY;
 	const struct cuv_rlimit all[] = {
 		{RLIMIT_CPU, cpu_s, cpu_s},
 		{RLIMIT_NPROC, processes, processes},
@@ -28,6 +29,7 @@ void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMIT
 		{RLIMIT_NICE, 0, 0},
 		{RLIMIT_RTPRIO, 0, 0},
 		{RLIMIT_RTTIME, 0, 0},
+		{RLIMIT_DATA, data, data},
 	};
 	size_t i;
 
@@ -36,12 +38,12 @@ void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMIT
 		ret[i] = all[i];
 }
 
-int cuv_rlimits_set(const struct cuv_limits *l)
+int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data)
 {
 	struct cuv_rlimit all[CUV_RLIMITS_N];
 	size_t i;
 
-	cuv_rlimits_of(l, all);
+	cuv_rlimits_of(l, limit_data, all);
 	for (i = 0; i < CUV_RLIMITS_N; i++) {
 		struct rlimit want = {.rlim_cur = all[i].soft, .rlim_max = all[i].hard}, have;
 

@@ -13,10 +13,12 @@ struct cuv_rlimit {
 	rlim_t soft;
 	rlim_t hard;
 };
-#define CUV_RLIMITS_N 12
+#define CUV_RLIMITS_N 13
 
-void cuv_rlimits_of(const struct cuv_limits *l, struct cuv_rlimit ret[CUV_RLIMITS_N]);
+/* limit_data: there is no cgroup for memory, so private memory of each process is
+ * limited to the run's figure. */
+void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlimit ret[CUV_RLIMITS_N]);
 /* Puts the calling process under them. 0 or -errno. */
-int cuv_rlimits_set(const struct cuv_limits *l);
+int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data);
 
 #endif

@@ -32,14 +32,8 @@ static void close_with(int fd, enum cuv_error_code code, const char *text)
 
 static void task_free(struct cuv_task *t)
 {
-	size_t i;
-
-	if (!t)
-		return;
-	for (i = 0; i < t->n_fds; i++)
-		cuv_close(t->fds[i]);
-	cuv_close(t->session);
-	cuv_run_done(&t->run);
+	if (t)
+		cuv_task_done(t);
 	free(t);
 }
 
@@ -75,25 +69,6 @@ static void answer_layers(struct cuv_server *s, int fd)
 	cuv_close(fd);
 }
 
-/* Moves what came with a RUN into a task. NULL when it is not well-formed. */
-static struct cuv_task *make_task(int fd, struct cuv_frame *f)
-{
-	struct cuv_task *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->session = -1;
-	if (cuv_run_get(&f->body, &t->run) < 0 || f->n_fds != 1 + t->run.files.n) {
-		task_free(t);
-		return NULL;
-	}
-	t->session = fd;
-	t->came_ns = cuv_now_ns();
-	for (t->n_fds = 0; t->n_fds < f->n_fds; t->n_fds++)
-		t->fds[t->n_fds] = cuv_frame_take_fd(f, t->n_fds);
-	return t;
-}
-
 static void start_task(struct cuv_server *s, struct cuv_task *t)
 {
 	cuv_slots_start(s->slots, t);
@@ -102,22 +77,20 @@ static void start_task(struct cuv_server *s, struct cuv_task *t)
 
 static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
 {
-	struct cuv_task *t = make_task(fd, f);
+	struct cuv_task *t = calloc(1, sizeof(*t));
 
-	if (!t) {
+	if (!t || cuv_task_from_frame(f, fd, t) < 0) {
+		free(t);
 		close_with(fd, CUV_E_BAD_REQUEST, "the RUN message is not well-formed or passes a limit");
-		return;
-	}
-	if (s->slots->n == 0) {
-		t->session = -1;
+	} else if (s->slots->n == 0) {
+		close_with(TAKE_FD(t->session), CUV_E_UNAVAILABLE,
+			   "the launcher has lost all its boxes; restart the service");
 		task_free(t);
-		close_with(fd, CUV_E_UNAVAILABLE, "the launcher has lost all its boxes; restart the service");
 	} else if (!cuv_slots_full(s->slots) && s->n_queue == 0) {
 		start_task(s, t);
 	} else if (s->n_queue == CUV_QUEUE_MAX || s->fds_held + t->n_fds + 1 > s->fds_max) {
-		t->session = -1;
+		close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "the queue for boxes is full");
 		task_free(t);
-		close_with(fd, CUV_E_OVERLOADED, "the queue for boxes is full");
 	} else {
 		s->fds_held += t->n_fds + 1;
 		s->queue[s->n_queue++] = t;
@@ -180,7 +153,7 @@ static void on_signal(struct cuv_server *s)
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo == SIGTERM)
 			s->stopping = true;
-	cuv_slots_reap(s->slots);
+	s->run_ended |= cuv_slots_reap(s->slots);
 }
 
 static void drop_queued(struct cuv_server *s, size_t i)
@@ -288,6 +261,9 @@ static int serve_once(struct cuv_server *s)
 	if (p[1].revents)
 		on_connection(s);
 	fill_slots(s);
+	if (s->run_ended && s->n_queue == 0)
+		cuv_slots_stand_by(s->slots);
+	s->run_ended = false;
 	return 0;
 }
 
@@ -295,6 +271,7 @@ int cuv_server_run(struct cuv_server *s)
 {
 	int r = 0;
 
+	cuv_slots_stand_by(s->slots);
 	while (!s->stopping && r == 0)
 		r = serve_once(s);
 	while (s->n_waiting > 0)

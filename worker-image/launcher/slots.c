@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,15 +17,16 @@
 #define KILL_WAIT_MS 2000
 #define STOP_PAUSE_NS 2000000
 
-void cuv_slots_init(struct cuv_slots *s, unsigned n, const struct cuv_host *host, const struct cuv_cgroups *cgroups)
+void cuv_slots_init(struct cuv_slots *s, unsigned n, unsigned standby_max, const struct cuv_host *host,
+		    const struct cuv_cgroups *cgroups)
 {
 	unsigned i;
 
 	cuv_assert(n > 0 && n <= CUV_BOXES_MAX);
-	*s = (struct cuv_slots){.host = host, .cgroups = cgroups, .n = n, .next_id = n};
+	*s = (struct cuv_slots){.host = host, .cgroups = cgroups, .n = n, .next_id = n, .standby_max = standby_max};
 	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < n; i++)
-		s->slot[i] = (struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1};
+		s->slot[i] = (struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
 }
 
 /* Makes the slot's namespaces if it has none. The first network made also shows what a
@@ -36,12 +38,13 @@ static int ready_ns(struct cuv_slots *s, struct cuv_slot *slot)
 	return cuv_slotns_make(s->host->proc_fd, &slot->ns, s->net_print.len ? NULL : &s->net_print);
 }
 
-static struct cuv_slot *free_slot(struct cuv_slots *s)
+/* A slot where a keeper stands by, or one without a keeper. */
+static struct cuv_slot *find_slot(struct cuv_slots *s, bool standing_by)
 {
 	unsigned i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->slot[i].keeper == 0)
+		if (standing_by ? s->slot[i].orders >= 0 : s->slot[i].keeper == 0)
 			return &s->slot[i];
 	return NULL;
 }
@@ -55,38 +58,68 @@ static void refuse(int session, const char *run_id, const char *what, int r)
 	(void)cuv_failure_send(session, &err);
 }
 
-void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
+/* Forks a keeper for the slot; it stands by until it gets a task. */
+static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot)
 {
-	struct cuv_slot *slot = free_slot(s);
+	struct cuv_seat seat = {.host = s->host, .cgroups = s->cgroups, .slot = slot->id};
 	const pid_t self = getpid();
-	size_t i;
-	int r;
+	int orders[2], r = ready_ns(s, slot);
 
-	cuv_assert(slot);
-	r = ready_ns(s, slot);
-	if (r == 0) {
-		task->host = s->host;
-		task->cgroups = s->cgroups;
-		task->slot = slot->id;
-		task->ns = slot->ns;
-		task->net_print = cuv_buf_str(&s->net_print);
-		slot->keeper = fork();
-		if (slot->keeper == 0)
-			cuv_keeper_main(task, self);
-		if (slot->keeper < 0)
-			r = -errno;
-	}
-	for (i = 0; i < task->n_fds; i++)
-		task->fds[i] = cuv_close(task->fds[i]);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders) < 0)
+		return -errno;
+	seat.ns = slot->ns;
+	seat.net_print = cuv_buf_str(&s->net_print);
+	seat.orders = orders[1];
+	slot->keeper = fork();
+	if (slot->keeper == 0)
+		cuv_keeper_main(&seat, self);
+	r = slot->keeper < 0 ? -errno : 0;
+	cuv_close(orders[1]);
 	if (r < 0) {
 		slot->keeper = 0;
-		refuse(task->session, task->run.run_id, "no process can be started for the run", r);
-		task->session = cuv_close(task->session);
-		return;
+		cuv_close(orders[0]);
+		return r;
 	}
-	slot->session = TAKE_FD(task->session);
-	snprintf(slot->run_id, sizeof(slot->run_id), "%s", task->run.run_id);
-	s->busy++;
+	slot->orders = orders[0];
+	s->standby++;
+	return 0;
+}
+
+void cuv_slots_stand_by(struct cuv_slots *s)
+{
+	while (s->standby < s->standby_max) {
+		struct cuv_slot *slot = find_slot(s, false);
+
+		if (!slot || start_keeper(s, slot) < 0)
+			return; /* a run that needs one tries again, and says what is wrong */
+	}
+}
+
+void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
+{
+	struct cuv_slot *slot = find_slot(s, true);
+	int r = 0;
+
+	if (!slot) {
+		slot = find_slot(s, false);
+		cuv_assert(slot);
+		r = start_keeper(s, slot);
+	}
+	if (r == 0) {
+		r = cuv_task_send(task, slot->orders);
+		slot->orders = cuv_close(slot->orders);
+		s->standby--;
+		s->busy++;
+		slot->session = TAKE_FD(task->session);
+		snprintf(slot->run_id, sizeof(slot->run_id), "%s", task->run.run_id);
+		if (r < 0) /* it has died; what else there is to do is done when it is reaped */
+			refuse(slot->session, slot->run_id, "the run's keeper died", r);
+	} else {
+		refuse(task->session, task->run.run_id, "no process can be started for the run", r);
+	}
+	cuv_task_done(task);
 }
 
 /* Another identity for a slot whose old one may still have processes. */
@@ -102,7 +135,7 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	/* None is left: one place fewer. */
 	s->n--;
 	*slot = s->slot[s->n];
-	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1};
+	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
 }
 
 /* A keeper that died in the middle: its box died with it (or is about to). */
@@ -121,46 +154,61 @@ static int clear_slot(struct cuv_slots *s, const struct cuv_slot *slot)
 	return r;
 }
 
-static void keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const siginfo_t *info)
+/* Tells the client of a keeper that ended as none should. Those that have their
+ * answer already don't hear it: their session is shut. */
+static void answer_for(struct cuv_slots *s, const struct cuv_slot *slot, int code)
 {
-	const int code = info->si_code == CLD_EXITED ? info->si_status : -1;
 	struct cuv_error err;
 
-	slot->keeper = 0;
-	s->busy--;
-	if (code == CUV_KEEPER_NET_USED) {
-		cuv_slotns_done(&slot->ns);
-	} else if (code == CUV_KEEPER_SLOT_LOST) {
-		/* A keeper that could not even begin has not answered. */
-		refuse(slot->session, slot->run_id, "the run's slot could not be cleared", -EBUSY);
-	} else if (s->stopping) {
-		/* Heard only by those that have no answer yet. */
+	if (s->stopping) {
 		cuv_error_set(&err, CUV_E_DRAINING, "the service is stopping");
 		(void)cuv_failure_send(slot->session, &err);
-	} else if (code != CUV_KEEPER_CLEAN) {
+	} else if (code == CUV_KEEPER_SLOT_LOST) {
+		refuse(slot->session, slot->run_id, "the run's slot could not be cleared", -EBUSY);
+	} else {
 		refuse(slot->session, slot->run_id, "the run's keeper died", -ECHILD);
-		cuv_slotns_done(&slot->ns);
 	}
+}
+
+/* Returns whether it had a task. */
+static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const siginfo_t *info)
+{
+	const int code = info->si_code == CLD_EXITED ? info->si_status : -1;
+	const bool had_task = slot->orders < 0;
+	const bool as_it_should = code == CUV_KEEPER_CLEAN || code == CUV_KEEPER_NET_USED;
+
+	slot->keeper = 0;
+	if (had_task)
+		s->busy--;
+	else
+		s->standby--;
+	if (had_task && !as_it_should)
+		answer_for(s, slot, code);
+	if (code != CUV_KEEPER_CLEAN)
+		cuv_slotns_done(&slot->ns);
 	slot->session = cuv_close(slot->session);
-	if (code == CUV_KEEPER_SLOT_LOST ||
-	    (code != CUV_KEEPER_CLEAN && code != CUV_KEEPER_NET_USED && clear_slot(s, slot) < 0))
+	slot->orders = cuv_close(slot->orders);
+	if (code == CUV_KEEPER_SLOT_LOST || (!as_it_should && clear_slot(s, slot) < 0))
 		replace_slot(s, slot);
 	else if (!s->stopping)
 		(void)ready_ns(s, slot); /* now, not when a run waits for it */
+	return had_task;
 }
 
-void cuv_slots_reap(struct cuv_slots *s)
+bool cuv_slots_reap(struct cuv_slots *s)
 {
+	bool any = false;
+
 	for (;;) {
 		siginfo_t info = {0};
 		unsigned i;
 
 		/* Any child: one that is not known must not stay a zombie either. */
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
-			return;
+			return any;
 		for (i = 0; i < s->n; i++)
 			if (s->slot[i].keeper == info.si_pid) {
-				keeper_ended(s, &s->slot[i], &info);
+				any |= keeper_ended(s, &s->slot[i], &info);
 				break;
 			}
 	}
@@ -176,8 +224,8 @@ void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms)
 		if (s->slot[i].keeper > 0)
 			(void)kill(s->slot[i].keeper, SIGKILL);
 	for (;;) {
-		cuv_slots_reap(s);
-		if (s->busy == 0 || cuv_now_ns() >= deadline)
+		(void)cuv_slots_reap(s);
+		if (s->busy + s->standby == 0 || cuv_now_ns() >= deadline)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = STOP_PAUSE_NS}, NULL);
 	}

@@ -4,6 +4,9 @@
  * namespace of its own that serve one run at a time. A slot that can't be shown
  * to be empty after a run gets another identity (ids and cgroups); the old one is
  * never used again.
+ *
+ * On a few free slots a keeper stands by with a box half made, so that a run finds
+ * it ready. One is made when another run has ended, not while one starts.
  */
 #ifndef CUV_LAUNCHER_SLOTS_H
 #define CUV_LAUNCHER_SLOTS_H
@@ -13,7 +16,8 @@
 
 struct cuv_slot {
 	unsigned id;  /* of its user ids and cgroups */
-	pid_t keeper; /* 0: free */
+	pid_t keeper; /* 0: none */
+	int orders;   /* to a keeper that stands by; -1: there is none, or it has its task */
 	struct cuv_slotns ns;
 	int session; /* the run's, for when its keeper dies */
 	char run_id[40];
@@ -23,26 +27,32 @@ struct cuv_slots {
 	const struct cuv_host *host;	   /* borrowed */
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	struct cuv_slot slot[CUV_BOXES_MAX];
-	unsigned n; /* that may be busy at once */
-	unsigned busy;
+	unsigned n;	  /* that may be busy at once */
+	unsigned busy;	  /* with a task */
+	unsigned standby; /* without one */
+	unsigned standby_max;
 	unsigned next_id; /* never used yet */
 	unsigned lost;	  /* identities thrown away */
 	struct cuv_buf net_print;
 	bool stopping; /* keepers die because we kill them */
 };
 
-void cuv_slots_init(struct cuv_slots *s, unsigned n, const struct cuv_host *host, const struct cuv_cgroups *cgroups);
+void cuv_slots_init(struct cuv_slots *s, unsigned n, unsigned standby_max, const struct cuv_host *host,
+		    const struct cuv_cgroups *cgroups);
 
 static inline bool cuv_slots_full(const struct cuv_slots *s)
 {
 	return s->busy >= s->n;
 }
 
-/* Forks a keeper for the task on a free slot (there must be one). The task's
- * descriptors are taken over; on failure the client has been told. */
+/* Puts the task into a free slot (there must be one) and takes over what it
+ * holds; on failure the client has been told. */
 void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task);
-/* Reaps what keepers have ended, without waiting, and makes their slots ready. */
-void cuv_slots_reap(struct cuv_slots *s);
+/* Makes keepers stand by, as many as there should be. */
+void cuv_slots_stand_by(struct cuv_slots *s);
+/* Reaps what keepers have ended, without waiting, and makes their slots ready.
+ * True when one of them had a task. */
+bool cuv_slots_reap(struct cuv_slots *s);
 /* Kills all keepers, and with them their boxes; waits at most wait_ms. */
 void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms);
 
