@@ -6,10 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a service of its own has by default (docs/cli.md). */
-#define BUILDER_MEMORY_BYTES (4 * CUV_GIB)
-#define BUILDER_PROCESSES 512
-
 /* 1: a service that is ready and whose sockets are ours to use. */
 static int find_service(const struct cuv_attach_spec *spec, struct cuv_attach *a)
 {
@@ -34,7 +30,7 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.instance = ret->instance,
 		.allow_degraded = spec->allow_degraded,
 		.log_fd = -1,
-		.builder_limits = {.memory_bytes = BUILDER_MEMORY_BYTES, .processes = BUILDER_PROCESSES},
+		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
 		.cancel_fd = spec->cancel_fd,
 	};
 	int r;

@@ -14,6 +14,9 @@
 
 enum cuv_role { CUV_ROLE_LAUNCHER, CUV_ROLE_BUILDER, CUV_ROLE_MANAGER, _CUV_ROLE_MAX };
 
+/* For `run` and `doctor`, and what `serve` has by default. */
+#define CUV_BUILDER_LIMITS_DEFAULT ((struct cuv_cgroup_limits){.memory_bytes = 4 * CUV_GIB, .processes = 512})
+
 /* How to start them; all borrowed for the crew's life. */
 struct cuv_crew_spec {
 	const struct cuv_state *state;

@@ -151,8 +151,37 @@ static void add_index(const struct cuv_peers *peers, struct cuv_findings *f)
 	cuv_finding_fix(x, "%s: %s", cuv_error_name(err.code), err.message);
 }
 
-/* The parts that need processes; peers lead to the service's or to our own. */
-static void ask_all(const struct cuv_doctor_spec *spec, const struct cuv_peers *peers, bool builder,
+/* The state folder, as far as a look tells. */
+struct store {
+	struct cuv_state state;
+	struct cuv_error err; /* why the folder can't be looked at */
+	bool folder;
+	bool there; /* with a store in it, that a builder can work on */
+};
+
+static void look_at_store(const char *text, struct store *ret)
+{
+	struct stat st;
+
+	*ret = (struct store){.state = CUV_STATE_INIT};
+	ret->folder = cuv_state_look(text, &ret->state, &ret->err) == 0;
+	ret->there = ret->folder && stat(ret->state.store, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void add_store(const struct store *s, struct cuv_findings *f)
+{
+	struct cuv_finding *x = cuv_findings_add(f, "store", "folder", s->there ? CUV_FOUND_OK : CUV_FOUND_MISSING);
+
+	if (s->there) {
+		cuv_finding_text(x, "%s", s->state.store);
+		return;
+	}
+	cuv_finding_text(x, "%s", s->folder ? "there is no Nix store in the state folder yet" : s->err.message);
+	cuv_finding_fix(x, "make store, or choose another place with --state");
+}
+
+/* What has to be asked for; peers lead to the service's processes or our own. */
+static void ask_all(const struct cuv_doctor_spec *spec, const struct cuv_peers *peers, const struct store *s,
 		    struct cuv_findings *f)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
@@ -162,73 +191,65 @@ static void ask_all(const struct cuv_doctor_spec *spec, const struct cuv_peers *
 		add_failure(f, "layers", "launcher", &err);
 	else
 		add_layers(spec, &layers, f);
-	if (!builder || spec->layers_only)
+	if (spec->layers_only)
+		return;
+	add_store(s, f);
+	if (!s->there)
 		return;
 	add_tools(peers, f);
 	if (spec->online)
 		add_index(peers, f);
 }
 
-/* The state folder and its store; true when a builder can work on it. */
-static bool check_store(const struct cuv_doctor_spec *spec, const struct cuv_state *state, bool there,
-			const struct cuv_error *err, struct cuv_findings *f)
-{
-	struct cuv_finding *x;
-	struct stat st;
-
-	if (there && stat(state->store, &st) == 0 && S_ISDIR(st.st_mode)) {
-		if (!spec->layers_only)
-			cuv_finding_text(cuv_findings_add(f, "store", "folder", CUV_FOUND_OK), "%s", state->store);
-		return true;
-	}
-	if (!spec->layers_only) {
-		x = cuv_findings_add(f, "store", "folder", CUV_FOUND_MISSING);
-		cuv_finding_text(x, "%s", there ? "there is no Nix store in the state folder yet" : err->message);
-		cuv_finding_fix(x, "make store, or choose another place with --state");
-	}
-	return false;
-}
-
-void cuv_doctor_crew(const struct cuv_doctor_spec *spec, struct cuv_findings *f)
+/* With processes of our own, gone at the end. */
+static void ask_own(const struct cuv_doctor_spec *spec, struct store *s, struct cuv_findings *f)
 {
 	char degradable[256], instance[CUV_INSTANCE_NAME_SIZE];
-	_cleanup_state_ struct cuv_state state = CUV_STATE_INIT;
 	struct cuv_crew crew = CUV_CREW_INIT;
-	struct cuv_crew_spec start = {.state = &state,
+	struct cuv_crew_spec start = {.state = &s->state,
 				      .instance = instance,
 				      .allow_degraded = degradable,
 				      .log_fd = -1,
 				      .cancel_fd = -1,
-				      .builder_limits = {.memory_bytes = 4 * CUV_GIB, .processes = 512}};
-	struct cuv_service_note note = {0};
+				      .builder_limits = CUV_BUILDER_LIMITS_DEFAULT};
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_peers peers;
-	bool there = cuv_state_look(spec->state, &state, &err) == 0, builder;
 	int r;
 
-	builder = check_store(spec, &state, there, &err, f);
-	if (there && cuv_state_service(&state, &note) == 1 && note.url[0] && access(state.builder_sock, W_OK) == 0) {
-		if (!spec->layers_only)
-			cuv_finding_text(cuv_findings_add(f, "service", "running", CUV_FOUND_OK),
-					 "%s (process %d); what follows is its own word", note.url, note.pid);
-		peers = CUV_PEERS_INIT;
-		peers.launcher_path = state.launcher_sock;
-		peers.builder_path = state.builder_sock;
-		ask_all(spec, &peers, true, f);
-		return;
-	}
 	all_degradable(degradable, sizeof(degradable));
 	cuv_crew_instance("doctor", instance);
 	/* Layers can be tried without a store; any folder stands for it. */
-	if (!builder)
-		snprintf(state.store, sizeof(state.store), "/usr");
-	r = builder && !spec->layers_only ? cuv_crew_start_workers(&start, &crew, &err)
-					  : cuv_crew_start_launcher(&start, &crew, &err);
-	if (r == 0) {
-		peers = cuv_crew_peers(&crew);
-		ask_all(spec, &peers, builder, f);
-	} else {
+	if (!s->there)
+		snprintf(s->state.store, sizeof(s->state.store), "/usr");
+	if (s->there && !spec->layers_only)
+		r = cuv_crew_start_workers(&start, &crew, &err);
+	else
+		r = cuv_crew_start_launcher(&start, &crew, &err);
+	if (r < 0)
 		add_failure(f, "layers", "start", &err);
-	}
+	peers = cuv_crew_peers(&crew);
+	if (r == 0)
+		ask_all(spec, &peers, s, f);
 	cuv_crew_stop(&crew, 0, -1);
+}
+
+void cuv_doctor_crew(const struct cuv_doctor_spec *spec, struct cuv_findings *f)
+{
+	struct cuv_service_note note = {0};
+	struct cuv_peers peers = CUV_PEERS_INIT;
+	struct store s;
+
+	look_at_store(spec->state, &s);
+	if (s.folder && cuv_state_service(&s.state, &note) == 1 && note.url[0] &&
+	    access(s.state.builder_sock, W_OK) == 0) {
+		if (!spec->layers_only)
+			cuv_finding_text(cuv_findings_add(f, "service", "running", CUV_FOUND_OK),
+					 "%s (process %d); what follows is its own word", note.url, note.pid);
+		peers.launcher_path = s.state.launcher_sock;
+		peers.builder_path = s.state.builder_sock;
+		ask_all(spec, &peers, &s, f);
+	} else {
+		ask_own(spec, &s, f);
+	}
+	cuv_state_done(&s.state);
 }

@@ -135,7 +135,7 @@ static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struc
 
 static void print_json(json_t *answer)
 {
-	if (!answer || json_dumpf(answer, stdout, JSON_INDENT(2)) < 0)
+	if (!answer || json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
 		cuv_say("the answer can't be written as JSON: %m");
 	putchar('\n');
 	json_decref(answer);
