@@ -467,9 +467,16 @@ static int probe_exit(const struct watch *w)
 }
 
 /* Waits for the task, with the box half-way. Without one there is nothing to do
- * but to end: the box goes with us. */
+ * but to end: the box goes with us. So it does when init has been killed, before
+ * a run is given to a dead box. */
 static void wait_for_task(struct cuv_keeper *k)
 {
+	struct pollfd p[2] = {{.fd = k->seat->orders, .events = POLLIN}, {.fd = k->init_fd, .events = POLLIN}};
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	if (p[1].revents && !p[0].revents)
+		_exit(CUV_KEEPER_CLEAN);
 	if (cuv_task_recv(k->seat->orders, &k->task) != 0 || cuv_set_nonblock(k->task.session, true) < 0)
 		_exit(CUV_KEEPER_CLEAN);
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
