@@ -161,32 +161,54 @@ static bool is_wheel_matter(const char *text)
 	       has(text, "no wheels are available") || has(text, "no source distribution");
 }
 
-/* The name in front of " was not found", "" if none. */
-static void unknown_name(const char *text, char ret[CUV_NAME_LEN_MAX + 1])
+/* The name that ends where mark begins, "" if mark is not there. A specifier may
+ * stand between: "tensorflow==1.15.0 has no wheels". */
+static void name_before(const char *text, const char *mark, char ret[CUV_NAME_LEN_MAX + 1])
 {
-	const char *end = strstr(text, " was not found"), *start = end;
+	const char *end = strstr(text, mark), *start = end;
 
-	while (start && start > text && is_name_char(start[-1]))
+	while (start && start > text && start[-1] != ' ' && start[-1] != '\n')
 		start--;
 	ret[0] = '\0';
 	if (start)
 		(void)name_at(start, ret);
 }
 
+static void set_wheel_matter(const char *text, struct cuv_error *err)
+{
+	static const char *const marks[] = {" has no usable wheels", " have no usable wheels",
+					    " has no wheels with a matching", " have no wheels with a matching"};
+	char name[CUV_NAME_LEN_MAX + 1] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && !name[0]; i++)
+		name_before(text, marks[i], name);
+	cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+		      "%s%s%s has no wheel for CPython " CUV_PYTHON " on " CUV_PLATFORM
+		      "; source distributions are not built, so choose a version that has one",
+		      name[0] ? "`" : "", name[0] ? name : "a required package", name[0] ? "`" : "");
+}
+
 static void set_unresolvable(const char *text, const char *date, struct cuv_error *err)
 {
+	static const char no_version[] = "there is no version of ", no_versions[] = "there are no versions of ";
 	char name[CUV_NAME_LEN_MAX + 1];
+	const char *at = strstr(text, no_version);
 
-	unknown_name(text, name);
-	if (name[0])
+	name_before(text, " was not found", name);
+	if (name[0]) {
 		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE, "there is no package `%s` in the index (as of %s)", name,
 			      date);
-	else if (has(text, "does not satisfy Python") || has(text, "depends on Python"))
+		return;
+	}
+	if (has(text, "does not satisfy Python") || has(text, "depends on Python")) {
 		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
 			      "a package needs another Python than " CUV_PYTHON "; choose a version that supports it");
-	else if (has(text, "there is no version of") || has(text, "there are no versions of"))
+		return;
+	}
+	at = at ? at + strlen(no_version) : (at = strstr(text, no_versions)) ? at + strlen(no_versions) : NULL;
+	if (at && name_at(at, name) > 0)
 		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
-			      "a required version does not exist in the index (as of %s)", date);
+			      "there is no version `%.*s` in the index (as of %s)", (int)strcspn(at, " ,\n"), at, date);
 	else
 		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
 			      "no set of versions satisfies all requirements (as of %s)", date);
@@ -215,9 +237,7 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 	if (!solved_not)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver failed");
 	if (is_wheel_matter(copy))
-		cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
-			      "a required package has no wheel for CPython " CUV_PYTHON " on " CUV_PLATFORM
-			      ", and source distributions are not built");
+		set_wheel_matter(copy, err);
 	else
 		set_unresolvable(copy, date, err);
 	explain(copy, err);
