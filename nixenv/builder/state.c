@@ -4,11 +4,13 @@
 #include "lib/base/fd.h"
 #include "nixenv/builder/recipes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,24 +140,68 @@ static int write_recipes(const struct cuv_builder_state *s)
 	return write_conf(s);
 }
 
+/* Removes what dead builders left in tmp/: the folders that nobody has locked. */
+static void clear_dead(const char *top)
+{
+	DIR *d = opendir(top);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_cleanup_close_ int fd = -1;
+		char path[PATH_MAX];
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		cuv_path_join(top, e->d_name, path);
+		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)cuv_remove_tree(path);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
+/* Several builders may work on one store (a service's, and those of runs of
+ * their own): each has a folder in tmp/, locked for as long as it or one of its
+ * workers lives. Another that starts may clear it away before it is locked. */
+static int make_tmp(struct cuv_builder_state *s)
+{
+	char top[PATH_MAX];
+
+	cuv_path_join(s->nix, "tmp", top);
+	if (mkdir(top, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	clear_dead(top);
+	for (int tries = 0; tries < 100; tries++) {
+		struct stat mine, named;
+
+		cuv_path_join(top, "builder-XXXXXX", s->tmp);
+		if (!mkdtemp(s->tmp))
+			return -errno;
+		s->tmp_lock = open(s->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (s->tmp_lock >= 0 && flock(s->tmp_lock, LOCK_EX | LOCK_NB) == 0 && fstat(s->tmp_lock, &mine) == 0 &&
+		    lstat(s->tmp, &named) == 0 && mine.st_ino == named.st_ino)
+			return 0;
+		s->tmp_lock = cuv_close(s->tmp_lock);
+	}
+	return -EAGAIN;
+}
+
 static int make_folders(struct cuv_builder_state *s)
 {
 	const struct {
 		const char *name;
 		char *path;
 	} folders[] = {
-		{"recipes", s->recipes}, {"known", s->known}, {"locks", s->locks},
-		{"uv-cache", s->uv_cache}, {"home", s->home}, {"tmp", s->tmp},
+		{"recipes", s->recipes},   {"known", s->known}, {"locks", s->locks},
+		{"uv-cache", s->uv_cache}, {"home", s->home},
 	};
 	static const char *const indexes[] = {"env", "req"};
-	int r;
 
 	cuv_path_join(s->nix, "nix/store", s->store);
 	cuv_path_join(s->nix, "nix/var/nix/gcroots/cuvette", s->roots);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		cuv_path_join(s->nix, folders[i].name, folders[i].path);
-		if (folders[i].path == s->tmp && (r = cuv_remove_tree(s->tmp)) < 0)
-			return r;
 		if (mkdir(folders[i].path, 0755) < 0 && errno != EEXIST)
 			return -errno;
 	}
@@ -166,7 +212,7 @@ static int make_folders(struct cuv_builder_state *s)
 		if (mkdir(path, 0755) < 0 && errno != EEXIST)
 			return -errno;
 	}
-	return 0;
+	return make_tmp(s);
 }
 
 /* Nix takes paths of these characters only without quoting of any kind. */
@@ -182,8 +228,8 @@ int cuv_builder_state_open(const char *dir, struct cuv_builder_state *ret, struc
 	int r;
 
 	if (!real)
-		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the state folder %s can't be opened: %s (run: make store)",
-				     dir, strerror(errno));
+		return cuv_error_set(err, CUV_E_UNAVAILABLE,
+				     "the state folder %s can't be opened: %s (run: make store)", dir, strerror(errno));
 	if (!path_is_plain(real) || strlen(real) > 80)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE,
 				     "the state folder's path may have 80 letters, digits, ._+- only: %s", real);
@@ -192,8 +238,8 @@ int cuv_builder_state_open(const char *dir, struct cuv_builder_state *ret, struc
 	if (r == 0)
 		r = write_recipes(&s);
 	if (r < 0)
-		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the store in %s can't be used: %s (run: make store)", s.nix,
-				     strerror(-r));
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the store in %s can't be used: %s (run: make store)",
+				     s.nix, strerror(-r));
 	*ret = s;
 	return 0;
 }

@@ -12,7 +12,8 @@
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
  *
  * A link in env/ or req/ is made after Nix said that its target is valid, and
- * renamed into place, so what a link leads to is whole. tmp/ is emptied at start.
+ * renamed into place, so what a link leads to is whole. Each builder has a folder of
+ * its own in tmp/; what dead ones left there is removed at start.
  */
 #ifndef CUV_BUILDER_STATE_H
 #define CUV_BUILDER_STATE_H
@@ -31,11 +32,12 @@ struct cuv_builder_state {
 	char locks[PATH_MAX];
 	char uv_cache[PATH_MAX];
 	char home[PATH_MAX];
-	char tmp[PATH_MAX];
+	char tmp[PATH_MAX]; /* <nix>/tmp/builder-… */
+	int tmp_lock;	    /* held to the end of the process */
 };
 
 /* Finds the folders and makes what is missing; writes recipes and settings of
- * this version of Cuvette; empties tmp. dir is $STATE. 0; -EINVAL with err
+ * this version of Cuvette; clears tmp. dir is $STATE. 0; -EINVAL with err
  * UNAVAILABLE, which says what to do. */
 int cuv_builder_state_open(const char *dir, struct cuv_builder_state *ret, struct cuv_error *err);
 
