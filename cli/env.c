@@ -26,8 +26,8 @@ static const struct cuv_option options[] = {
 	[JSON] = {"json", 0, NULL, NULL, NULL, "print the manifest"},
 };
 static const struct cuv_usage usage = {
-	.command = "env",
-	.operands = "show DIGEST",
+	.command = "env show",
+	.operands = "DIGEST",
 	.about = "Prints what an environment holds. DIGEST is `environment.digest` of an answer.",
 	.more = "Exit status: 0; 1 this store has no such environment; 2 that is no digest.",
 	.options = options,
@@ -129,18 +129,19 @@ static int show(const char *state_text, const char *digest, bool whole)
 
 int cuv_cmd_env(int argc, char **argv)
 {
-	_cleanup_values_ struct cuv_values v;
-	enum cuv_parsed parsed = cuv_options_parse(&usage, argc, argv, &v);
+	_cleanup_values_ struct cuv_values v = CUV_VALUES_INIT;
+	bool is_show = argc > 1 && strcmp(argv[1], "show") == 0;
+	enum cuv_parsed parsed = cuv_options_parse(&usage, argc - is_show, argv + is_show, &v);
 
 	if (parsed != CUV_PARSED_GO)
 		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
-	if (v.n_operands != 2 || strcmp(v.operands[0], "show") != 0) {
+	if (!is_show || v.n_operands != 1) {
 		cuv_say("env: which one? `cuvette env show DIGEST`");
 		return CUV_EXIT_USAGE;
 	}
-	if (!is_digest(v.operands[1])) {
-		cuv_say("env: `%s` is not a digest: 32 characters of 0-9 a-z without e o t u", v.operands[1]);
+	if (!is_digest(v.operands[0])) {
+		cuv_say("env: `%s` is not a digest: 32 characters of 0-9 a-z without e o t u", v.operands[0]);
 		return CUV_EXIT_USAGE;
 	}
-	return show(v.value[STATE].text, v.operands[1], v.value[JSON].text != NULL);
+	return show(v.value[STATE].text, v.operands[0], v.value[JSON].text != NULL);
 }

@@ -15,8 +15,9 @@
 #include <limits.h>
 #include <sys/types.h>
 
-/* So long that "/run/launcher.sock" behind it still fits a socket's address. */
-#define CUV_STATE_PATH_SIZE 88
+/* The builder's bound, with the NUL; "/run/launcher.sock" behind it still fits a
+ * socket's address. */
+#define CUV_STATE_PATH_SIZE 81
 
 struct cuv_state {
 	char path[CUV_STATE_PATH_SIZE];	      /* absolute, no links in it */
