@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+import time
+
+print("asleep", flush=True)
+time.sleep(100)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""What the guest's lines must say. Each list here is one check a line; a line
+that is missing is a failure, so a guest that dies early fails them all."""
+import json
+import re
+
+MIB = 1 << 20
+QUOTA = 0.5
+
+
+def _quota(r, out):
+    ratio = (r["cpu_user_ms"] + r["cpu_system_ms"]) / max(r["wall_ms"], 1)
+    if r["status"] != "success" or "burnt" not in out:
+        return f"status {r['status']}, output {out!r}"
+    return None if 0.5 * QUOTA <= ratio <= 1.3 * QUOTA else f"used {ratio:.2f} CPUs with a quota of {QUOTA}"
+
+
+def _want(status, output="", **fields):
+    def check(r, out):
+        if r["status"] != status:
+            return f"status {r['status']}"
+        for name, value in fields.items():
+            if r[name] != value:
+                return f"{name} is {r[name]}"
+        return None if re.search(output, out) else f"output {out!r} lacks /{output}/"
+    return check
+
+
+def _memory(output=""):
+    def check(r, out):
+        if r["status"] != "out-of-memory":
+            return f"status {r['status']}"
+        if not 32 * MIB <= r["max_memory_bytes"] <= 72 * MIB:
+            return f"peak is {r['max_memory_bytes']} with a limit of {64 * MIB}"
+        return None if re.search(output, out) else f"output {out!r}"
+    return check
+
+
+def _pids(r, out):
+    found = re.search(r"born (\d+) 11", out)
+    if r["status"] != "success" or not found:
+        return f"status {r['status']}, output {out!r}"
+    return None if 8 <= int(found.group(1)) < 24 else f"{found.group(1)} children with a limit of 24"
+
+
+CASES = {
+    "success": _want("success", "^42", exit_code=0),
+    "error": _want("error", "^before", exit_code=3),
+    "memory": _memory(),
+    "memory-child": _memory(),
+    "memory-tmp": _memory(),
+    "pids": _pids,
+    "cpu-quota": _quota,
+    "cpu-time": _want("timeout", cpu_timeout=True),
+    "wall": _want("timeout", "^asleep", cpu_timeout=False),
+    "output": _want("output-limit", "^flood", stdout_truncated=True),
+    "killed": _want("killed", signal=9),
+    "daemon": _want("success", "^main is done"),
+    "nothing-of-before": _want("success", r"^clean \[\] \[\] True \['0::/'\]"),
+}
+LAYERS = ("namespaces", "root", "proc", "privileges", "seccomp", "uid-separation", "cgroup-memory", "cgroup-pids", "cgroup-cpu")
+
+
+def _case(name, lines, check):
+    """One case: its client's exit status, its result, and that nothing was left."""
+    out = next((line.split(" ", 2)[2] for line in lines if line.startswith(f"stdout {name} ")), "")
+    result = next((line.split(" ", 2)[2] for line in lines if line.startswith(f"result {name} ")), "")
+    trouble = next((line[-400:] for line in lines if line.startswith(f"stderr {name} ")), "")
+    if not result.strip():
+        return "no result " + trouble
+    try:
+        fields = json.loads(result)
+    except ValueError:
+        return f"not a result: {result[:200]}"
+    if "status" not in fields:
+        return f"refused: {result[:300]}"
+    return check(fields, out)
+
+
+def _left(name, lines, mounts):
+    line = next((line for line in lines if line.startswith(f"left {name} ")), None)
+    if line is None:
+        return "the guest did not look"
+    want = f"left {name} processes=0 cgroups=0 instances=0 mounts={mounts}"
+    return None if line == want else f"{line} instead of {want}"
+
+
+def _layers(who, lines, degraded):
+    wrong = []
+    for layer in LAYERS:
+        want = "degraded" if layer in degraded else "ok"
+        if not any(line.startswith(f"layer {who} {layer}: {want}") for line in lines):
+            wrong.append(next((line for line in lines if line.startswith(f"layer {who} {layer}:")), f"{layer}: not told"))
+    return "; ".join(wrong) or None
+
+
+def judge(lines, why) -> list:
+    """[(name, what was wrong or None)]."""
+    start = next((line for line in lines if line.startswith("left start ")), "left start mounts=0")
+    mounts = start.rpartition("=")[2]
+    results = [
+        ("the guest ran to its end", why or (None if "end" in lines else "it ended early")),
+        ("kernel is Debian's", None if any(re.match(r"kernel \d\S*-cloud-amd64", line) for line in lines) else "no word of it"),
+        ("control groups are version 2 only", None if "cgroups 0 1" in lines else "no such line"),
+        ("all layers as root", _layers("root", lines, ())),
+    ]
+    for who in ("root", "user"):
+        if who == "user":
+            results.append(("all layers but uid-separation as a user", _layers("user", lines, ("uid-separation",))))
+        for name, check in CASES.items():
+            results.append((f"{who}: {name}", _case(f"{who}:{name}", lines, check)))
+            results.append((f"{who}: {name}: nothing left", _left(f"{who}:{name}", lines, mounts)))
+    doomed = next((line for line in lines if line.startswith("left doomed ")), "")
+    results.append(("launcher killed in a run: no process lives on",
+                    None if " processes=0 " in doomed and any("asleep" in x for x in lines if x.startswith("stdout doomed")) else doomed or "no line"))
+    results.append(("launcher killed in a run: the next one clears", _left("root:after-doomed", lines, mounts)))
+    return results
