@@ -137,13 +137,13 @@ static int add_package(json_t *j, const struct cuv_requirements *reqs, struct cu
 		       struct cuv_error *err)
 {
 	const char *name, *version;
-	json_t *wheels = NULL, *marker = NULL;
+	json_t *wheels = NULL;
 	struct candidate best = {0};
 	int r;
 
-	if (json_unpack(j, "{s:s, s:s, s?o, s?o}", "name", &name, "version", &version, "wheels", &wheels, "marker",
-			&marker) < 0 ||
-	    marker)
+	/* A `marker` is one that the resolver found true for this platform: what it
+	 * found false is not in the file. */
+	if (json_unpack(j, "{s:s, s:s, s?o}", "name", &name, "version", &version, "wheels", &wheels) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
 	r = best_wheel(wheels, reqs ? cuv_requirements_find(reqs, name) : NULL, &best);
 	if (r < 0)

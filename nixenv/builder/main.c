@@ -32,7 +32,8 @@
  * Ends of things: a session that closes leaves its flight; the last one to leave
  * ends it. A worker that dies takes all that it started with it (the kernel ends a
  * pid namespace with its first process), and it dies with the builder. What is
- * half done lies in $STATE/nix/tmp, emptied at start, or is unknown to the index.
+ * half done lies in a folder of $STATE/nix/tmp, which the next builder clears, or is
+ * unknown to the index.
  *
  * Limits: 2 flights at work, 64 in line, 512 sessions; sizes and times in
  * nixenv/lock.h, lib/proto/limits.h, resolve.c and nix.c.
@@ -253,6 +254,7 @@ int main(int argc, char **argv)
 						    .listener = o.listen_fd,
 						    .uid = starting_uid},
 			   stop);
+	(void)cuv_remove_tree(b.state.tmp);
 	cuv_settings_done(&b.settings);
 	if (r < 0)
 		cuv_log(CUV_LOG_ERROR, "server-failed", CUV_S("error", strerror(-r)));

@@ -108,6 +108,8 @@ def target(name, dist_info, package):
     if not name.startswith(data):
         if name in (f"{dist_info}/RECORD.jws", f"{dist_info}/RECORD.p7s"):
             return None
+        if name.endswith(".pyc") and "/__pycache__/" in name:
+            return None  # somebody else's compiler's; ours are made from the sources
         return f"{SITE}/{name}"
     scheme, _, rest = name.removeprefix(data).partition("/")
     places = {

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=600
+"""Which processes the builder starts, and what is left of them."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from helpers import (ANSWER_S, ask, clean_state, command, environment, environment_of, kill, physical, processes_of,
+                     suite_state, wait_for)
+
+SLOW = "numpy==2.3.0\npandas==2.3.0\n"
+
+
+def traced(tmp_path, argv):
+    """Answers, and the programs that were executed."""
+    log = tmp_path / "strace"
+    done = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", str(log), *argv],
+                          capture_output=True, text=True, timeout=ANSWER_S, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    programs = re.findall(r'execve\("([^"]+)".*\) = 0$', log.read_text(), re.M)
+    return [json.loads(line) for line in done.stdout.splitlines()], [p.rpartition("/")[2] for p in programs]
+
+
+def test_one_flight_for_all(tmp_path):
+    with clean_state() as state:
+        answers, programs = traced(tmp_path, command(state, "requests==2.31.0\n", "--parallel", "8", "--quiet"))
+    assert len(answers) == 8 and len({a["digest"] for a in answers}) == 1
+    assert not any(a["cached"] for a in answers)
+    assert programs.count("uv") == 1 and programs.count("nix-build") == 1 and programs.count("nix-store") == 1
+
+
+def test_known_digest_starts_nothing(tmp_path):
+    state = suite_state()
+    environment_of(state, "requests==2.31.0\n")
+    answers, programs = traced(tmp_path, command(state, "requests==2.31.0\n", "--repeat", "5", "--quiet"))
+    assert [a["cached"] for a in answers] == [True] * 5
+    assert programs == ["envask", "cuvette-builder"]
+
+
+def test_known_digest_is_quick():
+    state = suite_state()
+    environment_of(state, "requests==2.31.0\n")
+    answers = ask(state, "requests==2.31.0\n", "--repeat", "200", "--quiet")
+    times = sorted(a["ask_us"] for a in answers[1:])
+    print("known digest, median of the round trip:", times[len(times) // 2], "us")
+    assert times[len(times) // 2] < 5000
+
+
+class Asking:
+    """envask in a session of its own, to be killed at some point."""
+
+    def __init__(self, state, requirements, *options):
+        self.process = subprocess.Popen(command(state, requirements, *options), stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env=environment(), stdin=subprocess.PIPE,
+                                        start_new_session=True)
+        self.builder = int(self.process.stderr.readline().split()[1])
+
+    def running(self, word):
+        return [line for line in processes_of(self.process.pid).values() if word in line]
+
+    def until(self, phase):
+        for line in self.process.stderr:
+            if line.startswith(phase):
+                return
+        raise AssertionError(f"it never came to {phase}")
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def check_whole(state, answer):
+    for name in answer["closure"]:
+        assert physical(state, name).is_dir()
+
+
+def build_processes(state):
+    """Everything that works on this state's store, in whichever session."""
+    done = subprocess.run(["pgrep", "-af", str(state)], capture_output=True, text=True, check=False)
+    own = ("envask", "pytest", "tests/run")
+    return [line for line in done.stdout.splitlines() if not any(word in line for word in own)]
+
+
+def killed_at(state, phase, delay, requirements=SLOW):
+    asking = Asking(state, requirements)
+    try:
+        asking.until(phase)
+        time.sleep(delay)
+        assert build_processes(state)
+        kill(asking.builder)
+        wait_for(lambda: not build_processes(state), 5, "all of the builder's processes are gone")
+        wait_for(lambda: set(processes_of(asking.process.pid)) <= {asking.process.pid}, 5, "the session is empty")
+    finally:
+        asking.end()
+
+
+def test_killed_builder_leaves_nothing():
+    with clean_state() as state:
+        killed_at(state, "resolving", 0.1)
+        killed_at(state, "downloading", 0.05)
+        killed_at(state, "building", 0.0)
+        killed_at(state, "building", 0.7)
+        killed_at(state, "building", 2.0)
+        answer = environment_of(state, SLOW)
+        assert [p.split()[0] for p in answer["packages"]][:2] == ["numpy", "pandas"]
+        check_whole(state, answer)
+        assert list((state / "nix/tmp").iterdir()) == []
+
+
+def test_last_session_to_leave_ends_the_flight():
+    with clean_state() as state:
+        asking = Asking(state, SLOW, "--cancel-ms", "2500", "--hold")
+        try:
+            wait_for(lambda: asking.running("nix-"), 30, "Nix runs")
+            assert json.loads(asking.process.stdout.readline()) == {"cancelled": True}
+            wait_for(lambda: not asking.running("nix-") and not asking.running("/tool/uv"), 5, "the flight's end")
+            wait_for(lambda: not list((state / "nix/tmp").glob("*/*")), 5, "its folder's end")
+            assert asking.running("cuvette-builder")
+        finally:
+            asking.end()
+        check_whole(state, environment_of(state, SLOW))
+
+
+def test_builder_ends_on_sigterm_and_hang_up():
+    asking = Asking(suite_state(), "requests==2.31.0\n", "--hold")
+    try:
+        asking.process.stdout.readline()
+        os.kill(asking.builder, signal.SIGTERM)
+        wait_for(lambda: not asking.running("cuvette-builder"), 5, "the builder's end")
+    finally:
+        asking.end()
+    asking = Asking(suite_state(), "requests==2.31.0\n", "--hold")
+    try:
+        asking.process.stdout.readline()
+        asking.process.stdin.close()  # envask closes the supervisor's socket
+        asking.process.wait(10)
+        assert asking.process.returncode == 0
+    finally:
+        asking.end()
