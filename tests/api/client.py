@@ -262,6 +262,13 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
+def _status(pid: int) -> str:
+    try:
+        return pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
 def processes_with(word: str) -> list[int]:
     """Processes on the whole host that have the word in their command line."""
     found = []
@@ -284,6 +291,7 @@ def wait_until(condition, seconds: float, what: str) -> None:
 def traced(service: Service, calls: str, out: pathlib.Path):
     """strace on all processes of a service while the block runs; out has the calls."""
     assert shutil.which("strace"), "strace is not installed (make deps)"
+    # Boxes that wait for a run are among them; one may end while we look.
     pids = [service.process.pid, *service.pids()]
     command = ["strace", "-f", "-qq", "-s", "200", "-e", f"trace={calls}", "-e", "signal=none", "-o", str(out)]
     tracer = subprocess.Popen(command + [w for pid in pids for w in ("-p", str(pid))], stdin=subprocess.DEVNULL,
@@ -291,7 +299,7 @@ def traced(service: Service, calls: str, out: pathlib.Path):
 
     def attached() -> bool:
         assert tracer.poll() is None, tracer.stderr.read().decode()
-        return all(f"TracerPid:\t{tracer.pid}" in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids)
+        return all(f"TracerPid:\t{tracer.pid}" in status for status in map(_status, pids) if status)
 
     try:
         wait_until(attached, 20, "strace attached to every process")
