@@ -16,6 +16,7 @@
 
 #define FILE_BYTES_MAX (64 * 1024)
 #define KILL_PAUSE_NS 1000000
+#define RENEW_WAIT_MS 500
 
 int cuv_cgroup_find_key(const char *text, const char *key, uint64_t *ret)
 {
@@ -121,6 +122,19 @@ void cuv_cgroup_slot_close(struct cuv_cgroup_slot *s)
 		s->dir[i] = cuv_close(s->dir[i]);
 }
 
+/* The last process may be gone from the list a moment before it is gone. */
+static int remove_folder(int parent, const char *name)
+{
+	uint64_t deadline = cuv_deadline_ms(RENEW_WAIT_MS);
+
+	while (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+		if (errno != EBUSY || cuv_now_ns() >= deadline)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = KILL_PAUSE_NS}, NULL);
+	}
+	return 0;
+}
+
 int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s)
 {
 	const struct cuv_cgroups *c = s->cgroups;
@@ -128,9 +142,12 @@ int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s)
 	size_t i;
 
 	snprintf(name, sizeof(name), "%u", s->slot);
-	for (i = 0; i < c->n; i++)
-		if (unlinkat(c->hierarchy[i].instance_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			return -errno;
+	for (i = 0; i < c->n; i++) {
+		int r = remove_folder(c->hierarchy[i].instance_fd, name);
+
+		if (r < 0)
+			return r;
+	}
 	cuv_cgroup_slot_close(s);
 	return cuv_cgroup_slot_open(c, s->slot, s);
 }

@@ -185,57 +185,78 @@ static int start_v1(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, con
 	return fd < 0 ? fd : add_hierarchy(c, fd, new);
 }
 
-static unsigned read_controllers(int dir, const char *file)
+/* What a folder hands to its children. How much CPU time is used is told even
+ * without the controller that limits it. */
+static unsigned handed_down(int dir)
 {
 	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(4096);
-	unsigned set;
 
-	if (cuv_read_file(dir, file, &b) < 0)
+	if (cuv_read_file(dir, "cgroup.subtree_control", &b) < 0)
 		return 0;
-	set = cuv_cgroup_parse_controllers(cuv_buf_str(&b));
-	return set & CUV_CG_CPU ? set | CUV_CG_CPUACCT : set; /* cpu.stat does both */
+	return cuv_cgroup_parse_controllers(cuv_buf_str(&b)) | CUV_CG_CPUACCT;
 }
 
-/* Version 2: below the nearest of this process's ancestors that hands all three
- * controllers to its children or can be made to. One that has processes itself
- * can't (the kernel's rule), so this mostly is a slice or the root. */
+/* Makes our folder in dir, if that can give its children what is wanted. */
+static int start_v2_at(struct cuv_cgroups *c, int dir, unsigned want)
+{
+	int copy, r;
+
+	if ((handed_down(dir) & want) != want) {
+		(void)cuv_cgroup_v2.prepare_instance(dir, want);
+		if ((handed_down(dir) & want) != want)
+			return -ENOTSUP;
+	}
+	copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	r = copy < 0 ? -errno : add_hierarchy(c, copy, want);
+	if (r < 0)
+		return r;
+	r = cuv_cgroup_v2.prepare_instance(c->hierarchy[0].instance_fd, want);
+	if (r < 0) {
+		drop_last(c);
+		c->controllers = 0;
+	}
+	return r;
+}
+
+/* Tries the folder path below point and all above it, nearest first. */
+static int climb_v2(struct cuv_cgroups *c, int point, const char *path, unsigned want)
+{
+	char here[CUV_CGROUP_PATH_SIZE];
+
+	snprintf(here, sizeof(here), "%s", path);
+	for (;;) {
+		_cleanup_close_ int dir = open_dir_at(point, here[0] ? here : ".");
+		char *slash = strrchr(here, '/');
+		int r = dir < 0 ? dir : start_v2_at(c, dir, want);
+
+		if (r == 0 || r == -EADDRINUSE || !here[0])
+			return r;
+		*(slash ? slash : here) = '\0';
+	}
+}
+
+/* Version 2: below the nearest of this process's ancestors that hands its
+ * children what we want or can be made to. One that has processes itself can't
+ * (the kernel's rule), so this mostly is a slice or the root. Users are often
+ * given memory and pids but not cpu: better some than none. */
 static int start_v2(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, const char *own_text)
 {
-	char path[CUV_CGROUP_PATH_SIZE] = "", own[CUV_CGROUP_PATH_SIZE] = "/";
+	static const unsigned wants[] = {CUV_CG_ALL, CUV_CG_MEMORY | CUV_CG_PIDS | CUV_CG_CPUACCT,
+					 CUV_CG_MEMORY | CUV_CG_CPUACCT, CUV_CG_PIDS | CUV_CG_CPUACCT};
+	char own[CUV_CGROUP_PATH_SIZE] = "/";
 	_cleanup_close_ int point = open(m->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	int r = 0;
+	size_t i;
 
 	if (point < 0)
 		return -errno;
 	(void)cuv_cgroup_find_own(own_text, NULL, sizeof(own), own);
-	snprintf(path, sizeof(path), "%s", below_root(own, m->root));
-	for (;;) {
-		char *slash = strrchr(path, '/');
-		int dir = open_dir_at(point, path[0] ? path : ".");
-
-		r = dir < 0 ? dir : 0;
-		if (r == 0) {
-			(void)cuv_cgroup_v2.prepare_instance(dir, CUV_CG_ALL);
-			if ((read_controllers(dir, "cgroup.subtree_control") & CUV_CG_ALL) != CUV_CG_ALL)
-				r = -ENOTSUP;
-		}
-		if (r == 0)
-			r = add_hierarchy(c, TAKE_FD(dir), CUV_CG_ALL);
-		cuv_close(dir);
-		if (r == 0) {
-			r = cuv_cgroup_v2.prepare_instance(c->hierarchy[0].instance_fd, CUV_CG_ALL);
-			if (r == 0)
-				return 0;
-			drop_last(c);
-			c->controllers = 0;
-		}
-		if (!path[0] || r == -EADDRINUSE)
-			return r;
-		if (slash)
-			*slash = '\0';
-		else
-			path[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(wants); i++) {
+		r = climb_v2(c, point, below_root(own, m->root), wants[i]);
+		if (r == 0 || r == -EADDRINUSE)
+			break;
 	}
+	return r;
 }
 
 static int start_all(struct cuv_cgroups *c, const char *mounts, const char *own, bool v1)
