@@ -23,6 +23,10 @@ ifneq ($(SANITIZE),)
 # _FORTIFY_SOURCE hides errors from the sanitizers.
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE)
 HARDEN += -fno-sanitize-recover=all
+ifeq ($(findstring clang,$(CC)),)
+# Instrumented code hides from gcc the ranges that say nothing is cut off or unset.
+WARN += -Wno-format-truncation -Wno-maybe-uninitialized
+endif
 else
 HARDEN += -D_FORTIFY_SOURCE=3
 endif
