@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 1: a service that is ready and whose sockets are ours to use. */
+/* 1: a service that is ready and that we started, whose processes take our word:
+ * in the user namespace of an ordinary user's launcher root is nobody. */
 static int find_service(const struct cuv_attach_spec *spec, struct cuv_attach *a)
 {
 	struct cuv_service_note note = {0};
@@ -14,8 +15,8 @@ static int find_service(const struct cuv_attach_spec *spec, struct cuv_attach *a
 
 	if (cuv_state_look(spec->state, &a->state, &ignored) < 0)
 		return 0;
-	if (cuv_state_service(&a->state, &note) == 1 && note.url[0] && access(a->state.launcher_sock, W_OK) == 0 &&
-	    access(a->state.builder_sock, W_OK) == 0) {
+	if (a->state.own && cuv_state_service(&a->state, &note) == 1 && note.url[0] &&
+	    access(a->state.launcher_sock, W_OK) == 0 && access(a->state.builder_sock, W_OK) == 0) {
 		snprintf(a->url, sizeof(a->url), "%s", note.url);
 		return 1;
 	}

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READY_MS 30000
@@ -183,13 +184,26 @@ int cuv_crew_start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *c
 	return explain(r, "launcher", err);
 }
 
+static int check_store(const struct cuv_state *state, struct cuv_error *err)
+{
+	struct stat st;
+
+	if (stat(state->store, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	cuv_error_set(err, CUV_E_UNAVAILABLE, "there is no Nix store in %s yet; run: make store STATE=%s", state->path,
+		      state->path);
+	return -ENOENT;
+}
+
 int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	int r;
 
 	*err = CUV_ERROR_INIT;
+	r = check_store(spec->state, err);
 	/* Both set themselves up at the same time. */
-	r = explain(start_launcher(spec, crew, err), "launcher", err);
+	if (r == 0)
+		r = explain(start_launcher(spec, crew, err), "launcher", err);
 	if (r == 0)
 		r = explain(start_builder(spec, crew, err), "builder", err);
 	if (r == 0)

@@ -247,7 +247,7 @@ static int take_frame(struct cuv_daemon *d, struct cuv_error *err)
 	if (r == 0 && f.type == CUV_MSG_READY)
 		return 1;
 	if (r == 0 && f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, err) == 0)
-		return -ECANCELED;
+		return -EREMOTEIO;
 	if (r == 0 && f.type == CUV_MSG_LISTENING && cuv_listening_get(&f.body, &d->port) == 0)
 		return 0;
 	if (r == -EAGAIN || r == -EINTR)

@@ -42,7 +42,7 @@ struct cuv_daemon {
 /* Starts the program that lies beside our own. 0, or -errno with err set. */
 int cuv_daemon_start(const struct cuv_daemon_spec *spec, struct cuv_daemon *ret, struct cuv_error *err);
 
-/* Waits for READY. Negative with err set when it says FAILURE (-ECANCELED; err
+/* Waits for READY. Negative with err set when it says FAILURE (-EREMOTEIO; err
  * is its own message), ends (-ECHILD), or the deadline passes (-ETIMEDOUT), or
  * when cancel_fd becomes readable (-EINTR; -1: never). */
 int cuv_daemon_wait_ready(struct cuv_daemon *d, uint64_t deadline_ns, int cancel_fd, struct cuv_error *err);

@@ -240,7 +240,7 @@ void cuv_doctor_crew(const struct cuv_doctor_spec *spec, struct cuv_findings *f)
 	struct store s;
 
 	look_at_store(spec->state, &s);
-	if (s.folder && cuv_state_service(&s.state, &note) == 1 && note.url[0] &&
+	if (s.folder && s.state.own && cuv_state_service(&s.state, &note) == 1 && note.url[0] &&
 	    access(s.state.builder_sock, W_OK) == 0) {
 		if (!spec->layers_only)
 			cuv_finding_text(cuv_findings_add(f, "service", "running", CUV_FOUND_OK),

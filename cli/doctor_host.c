@@ -46,7 +46,9 @@ static void first_line(const char *command, const char *option, char *ret, size_
 	if (cuv_strv_add(&argv, "/usr/bin/env") < 0 || cuv_strv_add(&argv, command) < 0 ||
 	    cuv_strv_add(&argv, option) < 0 ||
 	    cuv_strv_addf(&env, "PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin") < 0 ||
-	    cuv_strv_add(&env, "HOME=/nonexistent") < 0)
+	    cuv_strv_add(&env, "HOME=/") < 0 ||
+	    /* Else Nix looks for the user, who may have no entry in passwd. */
+	    cuv_strv_add(&env, "NIX_USER_CONF_FILES=/dev/null") < 0)
 		return;
 	spec.path = "/usr/bin/env";
 	spec.argv = &argv;
@@ -62,9 +64,9 @@ static void check_nix(struct cuv_findings *f)
 	unsigned major, minor;
 	char line[128];
 
-	first_line("nix-store", "--version", line, sizeof(line));
+	first_line("nix", "--version", line, sizeof(line));
 	if (!line[0]) {
-		cuv_finding_text(x, "nix-store is not in PATH");
+		cuv_finding_text(x, "nix is not in PATH");
 		cuv_finding_fix(x, "make deps, or: apt-get install nix-bin");
 	} else if (!find_version(line, &major, &minor) || is_older(major, minor, NIX_MAJOR, NIX_MINOR)) {
 		cuv_finding_text(x, "%s", line);
@@ -207,7 +209,7 @@ static void check_cgroups(struct cuv_findings *f)
 
 static void check_landlock(struct cuv_findings *f)
 {
-	struct cuv_finding *x = cuv_findings_add(f, GROUP, "landlock", CUV_FOUND_OK);
+	struct cuv_finding *x = cuv_findings_add(f, GROUP, "kernel-landlock", CUV_FOUND_OK);
 	int abi = cuv_landlock_abi();
 
 	cuv_finding_text(x, "version %d", abi);
@@ -220,7 +222,7 @@ static void check_landlock(struct cuv_findings *f)
 
 static void check_seccomp(struct cuv_findings *f)
 {
-	struct cuv_finding *x = cuv_findings_add(f, GROUP, "seccomp", CUV_FOUND_OK);
+	struct cuv_finding *x = cuv_findings_add(f, GROUP, "kernel-seccomp", CUV_FOUND_OK);
 	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(4096);
 
 	if (cuv_read_file(AT_FDCWD, "/proc/sys/kernel/seccomp/actions_avail", &b) < 0 || b.len == 0) {

@@ -158,6 +158,7 @@ static int check_nix(const struct cuv_state *s, struct cuv_error *err)
 static int resolve(const char *text, bool make, struct cuv_state *s, struct cuv_error *err)
 {
 	char given[PATH_MAX], real[PATH_MAX];
+	struct stat st;
 	int r;
 
 	if (text && snprintf(given, sizeof(given), "%s", text) >= (int)sizeof(given))
@@ -178,6 +179,7 @@ static int resolve(const char *text, bool make, struct cuv_state *s, struct cuv_
 		return r;
 	}
 	s->root = geteuid() == 0;
+	s->own = stat(real, &st) == 0 && st.st_uid == geteuid();
 	return set_paths(s, real, err);
 }
 
@@ -306,8 +308,12 @@ int cuv_state_service(const struct cuv_state *s, struct cuv_service_note *ret)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (s->run_fd < 0)
-		return access(s->path, X_OK) < 0 ? -errno : 0;
+	if (s->run_fd < 0) {
+		char run[sizeof(s->path) + 8];
+
+		snprintf(run, sizeof(run), "%s/run", s->path);
+		return access(run, X_OK) == 0 || errno == ENOENT ? 0 : -errno;
+	}
 	fd = openat(s->run_fd, LOCK_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;

@@ -25,6 +25,7 @@ struct cuv_state {
 	char launcher_sock[CUV_STATE_PATH_SIZE + 24];
 	char builder_sock[CUV_STATE_PATH_SIZE + 24];
 	int run_fd; /* STATE/run, -1 when not open */
+	bool own;   /* the folder belongs to who we are */
 	bool root;  /* we are root: the processes get ids of their own */
 };
 #define CUV_STATE_INIT ((struct cuv_state){.run_fd = -1})

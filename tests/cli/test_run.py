@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=600
+"""`cuvette run`, attached to a service and with processes of its own: the same
+program must look the same either way."""
+
+import concurrent.futures
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+import shell
+
+HELLO = ("-r", shell.HELLO / "requirements.txt", "--exclude-newer", shell.DATE, shell.HELLO / "main.py")
+
+
+@pytest.fixture(params=["attached", "standalone"])
+def run(request, service, state):
+    """run(words…) → the finished process; run.start(words…) → a running one."""
+    flags = ["run", "--state", state] + (["--standalone"] if request.param == "standalone" else [])
+
+    def go(*words, **options):
+        return shell.cuvette(*flags, *words, **options)
+
+    go.start = lambda *words, **options: shell.start(*flags, *words, **options)
+    go.kind = request.param
+    return go
+
+
+def test_hello(run):
+    done = run(*HELLO, "--", "one", "--two")
+    assert done.returncode == 0, done.stderr
+    assert "hello from requests 2.31.0 on Python 3.11" in done.stdout
+    assert "user 1000, folder /box, arguments ['one', '--two']" in done.stdout
+    assert "there is no network in here" in done.stdout
+    assert done.stderr == "", "no progress where stderr is no terminal"
+
+
+def test_streams_are_kept_apart(run):
+    main = shell.program("import sys\nprint('out', flush=True)\nprint('err', file=sys.stderr)\nsys.stdout.buffer.write(b'\\xff\\0')\n")
+    done = run(main)
+    assert done.returncode == 0 and done.stderr == "err\n"
+    assert done.stdout == "out\n\ufffd\0"
+
+
+def test_stdin(run):
+    main = shell.program("import sys\nprint(len(sys.stdin.buffer.read()))\n")
+    assert run(main).stdout == "0\n"
+    assert run(main, input=b"x" * 300000).stdout == "300000\n"
+    assert run("--stdin", main, main, input=b"not this").stdout == f"{os.path.getsize(main)}\n"
+    too_much = run(main, input=b"x" * (16 * 1024 * 1024 + 1))
+    assert too_much.returncode == 2 and "stdin is larger than 16777216 bytes" in too_much.stderr
+
+
+@pytest.mark.parametrize("text, flags, status, said", [
+    ("import sys; sys.exit(7)", (), 7, ""),
+    ("raise ValueError('no')", (), 1, "ValueError: no"),
+    ("def f(:", (), 1, "SyntaxError"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", (), 139, "cuvette: ended by signal 11"),
+    ("while True: pass", ("--timeout", "1.5"), 124, "cuvette: stopped after 1.500 s of wall time"),
+    ("while True: pass", ("--timeout", "60", "--cpu-time", "1"), 124, "cuvette: stopped after 1.000 s of CPU time"),
+    ("x = bytearray(1 << 30)", ("--memory", "128MiB"), 137, "cuvette: out of memory"),
+    ("while True: print('x' * 1000)", ("--stdout-limit", "5000"), 153, "cuvette: stopped: more than 5000 bytes on stdout"),
+])
+def test_exit_statuses(run, text, flags, status, said):
+    done = run(*flags, shell.program(text))
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    if status in (1, 7):
+        assert "cuvette: " not in done.stderr, "the program's own status needs no word of ours"
+
+
+@pytest.mark.parametrize("lines, said", [
+    ("requests\nnot a requirement!\n", r":2:\d+: .*\(requirement-invalid\)\n    not a requirement!\n +\^"),
+    ("-e .\n", r":1:\d+: .*\(requirement-unsupported\)"),
+])
+def test_a_refused_line_is_shown(run, lines, said):
+    done = run("-r", shell.requirements(lines), shell.program("print()"))
+    assert done.returncode == 2 and re.search(said, done.stderr), done.stderr
+    assert done.stdout == ""
+
+
+def test_unresolvable(run):
+    done = run("-r", shell.requirements("requests==99.99\n"), "--exclude-newer", shell.DATE, shell.program("print()"))
+    assert done.returncode == 2 and "(requirements-unresolvable)" in done.stderr, done.stderr
+
+
+def test_bad_input_starts_nothing(state):
+    """Refused before any process is made: state is not even looked at."""
+    ok = shell.program("print()")
+    empty, bad = shell.program(""), shell.program("")
+    with open(bad, "wb") as file:
+        file.write(b"print('\xff')\n")
+    for words, said in [
+        (("/nonexistent/main.py",), "can't be read"),
+        ((empty,), "(code-empty)"),
+        ((bad,), "(code-encoding)"),
+        (("--timeout", "301", ok), "(limit-exceeded)"),
+        (("--timeout", "soon", ok), "(field-invalid)"),
+        (("--memory", "0", ok), "(field-invalid)"),
+        (("--exclude-newer", "yesterday", ok), "(field-invalid)"),
+        (("--stdin", "/nonexistent", ok), "can't be read"),
+        (("-r", "/nonexistent", ok), "can't be read"),
+        ((ok, *["x"] * 300), "(too-large)"),
+        (("--allow-degraded", "seccomp", ok), "nothing runs without"),
+        (("--no-such-option", ok), "there is no such option"),
+        ((), "which program"),
+    ]:
+        done = shell.cuvette("run", "--state", "/nonexistent/state", *words)
+        assert done.returncode == 2 and said in done.stderr, (words, done.stderr)
+        assert not os.path.exists("/nonexistent")
+
+
+def test_output_comes_while_it_runs(run):
+    main = shell.program("import time\nprint('first', flush=True)\ntime.sleep(5)\nprint('second')\n")
+    begun = time.monotonic()
+    process = run.start(main)
+    assert process.stdout.readline() == b"first\n"
+    assert time.monotonic() - begun < 4.5
+    assert process.communicate(timeout=60)[0] == b"second\n" and process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_all(run, name):
+    number = getattr(signal, name)
+    main = shell.program("import time\nprint('running', flush=True)\ntime.sleep(300)\n")
+    before = shell.all_cgroups()
+    process = run.start(main, "--", mark := f"mark-{os.getpid()}-{name}-{run.kind}")
+    assert process.stdout.readline() == b"running\n"
+    ours = list(shell.children(process))
+    assert bool(ours) == (run.kind == "standalone")
+    process.send_signal(number)
+    assert process.wait(timeout=20) == -number, "it ends by that signal, so that a shell knows"
+    shell.wait_until(lambda: not shell.client.processes_with(mark), 5, "the program is gone")
+    assert not shell.alive(ours)
+    if run.kind == "standalone":
+        assert not shell.all_cgroups() - before
+    process.communicate()
+
+
+def test_a_killed_run_leaves_no_process(run):
+    main = shell.program("import time\nprint('running', flush=True)\ntime.sleep(300)\n")
+    process = run.start(main, "--", mark := f"mark-{os.getpid()}-kill-{run.kind}")
+    assert process.stdout.readline() == b"running\n"
+    ours = list(shell.children(process))
+    process.kill()
+    process.wait()
+    shell.wait_until(lambda: not shell.client.processes_with(mark) and not shell.alive(ours), 5, "all of it is gone")
+    process.communicate()
+
+
+def test_a_reader_that_goes_away_ends_it(run):
+    main = shell.program("while True: print('x' * 100)\n")
+    process = run.start("--stdout-limit", "16MiB", main)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=30) == 128 + signal.SIGPIPE
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_a_reader_that_stands_still_is_no_obstacle_to_ctrl_c(run):
+    process = run.start("--timeout", "100", "--stdout-limit", "16MiB", shell.program("while True: print('x' * 100)\n"))
+    process.stdout.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == -signal.SIGINT
+    process.communicate()
+
+
+def test_json(run):
+    done = run("--json", *HELLO)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert {"stdout", "stderr", "return_code", "execution_time", "formatted_code", "lint_warnings", "success", "status",
+            "signal", "usage", "environment", "image", "truncated", "run_id"} <= answer.keys()
+    assert answer["success"] is True and answer["status"] == "success" and answer["return_code"] == 0
+    assert "requests 2.31.0" in answer["stdout"]
+    assert {"name": "requests", "version": "2.31.0"} in answer["environment"]["packages"]
+    shown = shell.cuvette("env", "show", "--state", shell.suite_state(), answer["environment"]["digest"])
+    assert shown.returncode == 0 and "requests 2.31.0" in shown.stdout, shown.stderr
+    assert answer["environment"]["store_path"] in shown.stdout
+
+
+
+def test_json_of_failures(run):
+    done = run("--json", shell.program("import sys; sys.exit(3)"))
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 and answer["status"] == "error" and answer["return_code"] == 3
+    done = run("--json", "-r", shell.requirements("\nno way\n"), shell.program("print()"))
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == 2 and done.stderr == ""
+    assert error["code"] == "requirement-invalid" and error["details"]["line"] == 2
+
+
+def test_progress_on_a_terminal(run):
+    """A new environment each time, by a date that nobody asked for before."""
+    date = time.strftime(f"2026-10-{'01' if run.kind == 'attached' else '02'}T%H:%M:%SZ", time.gmtime())
+    ours, theirs = pty.openpty()
+    process = run.start("-r", shell.requirements("six==1.16.0\n"), "--exclude-newer", date,
+                        shell.program("import six; print(six.__version__)"), stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while select.select([ours], [], [], 120)[0]:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the terminal's other side is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    assert process.communicate(timeout=60)[0] == b"1.16.0\n" and process.returncode == 0, shown
+    assert "resolving…" in shown.decode() and shown.endswith(b"\r\x1b[K"), shown
+
+
+def test_both_at_once_on_one_state(service, state):
+    """The same new environment asked for from two sides: each gets it, whole."""
+    names = shell.requirements("idna==3.7\ncertifi==2024.7.4\n")
+    main = shell.program("import idna, certifi; print(idna.__version__, certifi.__version__)")
+    words = ["run", "--state", state, "-r", names, "--exclude-newer", shell.DATE]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(shell.cuvette, *words, *flags, main) for flags in ([], ["--standalone"]) * 2]
+        for job in jobs:
+            done = job.result()
+            assert (done.returncode, done.stdout) == (0, "3.7 2024.07.04\n"), done.stderr
+
+
+def test_uses_the_service_only_when_there_is_one(state, service):
+    traced = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve", "-o", log := str(shell.scratch() / "trace"),
+                             shell.CUVETTE, "run", "--state", str(state), shell.program("print('ran')")],
+                            capture_output=True, stdin=subprocess.DEVNULL, check=True, env=shell.clean_environment())
+    assert traced.stdout == b"ran\n"
+    with open(log, encoding="utf-8") as file:
+        executed = re.findall(r'execve\("([^"]*)"', file.read())
+    assert [os.path.basename(path) for path in executed] == ["cuvette"], "attached, it starts no process"
