@@ -106,7 +106,7 @@ static int ask_first(struct cuv_error *err)
 	return err->code == CUV_E_NONE ? 0 : -1;
 }
 
-static int start(const struct cuv_settings *settings, struct cuv_error *err)
+static int start(const struct cuv_manager_settings *settings, struct cuv_error *err)
 {
 	struct cuv_peers peers = CUV_PEERS_INIT;
 	rlim_t descriptors = 0;
@@ -149,7 +149,7 @@ static void drain(uint64_t deadline_ns)
 		poll(NULL, 0, DRAIN_TICK_MS);
 }
 
-static void wait_for_end(int signals, const struct cuv_settings *settings)
+static void wait_for_end(int signals, const struct cuv_manager_settings *settings)
 {
 	struct pollfd p[] = {{.fd = signals, .events = POLLIN}, {.fd = SUPERVISOR_FD, .events = POLLIN}};
 
@@ -171,14 +171,14 @@ static void wait_for_end(int signals, const struct cuv_settings *settings)
 int main(int argc, char **argv)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
-	struct cuv_settings settings;
+	struct cuv_manager_settings settings;
 	int signals;
 
 	cuv_log_setup("manager", CUV_LOG_INFO);
-	if (cuv_settings_read(argc, argv, &settings, &err) < 0)
+	if (cuv_manager_settings_read(argc, argv, &settings, &err) < 0)
 		die(&err);
 	if (settings.help) {
-		fputs(cuv_settings_help(), stdout);
+		fputs(cuv_manager_settings_help(), stdout);
 		return 0;
 	}
 	if (check_descriptors(&err) < 0)

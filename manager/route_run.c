@@ -132,7 +132,10 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_error *err
 		return r;
 	cuv_random_id(h->run_id);
 	snprintf(request.spec.run_id, sizeof(request.spec.run_id), "%s", h->run_id);
-	return run(s, h, &state, &request, &charge, err);
+	r = run(s, h, &state, &request, &charge, err);
+	if (r < 0)
+		cuv_requirements_relocate(cuv_buf_str(&requirements->value), requirements->value.len, err);
+	return r;
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h)

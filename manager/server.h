@@ -23,7 +23,7 @@
 
 struct cuv_server {
 	unsigned magic;
-	const struct cuv_settings *settings; /* borrowed */
+	const struct cuv_manager_settings *settings; /* borrowed */
 	struct cuv_peers peers;
 	struct cuv_health health;
 	struct cuv_budget budget;
@@ -43,7 +43,7 @@ struct cuv_server {
 
 /* Binds and starts the threads; *ret_port is the real port. peers are copied.
  * 0, or negative with err set. */
-int cuv_server_start(struct cuv_server *s, const struct cuv_settings *settings, const struct cuv_peers *peers,
+int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, const struct cuv_peers *peers,
 		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err);
 void cuv_server_open(struct cuv_server *s);
 

@@ -28,7 +28,7 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-const char *cuv_settings_help(void)
+const char *cuv_manager_settings_help(void)
 {
 	return "usage: cuvette-manager --listen ADDR:PORT [options]\n"
 	       "Cuvette's HTTP process; started by `cuvette serve` with its sockets as\n"
@@ -49,7 +49,7 @@ static int bad(struct cuv_error *err, const char *option, const char *text)
 	return cuv_error_set(err, CUV_E_BAD_REQUEST, "--%s: `%s` can't be used; see --help", option, text);
 }
 
-static int read_listen(const char *text, struct cuv_settings *s)
+static int read_listen(const char *text, struct cuv_manager_settings *s)
 {
 	const char *colon = strrchr(text, ':');
 	struct in_addr address;
@@ -70,7 +70,7 @@ static int read_listen(const char *text, struct cuv_settings *s)
 }
 
 /* Other layers are the launcher's to allow; their names are accepted here. */
-static int read_degraded(const char *text, struct cuv_settings *s)
+static int read_degraded(const char *text, struct cuv_manager_settings *s)
 {
 	while (*text) {
 		size_t len = strcspn(text, ",");
@@ -91,7 +91,7 @@ static int read_degraded(const char *text, struct cuv_settings *s)
 	return 0;
 }
 
-static int read_option(int c, const char *text, struct cuv_settings *s)
+static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 {
 	uint64_t n = 0;
 	int r = 0;
@@ -126,7 +126,7 @@ static int read_option(int c, const char *text, struct cuv_settings *s)
 	}
 }
 
-static int check(const struct cuv_settings *s, struct cuv_error *err)
+static int check(const struct cuv_manager_settings *s, struct cuv_error *err)
 {
 	size_t len = s->api_key ? strlen(s->api_key) : 0;
 
@@ -134,7 +134,7 @@ static int check(const struct cuv_settings *s, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--uid and --gid go together");
 	if (len > API_KEY_LEN_MAX)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "API_KEY is longer than %d characters", API_KEY_LEN_MAX);
-	if (!s->api_key && !cuv_settings_is_loopback(s))
+	if (!s->api_key && !cuv_manager_settings_is_loopback(s))
 		return cuv_error_set(
 			err, CUV_E_BAD_REQUEST,
 			"%s can be reached from other machines and there is no key: set API_KEY (for instance "
@@ -143,20 +143,20 @@ static int check(const struct cuv_settings *s, struct cuv_error *err)
 	return 0;
 }
 
-bool cuv_settings_is_loopback(const struct cuv_settings *s)
+bool cuv_manager_settings_is_loopback(const struct cuv_manager_settings *s)
 {
 	return strncmp(s->address, "127.", 4) == 0;
 }
 
-int cuv_settings_read(int argc, char **argv, struct cuv_settings *ret, struct cuv_error *err)
+int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings *ret, struct cuv_error *err)
 {
-	struct cuv_settings s = {.address = "127.0.0.1",
-				 .port = 8080,
-				 .uid = (uid_t)-1,
-				 .gid = (gid_t)-1,
-				 .clients = CLIENTS_DEFAULT,
-				 .memory_bytes = MEMORY_DEFAULT,
-				 .drain_ms = DRAIN_DEFAULT_MS};
+	struct cuv_manager_settings s = {.address = "127.0.0.1",
+					 .port = 8080,
+					 .uid = (uid_t)-1,
+					 .gid = (gid_t)-1,
+					 .clients = CLIENTS_DEFAULT,
+					 .memory_bytes = MEMORY_DEFAULT,
+					 .drain_ms = DRAIN_DEFAULT_MS};
 	const char *key = getenv("API_KEY");
 	int c, which = 0;
 

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-struct cuv_settings {
+struct cuv_manager_settings {
 	char address[16]; /* IPv4, "127.0.0.1" */
 	uint16_t port;	  /* 0: any */
 	uid_t uid;	  /* to become; (uid_t)-1: stay */
@@ -21,10 +21,10 @@ struct cuv_settings {
 };
 
 /* 0, or -EINVAL with err set. */
-int cuv_settings_read(int argc, char **argv, struct cuv_settings *ret, struct cuv_error *err);
+int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings *ret, struct cuv_error *err);
 /* Whether the address can only be reached from this machine. */
-bool cuv_settings_is_loopback(const struct cuv_settings *s);
+bool cuv_manager_settings_is_loopback(const struct cuv_manager_settings *s);
 /* The text of --help. */
-const char *cuv_settings_help(void);
+const char *cuv_manager_settings_help(void);
 
 #endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The cutting of slow connections, and the finding of a connection's descriptor. */
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "manager/http.h"
+#include "manager/watch.h"
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define N 3
+
+static void make_pair(int pair[2])
+{
+	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+}
+
+static void close_pair(int pair[2])
+{
+	cuv_close(pair[0]);
+	cuv_close(pair[1]);
+}
+
+/* What a read gives within the time: bytes, 0 for the end, -1 for nothing. */
+static ssize_t read_within(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char c;
+
+	return poll(&p, 1, ms) > 0 ? read(fd, &c, 1) : -1;
+}
+
+TEST(a_deadline_ends_reading_and_leaves_writing)
+{
+	struct cuv_watch w;
+	int pair[2];
+	size_t slot;
+
+	assert_ok(cuv_watch_start(&w, N));
+	make_pair(pair);
+	slot = cuv_watch_enter(&w, pair[0]);
+	assert_int_equal(read_within(pair[0], 300), -1); /* no deadline yet */
+	cuv_watch_set(&w, slot, cuv_deadline_ms(50), SHUT_RD);
+	assert_int_equal(read_within(pair[0], 2000), 0);
+	assert_true(cuv_watch_was_cut(&w, slot));
+	assert_int_equal(write(pair[0], "x", 1), 1);
+	assert_int_equal(read_within(pair[1], 1000), 1);
+	/* the next deadline is another matter */
+	cuv_watch_set(&w, slot, CUV_NEVER, SHUT_RDWR);
+	assert_false(cuv_watch_was_cut(&w, slot));
+	cuv_watch_leave(&w, slot);
+	close_pair(pair);
+	cuv_watch_stop(&w);
+}
+
+TEST(a_deadline_that_moves_on_cuts_nobody)
+{
+	struct cuv_watch w;
+	int pair[2], i;
+	size_t slot;
+
+	assert_ok(cuv_watch_start(&w, N));
+	make_pair(pair);
+	slot = cuv_watch_enter(&w, pair[0]);
+	for (i = 0; i < 10; i++) {
+		cuv_watch_set(&w, slot, cuv_deadline_ms(300), SHUT_RDWR);
+		usleep(50000);
+	}
+	assert_false(cuv_watch_was_cut(&w, slot));
+	assert_int_equal(read_within(pair[0], 2000), 0);
+	assert_int_equal(read_within(pair[1], 2000), 0); /* both directions */
+	cuv_watch_leave(&w, slot);
+	close_pair(pair);
+	cuv_watch_stop(&w);
+}
+
+TEST(who_has_left_is_not_cut)
+{
+	struct cuv_watch w;
+	int pair[2];
+	size_t slot;
+
+	assert_ok(cuv_watch_start(&w, N));
+	make_pair(pair);
+	slot = cuv_watch_enter(&w, pair[0]);
+	cuv_watch_set(&w, slot, cuv_deadline_ms(150), SHUT_RDWR);
+	cuv_watch_leave(&w, slot);
+	assert_int_equal(read_within(pair[0], 500), -1);
+	/* and its place is free again, with nothing of it left */
+	slot = cuv_watch_enter(&w, pair[0]);
+	assert_int_equal(read_within(pair[0], 300), -1);
+	cuv_watch_leave(&w, slot);
+	close_pair(pair);
+	cuv_watch_stop(&w);
+}
+
+TEST(all_can_be_cut_at_once)
+{
+	struct cuv_watch w;
+	int pairs[N][2];
+	size_t slots[N], i;
+
+	assert_ok(cuv_watch_start(&w, N));
+	for (i = 0; i < N; i++) {
+		make_pair(pairs[i]);
+		slots[i] = cuv_watch_enter(&w, pairs[i][0]);
+	}
+	cuv_watch_cut_all(&w);
+	for (i = 0; i < N; i++) {
+		assert_int_equal(read_within(pairs[i][1], 0), 0);
+		assert_true(cuv_watch_was_cut(&w, slots[i]));
+		cuv_watch_leave(&w, slots[i]);
+		close_pair(pairs[i]);
+	}
+	cuv_watch_stop(&w);
+}
+
+/* --- descriptors --- */
+
+struct tcp {
+	int listener;
+	int client;
+	int accepted;
+	struct mg_request_info info;
+};
+
+static void connect_tcp(struct tcp *t, uint32_t address, const int *listener)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)}, peer;
+	socklen_t len = sizeof(a);
+
+	*t = (struct tcp){.listener = listener ? *listener : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	if (!listener) {
+		assert_ok(bind(t->listener, (struct sockaddr *)&a, sizeof(a)));
+		assert_ok(listen(t->listener, 5));
+	}
+	assert_ok(getsockname(t->listener, (struct sockaddr *)&a, &len));
+	t->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_ok(connect(t->client, (struct sockaddr *)&a, sizeof(a)));
+	len = sizeof(peer);
+	t->accepted = accept4(t->listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+	assert_true(t->accepted >= 0);
+	snprintf(t->info.remote_addr, sizeof(t->info.remote_addr), "%s", inet_ntoa(peer.sin_addr));
+	t->info.remote_port = ntohs(peer.sin_port);
+	t->info.server_port = ntohs(a.sin_port);
+}
+
+static void close_tcp(struct tcp *t, bool listener)
+{
+	cuv_close(t->client);
+	cuv_close(t->accepted);
+	if (listener)
+		cuv_close(t->listener);
+}
+
+TEST(a_connection_is_found_by_its_peer)
+{
+	struct tcp one, two;
+
+	connect_tcp(&one, INADDR_LOOPBACK, NULL);
+	connect_tcp(&two, INADDR_LOOPBACK, &one.listener);
+	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), one.accepted);
+	assert_int_equal(cuv_http_find_fd(&two.info, 64, true), two.accepted);
+	two.info.remote_port ^= 1;
+	assert_int_equal(cuv_http_find_fd(&two.info, 64, false), -ENOTCONN);
+	/* below the given bound only */
+	assert_int_equal(cuv_http_find_fd(&one.info, one.accepted, false), -ENOTCONN);
+	close_tcp(&two, false);
+	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), one.accepted);
+	close_tcp(&one, true);
+	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), -ENOTCONN);
+}
+
+TEST(two_that_look_alike_are_none)
+{
+	struct tcp t;
+	int copy;
+
+	connect_tcp(&t, INADDR_LOOPBACK, NULL);
+	copy = fcntl(t.accepted, F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(cuv_http_find_fd(&t.info, 64, true), -ENOTUNIQ);
+	cuv_close(copy);
+	assert_int_equal(cuv_http_find_fd(&t.info, 64, true), t.accepted);
+	close_tcp(&t, true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deadline_ends_reading_and_leaves_writing),
+		cmocka_unit_test(a_deadline_that_moves_on_cuts_nobody),
+		cmocka_unit_test(who_has_left_is_not_cut),
+		cmocka_unit_test(all_can_be_cut_at_once),
+		cmocka_unit_test(a_connection_is_found_by_its_peer),
+		cmocka_unit_test(two_that_look_alike_are_none),
+	};
+
+	return cmocka_run_group_tests_name("http watch", tests, NULL, NULL);
+}
