@@ -132,10 +132,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_error *err
 		return r;
 	cuv_random_id(h->run_id);
 	snprintf(request.spec.run_id, sizeof(request.spec.run_id), "%s", h->run_id);
-	r = run(s, h, &state, &request, &charge, err);
-	if (r < 0)
-		cuv_requirements_relocate(cuv_buf_str(&requirements->value), requirements->value.len, err);
-	return r;
+	return run(s, h, &state, &request, &charge, err);
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h)
