@@ -8,6 +8,7 @@
 
 struct cuv_run_input {
 	struct cuv_buf code;
+	struct cuv_buf source;	     /* the requirements file as it is */
 	struct cuv_buf requirements; /* canonical */
 	struct cuv_buf stdin_data;
 	struct cuv_strv args;

@@ -70,6 +70,13 @@ static int make_folders(const char *path, mode_t mode)
 	return 0;
 }
 
+static bool join(char *dst, size_t size, const char *path, const char *rest)
+{
+	int n = snprintf(dst, size, "%s%s", path, rest);
+
+	return n >= 0 && (size_t)n < size;
+}
+
 static int set_paths(struct cuv_state *s, const char *path, struct cuv_error *err)
 {
 	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
@@ -86,10 +93,10 @@ static int set_paths(struct cuv_state *s, const char *path, struct cuv_error *er
 			      path, sizeof(s->path) - 1);
 		return -ENAMETOOLONG;
 	}
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	snprintf(s->store, sizeof(s->store), "%s/nix/nix/store", path);
-	snprintf(s->launcher_sock, sizeof(s->launcher_sock), "%s/run/launcher.sock", path);
-	snprintf(s->builder_sock, sizeof(s->builder_sock), "%s/run/builder.sock", path);
+	if (!join(s->path, sizeof(s->path), path, "") || !join(s->store, sizeof(s->store), path, "/nix/nix/store") ||
+	    !join(s->launcher_sock, sizeof(s->launcher_sock), path, "/run/launcher.sock") ||
+	    !join(s->builder_sock, sizeof(s->builder_sock), path, "/run/builder.sock"))
+		return -ENAMETOOLONG;
 	return 0;
 }
 

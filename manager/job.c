@@ -22,6 +22,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "manager/lint.h"
+#include "nixenv/requirements.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -428,5 +429,8 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 		j.side[i].fd = cuv_close(j.side[i].fd);
 	if (r == 0)
 		judge_lint(&j);
+	else if (spec->source)
+		/* The builder knows the canonical text only. */
+		cuv_requirements_relocate(spec->source, spec->source_len, err);
 	return r;
 }

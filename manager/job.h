@@ -41,6 +41,8 @@ struct cuv_job_spec {
 	size_t code_len;
 	const char *requirements; /* canonical text (nixenv/requirements.h) */
 	size_t requirements_len;
+	const char *source; /* the requirements file as it was sent, whose lines errors are about; may be NULL */
+	size_t source_len;
 	const char *stdin_data;
 	size_t stdin_len;
 	const struct cuv_strv *args; /* after main.py; may be NULL */

@@ -273,6 +273,8 @@ int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t n
 	}
 	ret->spec.requirements = cuv_buf_str(&ret->requirements);
 	ret->spec.requirements_len = ret->requirements.len;
+	ret->spec.source = cuv_buf_str(&cuv_form_get(f, "requirements")->value);
+	ret->spec.source_len = cuv_form_get(f, "requirements")->value.len;
 	ret->spec.args = &ret->args;
 	return 0;
 }

@@ -246,3 +246,24 @@ const struct cuv_requirement *cuv_requirements_find(const struct cuv_requirement
 	}
 	return found;
 }
+
+void cuv_requirements_relocate(const void *data, size_t len, struct cuv_error *err)
+{
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *parsed = NULL;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(2 * CUV_REQUIREMENTS_BYTES_MAX);
+	size_t start = 0, end;
+	uint32_t line;
+
+	if (err->line == 0 || cuv_requirements_parse(data, len, &parsed, NULL) < 0 || err->line > parsed->n)
+		return;
+	line = parsed->items[err->line - 1].line;
+	if (cuv_requirements_decode(data, len, &text, NULL) < 0)
+		return;
+	while (start < text.len && cuv_requirements_line_of(text.data, text.len, start) < line)
+		start++;
+	for (end = start; end < text.len && text.data[end] != '\n' && text.data[end] != '\r'; end++)
+		;
+	err->line = line;
+	err->column = 1;
+	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), text.data + start, end - start);
+}

@@ -63,6 +63,12 @@ static inline void cuv_requirements_freep(struct cuv_requirements **r)
  * buffer's error. */
 int cuv_requirements_canonical(const struct cuv_requirements *r, struct cuv_buf *out);
 
+/* An error about a line of the canonical form (the resolver's and the builder's,
+ * who see nothing else) becomes one about the file that was sent: its line, and
+ * that line's text as excerpt. data is that file, accepted before; err is left
+ * alone when it has no line. */
+void cuv_requirements_relocate(const void *data, size_t len, struct cuv_error *err);
+
 /* The first requirement for this package (any spelling of the name), NULL when
  * there is none: to lead from a package of the resolver back to a line. Borrowed. */
 const struct cuv_requirement *cuv_requirements_find(const struct cuv_requirements *r, const char *name);

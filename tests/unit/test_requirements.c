@@ -242,6 +242,28 @@ static void exported_file(void **state)
 		">= \"3.8\" --hash=sha256:" HEX64 "\n");
 }
 
+static void assert_relocated(const char *text, uint32_t canonical_line, uint32_t line, const char *excerpt)
+{
+	struct cuv_error err = {.code = CUV_E_REQUIREMENTS_UNRESOLVABLE, .line = canonical_line};
+
+	cuv_requirements_relocate(text, strlen(text), &err);
+	assert_int_equal(err.code, CUV_E_REQUIREMENTS_UNRESOLVABLE);
+	assert_int_equal(err.line, line);
+	assert_string_equal(err.excerpt, excerpt);
+}
+
+static void relocate(void **state)
+{
+	static const char text[] = "# one\r\n\r\nIdna == 99.99  # why\r\nattrs\r\n";
+
+	(void)state;
+	assert_relocated(text, 1, 4, "attrs");
+	assert_relocated(text, 2, 3, "Idna == 99.99  # why");
+	assert_relocated(text, 0, 0, "");
+	assert_relocated(text, 3, 3, ""); /* the canonical text has two lines: left alone */
+	assert_relocated("b\\\n>=1\na", 2, 1, "b\\");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +283,7 @@ int main(void)
 		cmocka_unit_test(ignored_options),
 		cmocka_unit_test(find),
 		cmocka_unit_test(exported_file),
+		cmocka_unit_test(relocate),
 	};
 
 	return cmocka_run_group_tests_name("requirements", tests, NULL, NULL);
