@@ -14,6 +14,7 @@
  *   --repeat N             ask N times, one after the other
  *   --parallel N           N sessions at once
  *   --cancel-ms N          close the session after N ms; prints {"cancelled": true}
+ *   --cancel-at PHASE      the same when one step of this phase is done
  *   --resolve-ms N --build-ms N
  *   --tools                ask for the tools instead
  *   --allow-degraded NAMES handed on to the builder
@@ -47,7 +48,7 @@
 #define ANSWER_MS 3600000
 
 struct options {
-	const char *builder, *state, *connect, *uid, *gid, *allow, *file;
+	const char *builder, *state, *connect, *uid, *gid, *allow, *file, *cancel_at;
 	struct cuv_env_ask ask;
 	uint64_t repeat, parallel, cancel_ms;
 	bool tools, hold, quiet;
@@ -208,7 +209,8 @@ static void send_ask(const struct options *o, struct ask *a, const struct cuv_bu
 		die(3, "ask", strerror(-r));
 }
 
-static void print_progress(const struct options *o, struct cuv_frame *f)
+/* True when it is time to cancel. */
+static bool print_progress(const struct options *o, struct cuv_frame *f)
 {
 	struct cuv_env_progress p;
 
@@ -217,9 +219,10 @@ static void print_progress(const struct options *o, struct cuv_frame *f)
 	if (!o->quiet)
 		fprintf(stderr, "%s %u/%u %llu/%llu\n", cuv_env_phase_name(p.phase), p.done, p.total,
 			(unsigned long long)p.bytes_done, (unsigned long long)p.bytes_total);
+	return o->cancel_at && p.done > 0 && strcmp(o->cancel_at, cuv_env_phase_name(p.phase)) == 0;
 }
 
-/* One frame: -1 not the end, 0 an environment, 1 a failure. */
+/* One frame: -1 not the end, 0 an environment, 1 a failure, 2 cancel now. */
 static int take_frame(const struct options *o, struct ask *a)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -231,8 +234,7 @@ static int take_frame(const struct options *o, struct ask *a)
 	if (r != 0)
 		die(3, "the builder", r > 0 ? "closed the session" : strerror(-r));
 	if (f.type == CUV_MSG_ENV_PROGRESS) {
-		print_progress(o, &f);
-		return -1;
+		return print_progress(o, &f) ? 2 : -1;
 	}
 	if (f.type == CUV_MSG_ENV_READY && cuv_environment_get(&f.body, &e) == 0) {
 		print_environment(&e, a->asked_ns);
@@ -277,13 +279,17 @@ static int ask_all(const struct options *o, int control, const struct cuv_buf *c
 
 			if (end < 0)
 				continue;
-			status |= end;
+			if (end == 2)
+				print_json(json_pack("{s:b}", "cancelled", 1), 0);
+			else
+				status |= end;
 			p[i].fd = -1;
+			close(TAKE_FD(asks[i].fd));
 			left--;
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		close(asks[i].fd);
+		(void)cuv_close(asks[i].fd);
 	return status;
 }
 
@@ -307,7 +313,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"repeat", 1, NULL, 'r'},     {"parallel", 1, NULL, 'p'},  {"cancel-ms", 1, NULL, 'c'},
 		{"resolve-ms", 1, NULL, 'R'}, {"build-ms", 1, NULL, 'B'},  {"tools", 0, NULL, 't'},
 		{"hold", 0, NULL, 'h'},	      {"quiet", 0, NULL, 'q'},	   {"allow-degraded", 1, NULL, 'd'},
-		{"python", 1, NULL, 'y'},     {0},
+		{"python", 1, NULL, 'y'},     {"cancel-at", 1, NULL, 'a'}, {0},
 	};
 	int c;
 
@@ -325,6 +331,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'c': o->cancel_ms = number(optarg); break;
 		case 'R': o->ask.resolve_ms = (uint32_t)number(optarg); break;
 		case 'B': o->ask.build_ms = (uint32_t)number(optarg); break;
+		case 'a': o->cancel_at = optarg; break;
 		case 't': o->tools = true; break;
 		case 'h': o->hold = true; break;
 		case 'q': o->quiet = true; break;
