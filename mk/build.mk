@@ -26,6 +26,7 @@ PROGRAMS := $(BIN)/cuvette $(BIN)/cuvette-manager $(BIN)/cuvette-builder $(BIN)/
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
+	$(if $(Q),@echo "  cc $<")
 	$(Q)$(CC) $(CUV_CFLAGS) -DCUV_VERSION='"$(VERSION)"' -c -o $@ $<
 
 define archive

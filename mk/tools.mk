@@ -1,5 +1,6 @@
 # Format, lint, and editor support.
-C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+# Asked for when it is needed only: every call of make would pay for it.
+C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 
 format: ## clang-format all C files in place
 	clang-format -i $(C_FILES)

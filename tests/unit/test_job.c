@@ -41,7 +41,7 @@ struct peers {
 	pthread_t thread[2];
 	struct cuv_peers peers;
 	pthread_mutex_t lock;
-	char seen_program[512], seen_stdin[64], seen_file[64], seen_requirements[64];
+	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
 	int sessions_open, environment_open_at_end;
 };
