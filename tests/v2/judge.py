@@ -110,6 +110,10 @@ def judge(lines, why) -> list:
         for name, check in CASES.items():
             results.append((f"{who}: {name}", _case(f"{who}:{name}", lines, check)))
             results.append((f"{who}: {name}: nothing left", _left(f"{who}:{name}", lines, mounts)))
+    results.append(("a crash in a box", _case("root:crash", lines, _want("killed", signal=6))))
+    results.append(("a crash in a box does not call the host's core handler",
+                    "the handler does not work outside either" if "core outside 1" not in lines
+                    else None if "core box 0" in lines else "it was called"))
     doomed = next((line for line in lines if line.startswith("left doomed ")), "")
     results.append(("launcher killed in a run: no process lives on",
                     None if " processes=0 " in doomed and any("asleep" in x for x in lines if x.startswith("stdout doomed")) else doomed or "no line"))

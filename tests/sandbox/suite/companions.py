@@ -40,6 +40,8 @@ nice = os.nice(0), os.sched_getaffinity(0)
 until = time.monotonic() + {VICTIM_SECONDS}
 while time.monotonic() < until:
     time.sleep(0.05)
+    with open(os.path.dirname(os.__file__) + "/this.py", "rb") as f:
+        f.read(1)
 for place in places:
     assert open(place).read() == secret, place
 try:

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""Queues signals that nobody takes."""
+# limits: timeout=20 memory=64MiB
+# expect: status success out-of-memory
+# expect: memory < 80MiB
+signal.pthread_sigmask(signal.SIG_BLOCK, range(signal.SIGRTMIN, signal.SIGRTMAX))
+import ctypes
+
+info = (ctypes.c_int * 32)(signal.SIGRTMIN, 0, -1)
+queued = 0
+while queued < 1_000_000:
+    result, _ = syscall(129, os.getpid(), signal.SIGRTMIN, ctypes.byref(info))  # rt_sigqueueinfo
+    if result == -1:
+        break
+    queued += 1
+check("queue", queued < 1_000_000, queued)
