@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Descriptors parked in messages that nobody receives, sockets within sockets."""
+# needs: cgroup-memory
 # limits: timeout=15 memory=96MiB descriptors=256
 # expect: status success out-of-memory
 # expect: memory < 112MiB

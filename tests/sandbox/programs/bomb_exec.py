@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every process starts two more interpreters of this program."""
+# needs: cgroup-pids
 # limits: timeout=3 processes=24
 # expect: status timeout success error
 # expect: wall < 8

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Counts the children it can have at once; they are left behind sleeping."""
+# needs: cgroup-pids
 # limits: timeout=10 processes=32
 # expect: status success
 # expect: stdout ~ ^held limit

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Timers, event files and watches: small objects of the kernel, without end."""
+# needs: cgroup-memory
 # limits: timeout=15 memory=96MiB descriptors=1024
 # expect: status success out-of-memory
 # expect: memory < 112MiB

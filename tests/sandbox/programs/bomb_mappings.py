@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """As many mappings as the kernel allows, each of its own kind."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=64MiB
 # expect: status success out-of-memory
 # expect: memory < 80MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Takes memory without end."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB

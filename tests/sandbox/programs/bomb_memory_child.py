@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A child takes the memory; the parent outlives it and ends well."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Many processes share the work of taking memory, each a little."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=128MiB processes=48
 # expect: status out-of-memory
 # expect: memory < 144MiB

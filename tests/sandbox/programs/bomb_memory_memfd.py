@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Memory hidden in files without a name."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB file_size=512MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Touches one page in every 2 MiB: page tables take what the data does not."""
+# needs: cgroup-memory
 # limits: timeout=30 memory=64MiB
 # expect: status out-of-memory
 # expect: memory < 80MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Memory in the kernel's pipe buffers, as large as they can be made."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB descriptors=1024
 # expect: status success out-of-memory
 # expect: memory < 112MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Memory in the buffers of socket pairs."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB descriptors=1024
 # expect: status success out-of-memory
 # expect: memory < 112MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fills the work folder beyond the memory limit: its pages are memory."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=96MiB work_size=512MiB file_size=512MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB

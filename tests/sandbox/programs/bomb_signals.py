@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Queues signals that nobody takes."""
+# needs: cgroup-memory
 # limits: timeout=20 memory=64MiB
 # expect: status success out-of-memory
 # expect: memory < 80MiB

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Counts the threads it can have at once."""
+# needs: cgroup-pids
 # limits: timeout=10 processes=40
 # expect: status success
 # expect: stdout ~ ^held limit

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Never waits for its dead children: each still counts as a process."""
+# needs: cgroup-pids
 # limits: timeout=10 processes=48
 # expect: status success
 # expect: stdout ~ ^held zombies

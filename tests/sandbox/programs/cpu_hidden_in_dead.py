@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The CPU time of dead children counts too: each burns a little and ends."""
+# needs: cgroup-cpu
 # limits: timeout=30 cpu_time=2
 # expect: status timeout
 # expect: cpu < 4

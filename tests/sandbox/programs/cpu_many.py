@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Many processes burn CPU time that only adds up for the whole run."""
+# needs: cgroup-cpu
 # limits: timeout=30 cpu_time=2
 # expect: status timeout
 # expect: cpu < 4

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Half a CPU for four busy processes."""
+# needs: cgroup-cpu
 # limits: timeout=4 cpu_time=100 cpus=0.5
 # expect: status timeout
 # expect: cpu < 2.8

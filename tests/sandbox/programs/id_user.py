@@ -16,6 +16,3 @@ for target in (0, 1, 1001, 65534, 1878900001, 1878910000):
 raises("setgroups", os.setgroups, [0])
 raises("setgroups none", os.setgroups, [])
 raises("initgroups", os.initgroups, "root", 0)
-# One id each for the run and for the box's first process; nobody's root.
-maps = [tuple(map(int, line.split())) for line in read("/proc/self/uid_map").decode().splitlines()]
-check("mapped", len(maps) <= 2 and all(inside != 0 and outside != 0 and count == 1 for inside, outside, count in maps), maps)

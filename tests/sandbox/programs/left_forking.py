@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What stays behind forks away from whoever counts the processes."""
+# needs: cgroup-pids
 # limits: timeout=15 processes=32
 # expect: status success
 # expect: wall < 8

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Leases on shared files: another's use of them would be told, and made to wait."""
+# needs: uid-separation
 # limits: timeout=10
 # expect: status success
 # expect: stdout ~ ^held lease

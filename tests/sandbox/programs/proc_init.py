@@ -13,4 +13,3 @@ for name in ("root/etc/passwd", "cwd/etc/passwd"):
     raises(name, read, f"/proc/1/{name}")
 for name in ("oom_score_adj", "mem", "comm", "coredump_filter", "uid_map", "attr/current", "clear_refs", "timens_offsets"):
     raises(f"write {name}", os.open, f"/proc/1/{name}", os.O_WRONLY)
-raises("prlimit", __import__("resource").prlimit, 1, 7)

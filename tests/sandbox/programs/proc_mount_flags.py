@@ -8,7 +8,9 @@ bad, writable = [], []
 for line in read("/proc/self/mountinfo").decode().splitlines():
     fields = line.split()
     point, flags, source = fields[4], fields[5].split(","), fields[fields.index("-") + 1]
-    if "nosuid" not in flags or ("nodev" not in flags and not point.startswith("/dev")):
+    # Single nodes bound into /dev are device files, and nothing can be made beside them.
+    node = point.startswith("/dev/") and not os.path.isdir(point)
+    if not node and ("nosuid" not in flags or ("nodev" not in flags and point != "/dev")):
         bad.append((point, flags))
     if "rw" in flags and source != "proc":
         writable.append(point)

@@ -65,7 +65,9 @@ def subordinate_uids() -> range:
     the user's own range instead."""
     if os.geteuid() == 0:
         return range(0)
-    user = pwd.getpwuid(os.geteuid()).pw_name
+    user = ""
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwuid(os.geteuid()).pw_name
     for line in _read("/etc/subuid").splitlines():
         owner, first, count = (line.split(":") + ["0", "0"])[:3]
         if owner in (user, str(os.geteuid())):

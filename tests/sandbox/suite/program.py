@@ -5,6 +5,7 @@ Head lines of programs/NAME.py (docs/escape-suite.md has them with examples):
     # limits: timeout=2 processes=32      fields of the request
     # args: {tcp_port} {secret}           arguments, with the suite's values
     # with: tcp udp abstract victim       what runs beside it on the host or in a box
+    # needs: cgroup-memory                skipped where the service says that this layer is off
     # expect: status timeout killed       one of these
     # expect: stdout ~ REGEX              found in a line (`!~`: in none); stderr too
     # expect: wall < 6                    also cpu, memory, stdout_bytes, stderr_bytes; <= >= >
@@ -18,7 +19,7 @@ import re
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "programs"
 PRELUDE = pathlib.Path(__file__).resolve().parent / "prelude.py"
-HEAD = re.compile(r"^# (limits|args|with|expect|outside): (.+)$")
+HEAD = re.compile(r"^# (limits|args|with|needs|expect|outside): (.+)$")
 STATUSES = {"success", "error", "timeout", "out-of-memory", "output-limit", "killed", "failed"}
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -54,6 +55,7 @@ class Program:
     limits: dict = dataclasses.field(default_factory=dict)
     args: list = dataclasses.field(default_factory=list)
     companions: list = dataclasses.field(default_factory=list)
+    needs: list = dataclasses.field(default_factory=list)
     expect: list = dataclasses.field(default_factory=list)
     outside_fails: bool = False
 
@@ -86,6 +88,8 @@ def parse(name: str, text: str) -> Program:
             program.args += value.split()
         elif key == "with":
             program.companions += value.split()
+        elif key == "needs":
+            program.needs += value.split()
         elif key == "outside":
             program.outside_fails = value == "fails"
         else:

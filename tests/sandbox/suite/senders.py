@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The ways a program gets into a box: over HTTP to a service, or straight to a
 launcher through the test client boxrun. Both give an Observed."""
+import contextlib
 import http.client
 import json
 import os
@@ -31,7 +32,7 @@ def find_store_image(store: pathlib.Path) -> str:
     names = sorted(p.name for p in store.glob("*-worker-image-python311") if p.is_dir())
     if not names:
         raise NoService(f"no worker image in {store}")
-    return names[-1]
+    return max(names, key=lambda name: (store / name).stat().st_ctime)
 
 
 def form(fields: list) -> tuple:
@@ -50,24 +51,37 @@ class Http:
     def __init__(self, url: str, key: str | None = None):
         parts = urllib.parse.urlsplit(url)
         self.url, self.host, self.port, self.key = url, parts.hostname, parts.port or 80, key
-        self.root = self._service_here(parts.hostname)
+        self.root = self._service_here(self.host, self.port)
 
     @staticmethod
-    def _service_here(host: str) -> int | None:
-        """The service's first process when it can only be on this machine: the
-        parent of the one launcher there is."""
+    def _service_here(host: str, port: int) -> int | None:
+        """The service's first process when it is on this machine: the parent of
+        whoever has the socket that listens on that port."""
         if host not in ("127.0.0.1", "localhost", "::1"):
             return None
-        parents = []
-        for name in os.listdir("/proc"):
-            try:
-                if name.isdigit() and pathlib.Path(f"/proc/{name}/comm").read_text().strip() == "cuvette-launche":
-                    status = pathlib.Path(f"/proc/{name}/status").read_text()
-                    parents.append(int(re.search(r"PPid:\s+(\d+)", status).group(1)))
-            except OSError:
-                continue
-        services = {p for p in parents if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "cuvette"}
-        return services.pop() if len(services) == 1 else None
+        inodes = set()
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            with contextlib.suppress(OSError), open(table) as lines:
+                rows = [line.split() for line in lines][1:]
+                inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
+        for fd in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(fd) in inodes:
+                    status = (fd.parent.parent / "status").read_text()
+                    return int(re.search(r"PPid:\s+(\d+)", status).group(1))
+        return None
+
+    def degraded(self) -> set:
+        """Layers that the service says are off."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request("GET", "/health")
+            layers = json.loads(connection.getresponse().read())["components"]["sandbox"].get("layers", [])
+            return {layer["layer"] for layer in layers if layer["state"] != "ok"}
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            raise NoService(f"GET /health of {self.url}: {error!r}") from error
+        finally:
+            connection.close()
 
     def send(self, program, arguments: list) -> Observed:
         fields = [("requirements", "requirements.txt", b"# none\n"), ("code", "main.py", program.source().encode())]
@@ -153,6 +167,9 @@ class Launcher:
         self.command = [str(boxrun), "--launcher", str(binaries / "cuvette-launcher"), "--store", str(self.store),
                         "--image", find_store_image(self.store), "--boxes", "2"]
         self.secret, self.root, self.url = secrets.token_hex(12), None, "launcher"
+
+    def degraded(self) -> set:
+        return set()
 
     def send(self, program, arguments: list) -> Observed:
         with tempfile.TemporaryDirectory() as folder:
