@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
@@ -44,6 +45,7 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 #define FDS_PER_CLIENT 12
 #define FDS_OTHER 64
 #define FIRST_ASK_MS 60000
+#define ARENAS 4 /* of malloc: many threads, each with little to keep */
 #define DRAIN_TICK_MS 20
 #define CUT_WAIT_MS 2000
 
@@ -189,6 +191,7 @@ int main(int argc, char **argv)
 		die(&err);
 	}
 	tzset();
+	mallopt(M_ARENA_MAX, ARENAS);
 	if (start(&settings, &err) < 0)
 		die(&err);
 	wait_for_end(signals, &settings);

@@ -6,13 +6,19 @@
 #include "manager/run_request.h"
 #include "manager/server.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 
 /* Boundaries and headers around the fields. */
 #define BODY_OVERHEAD_BYTES 65536
 /* A byte of output is at most three in UTF-8, and jansson copies it. */
-#define ANSWER_FACTOR 6
+#define OUTPUT_FACTOR 6
+#define FORMATTED_FACTOR 2
+/* A byte of ruff's JSON as jansson's objects, and as our own of them. */
+#define LINT_FACTOR 16
+/* After a request that held so much, free memory goes back to the kernel. */
+#define TRIM_BYTES (8u << 20)
 #define RETRY_AFTER_S 2
 
 static int overloaded(struct cuv_error *err, const char *text)
@@ -72,12 +78,13 @@ static void log_run(const struct cuv_http *h, const struct cuv_job_result *r)
 }
 
 static int answer(struct cuv_http *h, const struct cuv_health_state *state, const struct cuv_job_spec *spec,
-		  const struct cuv_job_result *result, struct cuv_charge *charge, struct cuv_error *err)
+		  struct cuv_job_result *result, struct cuv_charge *charge, struct cuv_error *err)
 {
 	json_t *body;
 
-	if (!cuv_charge_add(charge, ANSWER_FACTOR * (result->out.len + result->err.len) +
-					    4 * (result->formatted.len + result->lint.len)))
+	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
+		result->lint_state = CUV_LINT_UNAVAILABLE;
+	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len)))
 		return overloaded(err, "the service has no memory left for this answer; try again");
 	body = cuv_answer_run(spec, result, h->request_id);
 	if (!body)
@@ -109,9 +116,8 @@ static int run(struct cuv_server *s, struct cuv_http *h, const struct cuv_health
 	return r;
 }
 
-static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_error *err)
+static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *charge, struct cuv_error *err)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
 	_cleanup_form_ struct cuv_form form = {0};
 	_cleanup_run_request_ struct cuv_run_request request = {0};
 	char boundary[CUV_BOUNDARY_MAX + 1];
@@ -124,7 +130,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_error *err
 		return r;
 	cuv_health_get(&s->health, UINT32_MAX, &state);
 	fields = cuv_run_fields(&n);
-	cuv_form_init(&form, fields, n, CUV_UPLOAD_BYTES_MAX, &charge);
+	cuv_form_init(&form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
 	r = receive(h, boundary, &form, err);
 	if (r == 0)
 		r = cuv_run_request_read(&form, state.tools.python, cuv_wall_s(), &request, err);
@@ -132,16 +138,17 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_error *err
 		return r;
 	cuv_random_id(h->run_id);
 	snprintf(request.spec.run_id, sizeof(request.spec.run_id), "%s", h->run_id);
-	return run(s, h, &state, &request, &charge, err);
+	return run(s, h, &state, &request, charge, err);
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h)
 {
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r;
 
 	if (atomic_fetch_add(&s->runs, 1) < s->runs_max)
-		r = serve(s, h, &err);
+		r = serve(s, h, &charge, &err);
 	else
 		r = overloaded(&err, "all places for runs are taken; try again");
 	atomic_fetch_sub(&s->runs, 1);
@@ -150,4 +157,6 @@ void cuv_route_run(struct cuv_server *s, struct cuv_http *h)
 		cuv_http_reply_error(h, &err, NULL);
 	else if (r < 0)
 		h->code = err.code;
+	if (charge.bytes > TRIM_BYTES)
+		malloc_trim(0);
 }
