@@ -32,14 +32,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRATCH (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define SCRATCH_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define STORE_BYTES (1024 * 1024)
 
 static const struct {
 	const char *text;
 	enum cuv_layer layer;
 } stages[_CUV_STAGE_MAX] = {
-#define X(name, l, t) [CUV_STAGE_##name] = {t, CUV_LAYER_##l},
+#define X(name, layer_name, what) [CUV_STAGE_##name] = {what, CUV_LAYER_##layer_name},
 	CUV_STAGE_TABLE(X)
 #undef X
 };
@@ -64,10 +64,10 @@ static const struct scratch {
 	mode_t mode;
 	unsigned attr;
 } scratch[] = {
-	{CUV_BOX_WORK, CUV_LIMIT_WORK, 0755, SCRATCH},
-	{"/tmp", CUV_LIMIT_TMP, 01777, SCRATCH},
-	{CUV_BOX_HOME, CUV_LIMIT_TMP, 0755, SCRATCH},
-	{"/dev/shm", CUV_LIMIT_SHM, 01777, SCRATCH | MOUNT_ATTR_NOEXEC}, /* after /dev */
+	{CUV_BOX_WORK, CUV_LIMIT_WORK, 0755, SCRATCH_ATTR},
+	{"/tmp", CUV_LIMIT_TMP, 01777, SCRATCH_ATTR},
+	{CUV_BOX_HOME, CUV_LIMIT_TMP, 0755, SCRATCH_ATTR},
+	{"/dev/shm", CUV_LIMIT_SHM, 01777, SCRATCH_ATTR | MOUNT_ATTR_NOEXEC}, /* after /dev */
 };
 
 struct init {
@@ -231,7 +231,7 @@ static void mount_store(struct init *in)
 
 	if (names->n == 0)
 		return; /* the image's own folder is empty and read-only */
-	mnt = cuv_mount_tmpfs(&t, SCRATCH);
+	mnt = cuv_mount_tmpfs(&t, SCRATCH_ATTR);
 	r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
 	if (r < 0)
 		fail_item(in, CUV_STAGE_STORE, -1, r);

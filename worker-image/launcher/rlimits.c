@@ -21,7 +21,9 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 		{RLIMIT_NPROC, processes, processes},
 		{RLIMIT_NOFILE, files, files},
 		{RLIMIT_FSIZE, file_bytes, file_bytes},
-		{RLIMIT_CORE, 0, 0},
+		/* Not 0: where core_pattern is a pipe, the host's handler is called all
+		 * the same, as root, with a stranger's memory. 1 is what stops it. */
+		{RLIMIT_CORE, 1, 1},
 		{RLIMIT_STACK, STACK_BYTES, RLIM_INFINITY},
 		{RLIMIT_MEMLOCK, MEMLOCK_BYTES, MEMLOCK_BYTES},
 		{RLIMIT_MSGQUEUE, 0, 0},

@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -13,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -79,6 +81,44 @@ static int deny_clone_flags(scmp_filter_ctx ctx)
 			return r;
 	}
 	return 0;
+}
+
+/* Watching files: the image's are one inode for all boxes, so a directory notice
+ * or a lease would tell of other runs' imports. */
+static int deny_fcntls(scmp_filter_ctx ctx)
+{
+	static const scmp_datum_t commands[] = {F_NOTIFY, F_SETLEASE};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), __NR_fcntl, 1,
+					 arg(1, SCMP_CMP_MASKED_EQ, CMD_BITS, commands[i]));
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The core limit stays at 1 (rlimits.c): setting it looks done and does nothing,
+ * because programs that switch core files off would take an error for a failure. */
+static int keep_core_limit(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_setrlimit, 1,
+				 arg(0, SCMP_CMP_MASKED_EQ, CMD_BITS, RLIMIT_CORE));
+
+	if (r < 0)
+		return r;
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_prlimit64, 2,
+				arg(1, SCMP_CMP_MASKED_EQ, CMD_BITS, RLIMIT_CORE), arg(2, SCMP_CMP_NE, 0, 0));
+}
+
+/* What would write the host's disks back; a box has none to lose. */
+static int idle_syncs(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_sync, 0);
+
+	return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_syncfs, 0);
 }
 
 /* Characters typed into a terminal from below it: there is none in the box, and
@@ -184,6 +224,12 @@ int cuv_seccomp_build(struct cuv_seccomp *ret, struct cuv_error *err)
 		r = deny_clone_flags(ctx);
 	if (r == 0)
 		r = deny_ioctls(ctx);
+	if (r == 0)
+		r = deny_fcntls(ctx);
+	if (r == 0)
+		r = keep_core_limit(ctx);
+	if (r == 0)
+		r = idle_syncs(ctx);
 	if (r == 0)
 		r = deny_sockets(ctx);
 	if (r == 0)

@@ -54,6 +54,14 @@ static const struct cuv_seccomp_denied denied[] = {
 	DENY(sethostname, EPERM, "host set-up"),
 	DENY(setdomainname, EPERM, "host set-up"),
 
+	/* other runs: the image's files are shared inodes, and the number of watches is the
+	 * launcher's user's. Watchers fall back to polling on ENOSYS. */
+#ifdef __NR_inotify_init
+	DENY(inotify_init, ENOSYS, "watches files that other runs use"),
+#endif
+	DENY(inotify_init1, ENOSYS, "watches files that other runs use"),
+	DENY(inotify_add_watch, ENOSYS, "watches files that other runs use"),
+
 	/* other processes */
 	DENY(ptrace, EPERM, "controls other processes; a rich source of kernel bugs"),
 	DENY(process_vm_readv, EPERM, "other processes' memory"),

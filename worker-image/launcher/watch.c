@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/watch.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SETUP_MS 30000	 /* from the order to exec; a busy host is slow, not broken */
+#define DEATH_MS 10000	 /* from SIGKILL to the end of init */
+#define DELIVER_MS 20000 /* for a slow client to take the rest */
+#define CPU_CHECK_MS_MIN 2
+#define OOM_CHECK_MS 2 /* the notice comes before the kill: look again this often */
+#define OOM_CHECKS 100
+
+static void kill_init(struct cuv_keeper *k)
+{
+	if (k->init_fd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, k->init_fd, SIGKILL, NULL, 0);
+}
+
+void cuv_watch_end(struct cuv_watch *w, enum cuv_cause cause)
+{
+	if (w->cause != CUV_CAUSE_NONE)
+		return;
+	w->cause = cause;
+	w->end_ns = cause == CUV_CAUSE_ENDED ? w->ended.at_ns : cuv_now_ns();
+	w->deadline_ns = cuv_deadline_ms(DEATH_MS);
+	w->cpu_check_ns = w->oom_check_ns = CUV_NEVER;
+	kill_init(w->k);
+}
+
+int cuv_watch_used(const struct cuv_watch *w, struct cuv_cgroup_usage *ret)
+{
+	const struct cuv_keeper *k = w->k;
+	struct cuv_cgroup_usage u;
+	int r;
+
+	if (!k->has_cgroup)
+		return -ENOENT;
+	r = k->seat->cgroups->ops->read_usage(&k->cgroup, &u);
+	if (r < 0)
+		return r;
+	u.cpu_user_ns -= CUV_MIN(k->before.cpu_user_ns, u.cpu_user_ns);
+	u.cpu_system_ns -= CUV_MIN(k->before.cpu_system_ns, u.cpu_system_ns);
+	u.oom_kills -= CUV_MIN(k->before.oom_kills, u.oom_kills);
+	*ret = u;
+	return 0;
+}
+
+/* Looks when the limit can be reached at the earliest, not at fixed intervals. */
+static void check_cpu(struct cuv_watch *w)
+{
+	const struct cuv_limits *l = &w->k->task.run.limits;
+	const uint64_t limit_ns = cuv_limits_cpu_ms(l) * CUV_NS_PER_MS;
+	struct cuv_cgroup_usage u;
+	uint64_t cpu_ns, wait_ns;
+
+	if (!(w->k->seat->cgroups->controllers & CUV_CG_CPUACCT) || cuv_watch_used(w, &u) < 0) {
+		w->cpu_check_ns = CUV_NEVER;
+		return;
+	}
+	cpu_ns = u.cpu_user_ns + u.cpu_system_ns;
+	if (cpu_ns >= limit_ns) {
+		cuv_watch_end(w, CUV_CAUSE_CPU);
+		return;
+	}
+	wait_ns = (limit_ns - cpu_ns) / CUV_MAX(l->value[CUV_LIMIT_CPUS], 1u) * 1000;
+	w->cpu_check_ns = cuv_now_ns() + CUV_MAX(wait_ns, CPU_CHECK_MS_MIN * CUV_NS_PER_MS);
+}
+
+static void check_oom(struct cuv_watch *w)
+{
+	struct cuv_cgroup_usage u;
+
+	if (cuv_watch_used(w, &u) == 0 && u.oom_kills > 0) {
+		cuv_watch_end(w, CUV_CAUSE_OOM);
+		return;
+	}
+	w->oom_check_ns = w->oom_checks_left-- > 0 ? cuv_deadline_ms(OOM_CHECK_MS) : CUV_NEVER;
+}
+
+static void on_oom_notice(struct cuv_watch *w)
+{
+	char text[256];
+
+	/* An eventfd is emptied, memory.events read anew: both arm it again. */
+	if ((w->k->oom_events & POLLPRI ? pread(w->k->oom_fd, text, sizeof(text), 0)
+					: read(w->k->oom_fd, text, sizeof(uint64_t))) < 0)
+		return;
+	w->oom_checks_left = OOM_CHECKS;
+	check_oom(w);
+}
+
+static void on_failed(struct cuv_watch *w, const struct cuv_box_event *e)
+{
+	const struct cuv_run *run = &w->k->task.run;
+
+	if (e->stage == CUV_STAGE_IMAGE && e->error == ENOENT)
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "the image %s is not in the store", run->image);
+	else if (e->stage == CUV_STAGE_STORE && e->item >= 0 && (size_t)e->item < run->closure.n)
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s can't be taken from the store: %s",
+			      run->closure.items[e->item], strerror(e->error));
+	else if (e->stage == CUV_STAGE_EXEC)
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s could not be executed in the box: %s",
+			      w->k->task.run.argv.items[0], strerror(e->error));
+	else
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "the box could not be made: %s (%s)", cuv_stage_text(e->stage),
+			      strerror(e->error));
+	w->ended.stage = e->stage;
+	cuv_watch_end(w, CUV_CAUSE_FAILED);
+}
+
+static void on_status(struct cuv_watch *w)
+{
+	struct cuv_box_event e;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(w->k->status, &e, sizeof(e), MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n != (ssize_t)sizeof(e)) {
+			w->k->status = cuv_close(w->k->status);
+			return;
+		}
+		switch (e.kind) {
+		case CUV_BOX_ENDED:
+			w->ended = e;
+			cuv_watch_end(w, CUV_CAUSE_ENDED);
+			break;
+		case CUV_BOX_FAILED:
+			on_failed(w, &e);
+			break;
+		}
+	}
+}
+
+static void on_dead(struct cuv_watch *w)
+{
+	int status;
+
+	if (w->k->status >= 0)
+		on_status(w);
+	while (wait4(w->k->init, &status, 0, &w->init_usage) < 0 && errno == EINTR)
+		;
+	w->dead = true;
+	w->k->init_fd = cuv_close(w->k->init_fd);
+	if (w->cause == CUV_CAUSE_NONE) {
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "the run's supervisor was killed");
+		cuv_watch_end(w, CUV_CAUSE_FAILED);
+	}
+	w->deadline_ns = cuv_deadline_ms(DELIVER_MS);
+}
+
+uint64_t cuv_watch_started_ns(const struct cuv_watch *w)
+{
+	return w->k->box.shared ? w->k->box.shared->started_ns : 0;
+}
+
+/* Of a box that still lives: has its time run out? The start is looked up only
+ * now, so that nobody is woken when a program starts. */
+static void on_run_deadline(struct cuv_watch *w)
+{
+	const uint64_t started = cuv_watch_started_ns(w), now = cuv_now_ns();
+	const uint64_t wall_ns = w->k->task.run.limits.value[CUV_LIMIT_WALL] * CUV_NS_PER_MS;
+
+	if (started && now >= started + wall_ns) {
+		cuv_watch_end(w, CUV_CAUSE_WALL);
+	} else if (started) {
+		w->deadline_ns = started + wall_ns;
+	} else if (now >= w->setup_deadline_ns) {
+		cuv_error_set(&w->err, CUV_E_INTERNAL, "the box was not ready in time");
+		cuv_watch_end(w, CUV_CAUSE_FAILED);
+	} else {
+		w->deadline_ns = CUV_MIN(now + wall_ns, w->setup_deadline_ns);
+	}
+}
+
+static void on_deadline(struct cuv_watch *w)
+{
+	if (w->cause == CUV_CAUSE_NONE) {
+		on_run_deadline(w);
+	} else if (!w->dead) {
+		w->lost = w->dead = true; /* as far as this run is concerned */
+		w->deadline_ns = cuv_deadline_ms(DELIVER_MS);
+	} else {
+		/* The client does not take the rest, or an end of a pipe is held. */
+		cuv_pump_abandon(&w->k->pump);
+		cuv_pump_done(&w->k->pump);
+	}
+}
+
+/* The client may only listen: whatever else it does ends the run. */
+static void on_session(struct cuv_watch *w)
+{
+	cuv_pump_abandon(&w->k->pump);
+	cuv_watch_end(w, CUV_CAUSE_CANCELLED);
+}
+
+enum { P_SESSION, P_INIT, P_STATUS, P_OOM, P_OUT, P_ERR, P_N };
+
+static void poll_once(struct cuv_watch *w)
+{
+	struct cuv_keeper *k = w->k;
+	const short reading = k->pump.has_pending ? 0 : POLLIN;
+	struct pollfd p[P_N] = {
+		[P_SESSION] = {.fd = k->pump.session,
+			       .events = (short)(POLLIN | POLLRDHUP | (k->pump.has_pending ? POLLOUT : 0))},
+		[P_INIT] = {.fd = w->dead ? -1 : k->init_fd, .events = POLLIN},
+		[P_STATUS] = {.fd = k->status, .events = POLLIN},
+		[P_OOM] = {.fd = w->cause == CUV_CAUSE_NONE ? k->oom_fd : -1, .events = k->oom_events},
+		[P_OUT] = {.fd = reading ? k->pump.stream[0].fd : -1, .events = reading},
+		[P_ERR] = {.fd = reading ? k->pump.stream[1].fd : -1, .events = reading},
+	};
+	uint64_t next = CUV_MIN(w->deadline_ns, CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
+	size_t i;
+
+	if (poll(p, P_N, cuv_deadline_poll_ms(next)) < 0)
+		return; /* EINTR; the signals that matter are not caught */
+	if (p[P_STATUS].revents)
+		on_status(w);
+	if (p[P_SESSION].revents & POLLOUT)
+		cuv_pump_flush(&k->pump);
+	if (p[P_SESSION].revents & ~POLLOUT)
+		on_session(w);
+	if (p[P_OOM].revents)
+		on_oom_notice(w);
+	for (i = 0; i < CUV_STREAMS; i++)
+		if (p[P_OUT + i].revents && !k->pump.has_pending)
+			cuv_pump_step(&k->pump, i);
+	if (cuv_pump_truncated(&k->pump))
+		cuv_watch_end(w, CUV_CAUSE_OUTPUT);
+	if (p[P_INIT].revents)
+		on_dead(w);
+	now = cuv_now_ns();
+	if (now >= w->cpu_check_ns)
+		check_cpu(w);
+	if (now >= w->oom_check_ns)
+		check_oom(w);
+	if (now >= w->deadline_ns)
+		on_deadline(w);
+}
+
+void cuv_watch_init(struct cuv_watch *w, struct cuv_keeper *k)
+{
+	*w = (struct cuv_watch){.k = k, .cpu_check_ns = CUV_NEVER, .oom_check_ns = CUV_NEVER, .err = CUV_ERROR_INIT};
+	w->ended.stage = CUV_STAGE_FORK;
+}
+
+void cuv_watch_start(struct cuv_watch *w)
+{
+	w->setup_deadline_ns = cuv_deadline_ms(SETUP_MS);
+	w->deadline_ns = cuv_deadline_ms(w->k->task.run.limits.value[CUV_LIMIT_WALL]);
+	w->cpu_check_ns = 0;
+}
+
+void cuv_watch_run(struct cuv_watch *w)
+{
+	while (!w->dead || (w->cause != CUV_CAUSE_FAILED && !cuv_pump_finished(&w->k->pump)))
+		poll_once(w);
+}
