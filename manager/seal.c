@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -96,6 +97,9 @@ int cuv_seal_late(uid_t uid, gid_t gid, struct cuv_error *err)
 
 	if (r < 0)
 		return failed(err, "user id", -r);
+	/* A change of ids clears it, whoever set it before. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return failed(err, "death with the supervisor", errno);
 	r = drop_capabilities();
 	if (r < 0)
 		return failed(err, "capabilities", -r);

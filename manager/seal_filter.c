@@ -34,8 +34,6 @@ static const int plain[] = {
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname),
@@ -104,6 +102,11 @@ static int allow_limited(scmp_filter_ctx ctx)
 
 	if (r == 0)
 		r = allow_if(ctx, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
+	/* MSG_FASTOPEN is a connect: on the listening socket, after a shutdown. */
+	if (r == 0)
+		r = allow_if(ctx, SCMP_SYS(sendto), 3, MSG_FASTOPEN, 0);
+	if (r == 0)
+		r = allow_if(ctx, SCMP_SYS(sendmsg), 2, MSG_FASTOPEN, 0);
 	if (r == 0)
 		r = allow_if(ctx, SCMP_SYS(socketpair), 0, ALL_BITS, AF_UNIX);
 	if (r == 0)

@@ -212,6 +212,8 @@ static const struct attempt attempts[] = {
 	{"socketpair of another family", SYS_socketpair, {AF_INET, SOCK_STREAM, 0, P}, NULL},
 	{"connect to a TCP port", SYS_connect, {3, P, sizeof(struct sockaddr_in)}, "@tcp"},
 	{"connect to the launcher's socket", SYS_connect, {3, P, sizeof(struct sockaddr_un)}, "@launcher"},
+	{"sendto that connects", SYS_sendto, {3, P, 1, MSG_FASTOPEN, 0, 0}, "x"},
+	{"sendmsg that connects", SYS_sendmsg, {3, P, MSG_FASTOPEN}, NULL},
 	{"bind", SYS_bind, {3, P, sizeof(struct sockaddr_in)}, "@tcp"},
 	{"listen", SYS_listen, {3, 1}, NULL},
 	{"setsockopt of a filter", SYS_setsockopt, {3, SOL_SOCKET, SO_ATTACH_FILTER, P, 16}, NULL},

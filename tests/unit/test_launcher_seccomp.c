@@ -5,11 +5,13 @@
 #include "worker-image/launcher/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -123,7 +125,6 @@ TEST(calls_programs_need)
 		SYS_connect,
 		SYS_sendmsg,
 		SYS_fcntl,
-		SYS_inotify_init1,
 		SYS_timerfd_create,
 		SYS_rseq,
 	};
@@ -178,6 +179,15 @@ TEST(arguments_of_others)
 	assert_int_equal(call(SYS_ioctl, 0, (1ull << 32) | TIOCSTI, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_ioctl, 0, TIOCLINUX, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_ioctl, 0, FIONREAD, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_fcntl, 3, F_NOTIFY, 1), ERRNO(EPERM));
+	assert_int_equal(call(SYS_fcntl, 3, (1ull << 32) | F_NOTIFY, 1), ERRNO(EPERM));
+	assert_int_equal(call(SYS_fcntl, 3, F_SETLEASE, 0), ERRNO(EPERM));
+	assert_int_equal(call(SYS_fcntl, 3, F_GETFL, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_setrlimit, RLIMIT_CORE, 1, 0), ERRNO(0));
+	assert_int_equal(call(SYS_setrlimit, RLIMIT_NOFILE, 1, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_prlimit64, 0, RLIMIT_CORE, 1), ERRNO(0));
+	assert_int_equal(call(SYS_prlimit64, 0, RLIMIT_CORE, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_sync, 0, 0, 0), ERRNO(0));
 	assert_int_equal(call(SYS_personality, 0xffffffff, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(SYS_personality, 0x40000, 0, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_personality, 0x1ffffffffull, 0, 0), ERRNO(EPERM));

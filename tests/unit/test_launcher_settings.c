@@ -177,7 +177,7 @@ TEST(resource_limits)
 	assert_int_equal(soft, 3);
 	assert_int_equal(hard(all, RLIMIT_NPROC, &soft), 64);
 	assert_int_equal(hard(all, RLIMIT_NOFILE, &soft), 256);
-	assert_int_equal(hard(all, RLIMIT_CORE, &soft), 0);
+	assert_int_equal(hard(all, RLIMIT_CORE, &soft), 1);
 	assert_true(hard(all, RLIMIT_STACK, &soft) == RLIM_INFINITY && soft == 8 * CUV_MIB);
 	assert_true(hard(all, RLIMIT_DATA, &soft) == RLIM_INFINITY);
 	for (i = 0; i < CUV_RLIMITS_N; i++) {

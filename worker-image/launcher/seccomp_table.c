@@ -54,8 +54,8 @@ static const struct cuv_seccomp_denied denied[] = {
 	DENY(sethostname, EPERM, "host set-up"),
 	DENY(setdomainname, EPERM, "host set-up"),
 
-	/* other runs: the image's files are shared inodes, and the number of watches is the
-	 * launcher's user's. Watchers fall back to polling on ENOSYS. */
+/* other runs: the image's files are shared inodes, and the number of watches is the
+ * launcher's user's. Watchers fall back to polling on ENOSYS. */
 #ifdef __NR_inotify_init
 	DENY(inotify_init, ENOSYS, "watches files that other runs use"),
 #endif
