@@ -282,7 +282,7 @@ int cuv_cgroup_make(const struct cuv_cgroup_limits *limits, struct cuv_cgroup *r
 
 	*ret = g;
 	cuv_random_id(id);
-	snprintf(g.name, sizeof(g.name), PREFIX "%.12s", id);
+	snprintf(g.name, sizeof(g.name), PREFIX "%d-%.8s", getpid(), id);
 	if (cuv_read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts) < 0 ||
 	    cuv_read_file(AT_FDCWD, "/proc/self/cgroup", &own) < 0)
 		return 1;

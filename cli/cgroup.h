@@ -5,7 +5,7 @@
  * v1 and v2. Made where the host lets us; where it doesn't, the builder's own
  * limits (rlimits, deadlines) are what is left, and `cuvette doctor` says so.
  *
- * Its folder is called cuvette_builder-<random> and is locked (flock) for as
+ * Its folder is called cuvette_builder-<our pid>-<random> and is locked (flock) for as
  * long as we live. Folders of that name without a lock are what a killed
  * supervisor left: their processes are killed and they are removed.
  */

@@ -96,6 +96,7 @@ static int watch(struct cuv_crew *crew, int signals)
 static int start_all(const struct cuv_serve_settings *s, const struct cuv_crew_spec *spec, int lock,
 		     struct cuv_crew *crew, struct cuv_error *err)
 {
+	unsigned port;
 	char url[128];
 	int r = cuv_crew_start_workers(spec, crew, err);
 
@@ -103,8 +104,8 @@ static int start_all(const struct cuv_serve_settings *s, const struct cuv_crew_s
 		r = cuv_crew_start_manager(spec, crew, err);
 	if (r < 0)
 		return r;
-	snprintf(url, sizeof(url), "http://%s:%u", s->host,
-		 crew->member[CUV_ROLE_MANAGER].port ? crew->member[CUV_ROLE_MANAGER].port : s->port);
+	port = crew->member[CUV_ROLE_MANAGER].port ? crew->member[CUV_ROLE_MANAGER].port : s->port;
+	snprintf(url, sizeof(url), "http://%s:%u", s->host, port);
 	r = cuv_state_note_service(lock, url);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the lock file can't be written (%s)", strerror(-r));

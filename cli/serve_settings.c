@@ -201,7 +201,7 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 
 static void print_row(const char *name, const char *value, const char *source)
 {
-	printf("%-20s %-40s %s\n", name, value, source);
+	printf("%-20s  %-40s  %s\n", name, value, source);
 }
 
 void cuv_serve_settings_print(const struct cuv_serve_settings *s)

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import signal
@@ -43,6 +44,18 @@ def scratch() -> pathlib.Path:
     return folder
 
 
+@functools.cache
+def lacking() -> str:
+    """Layers that this host does not give to the ordinary user who runs the tests."""
+    done = subprocess.run([CUVETTE, "doctor", "--lacking", "--state", str(suite_state())], capture_output=True,
+                          text=True, check=True, timeout=SECONDS, env=clean_environment(), stdin=subprocess.DEVNULL)
+    return done.stdout.strip()
+
+
+def makes_cgroups() -> bool:
+    return os.geteuid() == 0 or "cgroup-memory" not in lacking()
+
+
 @dataclasses.dataclass
 class User:
     """Who starts things: ourselves, or another uid by setpriv."""
@@ -57,7 +70,10 @@ class User:
         return ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--"]
 
     def environment(self, **more) -> dict[str, str]:
-        return clean_environment(**({"HOME": self.home, "USER": "somebody"} if self.uid else {}), **more)
+        ours = {"HOME": self.home, "USER": "somebody"} if self.uid else {}
+        if self.uid is None and os.geteuid() != 0:
+            ours["CUVETTE_ALLOW_DEGRADED"] = lacking()
+        return clean_environment(**{**ours, **more})
 
 
 ME = User()
@@ -134,16 +150,12 @@ def alive(pids) -> list[int]:
     return [pid for pid in pids if pid in there]
 
 
-def cgroups_of(word: str) -> list[str]:
-    """Control groups of ours whose name has the word."""
-    return [path for path in all_cgroups() if word in path]
-
-
-def all_cgroups() -> set[str]:
-    found = set()
+def cgroups_of(pid: int) -> list[str]:
+    """Control groups that the `cuvette` with this number made, for boxes and builder."""
+    found = []
     for folder, below, _ in os.walk("/sys/fs/cgroup"):
-        found |= {os.path.join(folder, name) for name in below if name.startswith(("cuvette-", "cuvette_"))}
-        below[:] = [name for name in below if not name.startswith(("cuvette-", "cuvette_"))]
+        found += [os.path.join(folder, name) for name in below
+                  if name.startswith(("cuvette-", "cuvette_builder-")) and f"-{pid}-" in name]
     return found
 
 

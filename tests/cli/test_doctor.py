@@ -71,10 +71,9 @@ def test_no_nix_in_path(state):
 
 
 def test_leaves_nothing(state):
-    before = shell.all_cgroups()
     process = shell.start("doctor", "--state", state)
     process.communicate(timeout=60)
-    assert not shell.all_cgroups() - before
+    assert not shell.cgroups_of(process.pid)
     assert not shell.client.processes_with(f"doctor-{process.pid}-")
 
 
