@@ -138,7 +138,7 @@ def test_a_child_that_dies_ends_all(state, name):
         os.kill(shell.child(running, f"cuvette-{name}"), signal.SIGKILL)
         assert running.wait(timeout=30) == 1
         assert f"cuvette: the {name} ended unexpectedly (signal 9 (Killed))" in running.log.read_text()
-        assert not shell.alive(others)
+        shell.wait_until(lambda: not shell.alive(others), 5, "the others are gone")
 
 
 def test_killed_it_leaves_nothing_that_runs(state):
