@@ -17,6 +17,8 @@ import sys
 PYTHON = "python%d.%d" % sys.version_info[:2]
 VERSION = "%d.%d.%d" % sys.version_info[:3]
 MANIFEST = "cuvette.json"
+# The manifest is read whole by the builder: it stays small whatever wheels hold.
+CLASHES_LISTED_MAX = 500
 OWN = {MANIFEST, "pyvenv.cfg", "bin/python", "bin/python3", f"bin/{PYTHON}"}
 
 
@@ -31,9 +33,12 @@ class Farm:
         # path → the part whose link or file stands there; folders made: None
         self.owner = {}
         self.clashes = []
+        self.n_clashes = 0
 
     def clash(self, path, winner, loser):
-        self.clashes.append({"path": path, "used": winner, "hidden": name_of(loser)})
+        self.n_clashes += 1
+        if len(self.clashes) < CLASHES_LISTED_MAX:
+            self.clashes.append({"path": path, "used": winner, "hidden": name_of(loser)})
 
     def place(self, part, path):
         full = f"{self.out}/{path}"
@@ -124,6 +129,7 @@ def main():
         file.write(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {VERSION}\n")
     manifest = {
         "clashes": farm.clashes,
+        "clashes_total": farm.n_clashes,
         "closure": [os.path.basename(path) for path in (out, *parts)],
         "format": 1,
         "image": os.path.basename(image),

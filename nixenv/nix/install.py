@@ -11,17 +11,19 @@ and hardly ever imported).
 The wheel is somebody else's work: sizes, names and counts are bounded, and the
 compiler runs in processes with limits of their own. Their number is fixed, never
 the machine's: what a process compiled before shows in the bytes that it writes.
+
+One such process starts for every wheel, so it imports nothing that it can do
+without: zipfile, re, csv and importlib.util would cost more than a small wheel.
 """
-import csv
+import _csv
+import _imp
 import gc
-import io
 import os
-import re
 import resource
+import struct
 import sys
-import zipfile
-from importlib._bootstrap_external import _code_to_hash_pyc
-from importlib.util import source_hash
+import zlib
+from importlib._bootstrap_external import _RAW_MAGIC_NUMBER, _code_to_hash_pyc
 
 FILES_MAX = 100_000
 BYTES_MAX = 4 << 30
@@ -49,17 +51,134 @@ class Refused(Exception):
 
 
 def normalised(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
+    parts = name.lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(part for part in parts if part)
+
+
+class Member:
+    """A file of the wheel, as its central directory has it."""
+
+    __slots__ = ("name", "mode", "method", "crc", "packed", "size", "offset")
+
+
+class Wheel:
+    """A zip file by its central directory: stored and deflated files, zip64, no
+    encryption, one part. Names are UTF-8, as wheels have them."""
+
+    END = struct.Struct("<4s4H2LH")
+    END64_PLACE = struct.Struct("<4sLQL")
+    END64 = struct.Struct("<4sQ2H2L4Q")
+    ENTRY = struct.Struct("<4s6H3L5H2L")
+    LOCAL = struct.Struct("<4s5H3L2H")
+
+    def __init__(self, path):
+        self.file = open(path, "rb", buffering=0)
+        self.length = os.fstat(self.file.fileno()).st_size
+        offset, size, count = self._find_directory()
+        if count > FILES_MAX:
+            raise Refused(f"it has more than {FILES_MAX} files")
+        self.members = list(self._read_directory(self._at(offset, size), count))
+
+    def _at(self, offset, size):
+        data = os.pread(self.file.fileno(), size, offset)
+        if offset < 0 or len(data) != size:
+            raise Refused("it is cut off")
+        return data
+
+    def _find_directory(self):
+        """(offset, size, entries) of the central directory."""
+        tail_at = max(0, self.length - 65535 - self.END.size)
+        tail = self._at(tail_at, self.length - tail_at)
+        at = tail.rfind(b"PK\5\6")
+        if at < 0 or len(tail) - at < self.END.size:
+            raise Refused("it is not a zip file")
+        _, disk, start, here, count, size, offset, _ = self.END.unpack_from(tail, at)
+        place = tail_at + at - self.END64_PLACE.size
+        if place >= 0 and (more := self._at(place, self.END64_PLACE.size)).startswith(b"PK\6\7"):
+            end64 = self._at(self.END64_PLACE.unpack(more)[2], self.END64.size)
+            magic, _, _, _, disk, start, here, count, size, offset = self.END64.unpack(end64)
+            if magic != b"PK\6\6":
+                raise Refused("it is not a zip file")
+        if disk or start or here != count:
+            raise Refused("it is a zip file in parts")
+        return offset, size, count
+
+    def _read_directory(self, data, count):
+        at = 0
+        for _ in range(count):
+            if len(data) - at < self.ENTRY.size:
+                raise Refused("its directory is cut off")
+            (magic, made_by, _, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, _, _, attributes,
+             offset) = self.ENTRY.unpack_from(data, at)
+            at += self.ENTRY.size
+            if magic != b"PK\1\2" or flags & 1 or method not in (0, 8):
+                raise Refused("it is packed in a way that wheels are not")
+            member = Member()
+            try:
+                member.name = data[at:at + n_name].decode()
+            except UnicodeDecodeError:
+                raise Refused("it has a name that is not UTF-8") from None
+            extra = data[at + n_name:at + n_name + n_extra]
+            at += n_name + n_extra + n_comment
+            member.mode = attributes >> 16 if made_by >> 8 == 3 else 0
+            member.method, member.crc = method, crc
+            member.size, member.packed, member.offset = self._large(extra, size, packed, offset)
+            if not member.name.endswith("/"):
+                yield member
+
+    @staticmethod
+    def _large(extra, *values):
+        """Values that need 64 bits stand in an extra field, in their order."""
+        if all(value != 0xFFFFFFFF for value in values):
+            return values
+        at = 0
+        while len(extra) - at >= 4:
+            kind, length = struct.unpack_from("<2H", extra, at)
+            field, at = extra[at + 4:at + 4 + length], at + 4 + length
+            if kind == 1:
+                wide = iter(struct.unpack(f"<{len(field) // 8}Q", field[:len(field) // 8 * 8]))
+                found = [next(wide, None) if value == 0xFFFFFFFF else value for value in values]
+                if None not in found:
+                    return found
+        raise Refused("its directory is cut off")
+
+    def chunks(self, member):
+        """The member's bytes, as many and of the checksum that the directory says."""
+        name = member.name.encode()
+        head = self._at(member.offset, self.LOCAL.size + len(name))
+        magic, *_, n_name, n_extra = self.LOCAL.unpack_from(head)
+        at = member.offset + self.LOCAL.size + n_name + n_extra
+        if (magic != b"PK\3\4" or n_name != len(name) or head[self.LOCAL.size:] != name
+                or (member.method == 0 and member.packed != member.size)):
+            raise Refused("its directory and its files differ")
+        inflate = zlib.decompressobj(-15) if member.method == 8 else None
+        left, size, crc = member.packed, 0, 0
+        while left or (inflate and not inflate.eof):
+            if inflate and inflate.unconsumed_tail:
+                packed = inflate.unconsumed_tail
+            else:
+                packed = self._at(at, min(left, CHUNK))
+                at, left = at + len(packed), left - len(packed)
+            data = inflate.decompress(packed, CHUNK) if inflate else packed
+            size += len(data)
+            crc = zlib.crc32(data, crc)
+            # Nothing in and nothing out: the end is missing. Bytes behind it are wrong too.
+            if size > member.size or not (packed or data) or (inflate and inflate.unused_data):
+                break
+            yield data
+        if left or size != member.size or crc != member.crc or (inflate and not inflate.eof):
+            raise Refused(f"its file {member.name[:200]!r} is damaged")
+
+    def read(self, member):
+        return b"".join(self.chunks(member))
 
 
 def check_members(members):
-    if len(members) > FILES_MAX:
-        raise Refused(f"it has more than {FILES_MAX} files")
-    if sum(m.file_size for m in members) > BYTES_MAX:
+    if sum(m.size for m in members) > BYTES_MAX:
         raise Refused(f"it unpacks to more than {BYTES_MAX >> 30} GiB")
     seen = set()
     for member in members:
-        name = member.filename
+        name = member.name
         parts = name.split("/")
         if (
             len(name.encode()) > PATH_MAX
@@ -75,7 +194,7 @@ def check_members(members):
 
 
 def find_dist_info(members, package):
-    found = {m.filename.split("/")[0] for m in members}
+    found = {m.name.split("/")[0] for m in members}
     found = [n for n in found if n.endswith(".dist-info")]
     if len(found) != 1:
         raise Refused("it has not exactly one .dist-info folder")
@@ -87,19 +206,20 @@ def find_dist_info(members, package):
 
 def read_metadata(wheel, dist_info, name):
     """The text of a metadata file, None if the wheel has none."""
-    try:
-        member = wheel.getinfo(f"{dist_info}/{name}")
-    except KeyError:
-        return None
-    if member.file_size > METADATA_MAX:
-        raise Refused(f"its {name} is too large")
-    return wheel.read(member).decode("utf-8", "surrogateescape")
+    for member in wheel.members:
+        if member.name == f"{dist_info}/{name}":
+            if member.size > METADATA_MAX:
+                raise Refused(f"its {name} is too large")
+            return wheel.read(member).decode("utf-8", "surrogateescape")
+    return None
 
 
 def check_version(text):
-    match = re.search(r"^Wheel-Version:\s*(\d+)\.", text or "", re.M | re.I)
-    if not match or match[1] != "1":
-        raise Refused("its WHEEL file does not say Wheel-Version 1")
+    for line in (text or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "wheel-version" and value.strip().partition(".")[0] == "1":
+            return
+    raise Refused("its WHEEL file does not say Wheel-Version 1")
 
 
 def target(name, dist_info, package):
@@ -142,27 +262,22 @@ def write(out, path, chunks, executable):
                 chunk = chunk[file.write(chunk):]
 
 
-def read_chunks(wheel, member):
-    if member.file_size <= CHUNK:
-        yield wheel.read(member)
-        return
-    with wheel.open(member) as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
-def unpack(wheel, members, dist_info, package, out):
+def unpack(wheel, dist_info, package, out):
     """Writes all members; {member's name: path below $out}."""
     paths = {}
     record = f"{dist_info}/RECORD"
-    for member in members:
-        path = target(member.filename, dist_info, package)
-        if path is None or member.filename == record:
+    for member in wheel.members:
+        path = target(member.name, dist_info, package)
+        if path is None or member.name == record:
             continue
-        executable = path.startswith("bin/") or (member.external_attr >> 16) & 0o111
-        write(out, path, read_chunks(wheel, member), executable)
-        paths[member.filename] = path
+        executable = path.startswith("bin/") or member.mode & 0o111
+        write(out, path, wheel.chunks(member), executable)
+        paths[member.name] = path
     return paths
+
+
+def is_dotted(text):
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def entry_points(text):
@@ -175,10 +290,12 @@ def entry_points(text):
         if section not in ("[console_scripts]", "[gui_scripts]") or "=" not in line or line[0] in "#;[":
             continue
         name, _, value = (part.strip() for part in line.partition("="))
-        match = re.fullmatch(r"([\w.]+)\s*:\s*([\w.]+)\s*(\[.*\])?", value)
-        if not match or not re.fullmatch(r"[\w.-][\w. -]*", name) or name in (".", ".."):
+        value = value.partition("[")[0].strip()  # extras
+        module, _, attribute = (part.strip() for part in value.partition(":"))
+        plain = name.replace("-", "").replace(".", "").replace("_", "").replace(" ", "")
+        if not is_dotted(module) or not is_dotted(attribute) or not plain.isalnum() or name.startswith("."):
             raise Refused(f"it has an entry point {line[:100]!r}")
-        yield name, match[1], match[2]
+        yield name, module, attribute
 
 
 def write_scripts(text, out):
@@ -194,16 +311,22 @@ def write_scripts(text, out):
     return paths
 
 
+class Lines(list):
+    """What a csv writer writes to."""
+
+    write = list.append
+
+
 def write_record(text, dist_info, paths, extra, out):
     """RECORD as installed: sorted, with the hashes that the wheel's author wrote
     (the wheel's own hash was checked, so they are what they were)."""
-    hashes = {row[0]: row[1:3] for row in csv.reader(io.StringIO(text)) if len(row) >= 3}
+    hashes = {row[0]: row[1:3] for row in _csv.reader(text.split("\n")) if len(row) >= 3}
     rows = [[os.path.relpath(path, SITE), *hashes.get(name, ["", ""])] for name, path in paths.items()]
     rows += [[os.path.relpath(path, SITE), "", ""] for path in extra]
     rows.append([f"{dist_info}/RECORD", "", ""])
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows(sorted(rows))
-    write(out, f"{SITE}/{dist_info}/RECORD", [table.getvalue().encode("utf-8", "surrogateescape")], False)
+    lines = Lines()
+    _csv.writer(lines, lineterminator="\n").writerows(sorted(rows))
+    write(out, f"{SITE}/{dist_info}/RECORD", ["".join(lines).encode("utf-8", "surrogateescape")], False)
 
 
 def sources(paths):
@@ -225,7 +348,7 @@ def compile_one(out, path):
         return  # a template or another Python's; python says so at import
     folder, _, name = path.rpartition("/")
     tag = sys.implementation.cache_tag
-    data = _code_to_hash_pyc(code, source_hash(text), False)
+    data = _code_to_hash_pyc(code, _imp.source_hash(_RAW_MAGIC_NUMBER, text), False)
     write(out, f"{folder}/__pycache__/{name[:-3]}.{tag}.pyc", [data], False)
 
 
@@ -259,16 +382,15 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o022)
     os.makedirs(f"{out}/{SITE}")
-    with zipfile.ZipFile(file) as wheel:
-        members = [m for m in wheel.infolist() if not m.is_dir()]
-        check_members(members)
-        dist_info = find_dist_info(members, package)
-        check_version(read_metadata(wheel, dist_info, "WHEEL"))
-        record = read_metadata(wheel, dist_info, "RECORD")
-        if record is None:
-            raise Refused("it has no RECORD")
-        points = read_metadata(wheel, dist_info, "entry_points.txt")
-        paths = unpack(wheel, members, dist_info, package, out)
+    wheel = Wheel(file)
+    check_members(wheel.members)
+    dist_info = find_dist_info(wheel.members, package)
+    check_version(read_metadata(wheel, dist_info, "WHEEL"))
+    record = read_metadata(wheel, dist_info, "RECORD")
+    if record is None:
+        raise Refused("it has no RECORD")
+    points = read_metadata(wheel, dist_info, "entry_points.txt")
+    paths = unpack(wheel, dist_info, package, out)
     extra = write_scripts(points, out)
     installer = f"{SITE}/{dist_info}/INSTALLER"
     if not os.path.lexists(f"{out}/{installer}"):
@@ -282,7 +404,5 @@ def main():
 
 try:
     main()
-except Refused as reason:
+except (Refused, zlib.error) as reason:
     sys.exit(f"cuvette: the wheel of {os.environ['package']} can't be installed: {reason}")
-except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as reason:
-    sys.exit(f"cuvette: the wheel of {os.environ['package']} is not a readable zip file: {reason}")
