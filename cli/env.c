@@ -90,7 +90,8 @@ static void print_manifest(const json_t *manifest)
 		printf("%-12s %s %s  sha256:%s\n", i ? "" : "packages", text_of(item, "name"), text_of(item, "version"),
 		       text_of(item, "sha256"));
 	json_array_foreach(closure, i, item) print_text(i ? "" : "closure", "/nix/store/", item);
-	printf("%-12s %zu\n", "clashes", json_array_size(json_object_get(manifest, "clashes")));
+	printf("%-12s %" JSON_INTEGER_FORMAT "\n", "clashes",
+	       json_integer_value(json_object_get(manifest, "clashes_total")));
 }
 
 static int show(const char *state_text, const char *digest, bool whole)

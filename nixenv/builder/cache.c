@@ -131,6 +131,5 @@ void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const 
 			if (c->failed[i].until_ns < f->until_ns)
 				f = &c->failed[i];
 	}
-	*f = (struct failed){
-		.key = *key, .until_ns = cuv_now_ns() + CUV_CACHE_FAILED_S * CUV_NS_PER_S, .err = *err};
+	*f = (struct failed){.key = *key, .until_ns = cuv_now_ns() + CUV_CACHE_FAILED_S * CUV_NS_PER_S, .err = *err};
 }

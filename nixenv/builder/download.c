@@ -151,8 +151,8 @@ static int transfer_error(const struct transfer *t, CURLcode code, long http, st
 				     "the wheel of %s is too large: the limit is %llu MiB for one, %llu MiB for all",
 				     t->item->what, CUV_WHEEL_BYTES_MAX >> 20, CUV_CLOSURE_BYTES_MAX >> 20);
 	if (http >= 400)
-		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index does not give the wheel of %s (HTTP %ld)",
-			      t->item->what, http);
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE,
+			      "the package index does not give the wheel of %s (HTTP %ld)", t->item->what, http);
 	else
 		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the wheel of %s can't be fetched: %s", t->item->what,
 			      curl_easy_strerror(code));
@@ -279,8 +279,8 @@ int cuv_download_all(struct cuv_download *items, size_t n, const struct cuv_down
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	}
 	for (size_t i = 0; i < n; i++)
-		f.transfers[i] = (struct transfer){
-			.item = &items[i], .fetch = &f, .fd = -1, .total_bytes = items[i].size_bytes};
+		f.transfers[i] =
+			(struct transfer){.item = &items[i], .fetch = &f, .fd = -1, .total_bytes = items[i].size_bytes};
 	f.multi = curl_multi_init();
 	if (f.multi)
 		r = fetch_loop(&f, err);

@@ -31,7 +31,6 @@ struct cuv_download_options {
 /* 0 when all files are there with the right hashes; -EINVAL with err:
  * HASH_MISMATCH, ENVIRONMENT_TOO_LARGE, INDEX_UNREACHABLE, BUILD_TIMEOUT,
  * NO_SPACE, CANCELLED or INTERNAL. */
-int cuv_download_all(struct cuv_download *items, size_t n, const struct cuv_download_options *o,
-		     struct cuv_error *err);
+int cuv_download_all(struct cuv_download *items, size_t n, const struct cuv_download_options *o, struct cuv_error *err);
 
 #endif

@@ -11,8 +11,8 @@ struct cuv_flight *cuv_flights_find(struct cuv_flights *f, const struct cuv_key 
 	return NULL;
 }
 
-struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_key *key,
-					const struct cuv_env_ask *ask, char **canonical, size_t len)
+struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_key *key, const struct cuv_env_ask *ask,
+					char **canonical, size_t len)
 {
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++) {
 		struct cuv_flight *flight = &f->items[i];

@@ -35,8 +35,8 @@ struct cuv_flights {
 struct cuv_flight *cuv_flights_find(struct cuv_flights *f, const struct cuv_key *key);
 /* A new one in line, without sessions; takes *canonical over. NULL when the line
  * is full (then *canonical stays the caller's). */
-struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_key *key,
-					const struct cuv_env_ask *ask, char **canonical, size_t len);
+struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_key *key, const struct cuv_env_ask *ask,
+					char **canonical, size_t len);
 /* Starts workers for those first in line while there is room. What can't be
  * started is returned, to be failed and ended by the caller; NULL when all is well. */
 struct cuv_flight *cuv_flights_start(struct cuv_flights *f, const struct cuv_builder *b, int *ret_error);

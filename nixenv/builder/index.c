@@ -121,8 +121,9 @@ static int parse_manifest(const struct cuv_buf *text, const char *store_name, st
 	json_t *lock, *closure;
 	int r;
 
-	if (!root || json_unpack(root, "{s:s, s:s, s:o, s:o}", "image", &image, "python", &python, "lock", &lock,
-				 "closure", &closure) < 0 ||
+	if (!root ||
+	    json_unpack(root, "{s:s, s:s, s:o, s:o}", "image", &image, "python", &python, "lock", &lock, "closure",
+			&closure) < 0 ||
 	    !cuv_store_name_valid(image) || strlen(python) >= sizeof(e->python))
 		return -EBADMSG;
 	if ((r = read_lock(lock, e)) < 0 || (r = read_closure(closure, e)) < 0)

@@ -75,18 +75,17 @@ struct options {
 	int control_fd;
 };
 
-static const char help[] =
-	"usage: cuvette-builder --state DIR [options]\n"
-	"\n"
-	"Makes environments for a running Cuvette; started by `cuvette serve` and\n"
-	"`cuvette run`. Descriptor 3 is the supervisor's control socket.\n"
-	"\n"
-	"  --state DIR            state folder, with the store in DIR/nix\n"
-	"  --uid N, --gid N       take these ids first (as root)\n"
-	"  --listen-fd N          a listening SOCK_SEQPACKET socket for sessions\n"
-	"  --control-fd N         the manager's control socket\n"
-	"  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
-	"  --help, --version\n";
+static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
+			   "\n"
+			   "Makes environments for a running Cuvette; started by `cuvette serve` and\n"
+			   "`cuvette run`. Descriptor 3 is the supervisor's control socket.\n"
+			   "\n"
+			   "  --state DIR            state folder, with the store in DIR/nix\n"
+			   "  --uid N, --gid N       take these ids first (as root)\n"
+			   "  --listen-fd N          a listening SOCK_SEQPACKET socket for sessions\n"
+			   "  --control-fd N         the manager's control socket\n"
+			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
+			   "  --help, --version\n";
 
 static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 {
@@ -100,10 +99,14 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
-		{"state", required_argument, NULL, 's'},	  {"uid", required_argument, NULL, 'u'},
-		{"gid", required_argument, NULL, 'g'},		  {"listen-fd", required_argument, NULL, 'l'},
-		{"control-fd", required_argument, NULL, 'c'},	  {"allow-degraded", required_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},		  {"version", no_argument, NULL, 'V'},
+		{"state", required_argument, NULL, 's'},
+		{"uid", required_argument, NULL, 'u'},
+		{"gid", required_argument, NULL, 'g'},
+		{"listen-fd", required_argument, NULL, 'l'},
+		{"control-fd", required_argument, NULL, 'c'},
+		{"allow-degraded", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
 	uint64_t n;
@@ -154,6 +157,9 @@ static int drop_ids(const struct options *o, struct cuv_error *err)
 	gid_t gid = (gid_t)o->gid;
 	uid_t uid = (uid_t)o->uid;
 
+	/* Nothing that it or its children execute may win rights back. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "%s", strerror(errno));
 	if (o->uid == UINT64_MAX)
 		return 0;
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

@@ -10,13 +10,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* One build may not take longer than this, whatever the request allows. */
+#define DISK_FREE_BYTES_MIN (16u * 1024u * 1024u)
+#define DISK_FREE_INODES_MIN 64u
 #define BUILD_STEP_S 900
 
 static const char *const program_folders[] = {
-	"/usr/bin", "/usr/local/bin", "/nix/var/nix/profiles/default/bin", "/run/current-system/sw/bin",
+	"/usr/bin",
+	"/usr/local/bin",
+	"/nix/var/nix/profiles/default/bin",
+	"/run/current-system/sw/bin",
 };
 
 static int find_program(const char *name, char ret[PATH_MAX])
@@ -74,6 +80,16 @@ static void on_stderr(void *arg, const char *data, size_t len)
 		r->o->on_progress(r->o->arg, r->log.done, CUV_MAX(r->log.total, r->log.done));
 }
 
+/* A build that finds no space says so in its own text, which is not to be
+ * believed: the file system is asked. */
+static bool disk_is_full(const char *folder)
+{
+	struct statvfs fs;
+
+	return statvfs(folder, &fs) == 0 &&
+	       (fs.f_bavail * fs.f_frsize < DISK_FREE_BYTES_MIN || (fs.f_files && fs.f_favail < DISK_FREE_INODES_MIN));
+}
+
 static int failed(const struct run *run, const struct cuv_child_result *res, struct cuv_error *err)
 {
 	if (res->end == CUV_CHILD_TIMEOUT)
@@ -84,6 +100,10 @@ static int failed(const struct run *run, const struct cuv_child_result *res, str
 		cuv_error_set(err, CUV_E_INTERNAL, "Nix was killed by signal %d", res->status);
 	else
 		cuv_nix_log_error(&run->log, err);
+	if (err->code != CUV_E_NO_SPACE && disk_is_full(run->o->tmp)) {
+		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
+		err->retry_after_s = 60;
+	}
 	if (err->code != CUV_E_NO_SPACE)
 		cuv_log(CUV_LOG_WARNING, "nix-failed", CUV_I("status", res->status), CUV_S("error", err->message),
 			CUV_S("log", cuv_buf_str(&run->log.messages)));
@@ -146,8 +166,23 @@ static int build_argv(const struct cuv_builder *b, const char *lock_file, const 
 {
 	char recipe[PATH_MAX], hex[CUV_SHA256_HEX_SIZE], step[16];
 	const char *const words[] = {
-		"nix-build", recipe, "--argstr", "lock", lock_file, "--argstr", "image", b->pins.image.name,
-		"--argstr", "sha256", hex, "--out-link", link, "--timeout", step, "--log-format", "internal-json",
+		"nix-build",
+		recipe,
+		"--argstr",
+		"lock",
+		lock_file,
+		"--argstr",
+		"image",
+		b->pins.image.name,
+		"--argstr",
+		"sha256",
+		hex,
+		"--out-link",
+		link,
+		"--timeout",
+		step,
+		"--log-format",
+		"internal-json",
 	};
 
 	cuv_path_join(b->state.recipes, "build.nix", recipe);
@@ -159,8 +194,8 @@ static int build_argv(const struct cuv_builder *b, const char *lock_file, const 
 	return 0;
 }
 
-int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link,
-		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
+int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link, const struct cuv_nix_options *o,
+		  char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
 	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;

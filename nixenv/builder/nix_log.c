@@ -39,6 +39,24 @@ static void keep(struct cuv_nix_log *l, const char *text)
 	cuv_buf_add_char(&l->messages, '\n');
 }
 
+static bool has(const char *text, size_t len, const char *what)
+{
+	return memmem(text, len, what, strlen(what)) != NULL;
+}
+
+/* What Nix itself says decides what kind of failure it was. It repeats the end
+ * of a build's log in its message, and that is a wheel's text: cut off. */
+static void judge(struct cuv_nix_log *l, const char *text)
+{
+	const char *log = strstr(text, "log lines:");
+	size_t len = log ? (size_t)(log - text) : strlen(text);
+
+	l->disk_full |= has(text, len, "No space left on device") || has(text, len, "Disk quota exceeded") ||
+			has(text, len, "database or disk is full");
+	l->timed_out |= has(text, len, "timed out after");
+	l->build_failed |= has(text, len, "builder for ") || has(text, len, "failed with exit code");
+}
+
 static void on_message(struct cuv_nix_log *l, json_t *j)
 {
 	const char *text = json_string_value(json_object_get(j, "msg"));
@@ -51,8 +69,10 @@ static void on_message(struct cuv_nix_log *l, json_t *j)
 		l->total = n;
 	else if (strncmp(text, "this derivation will be built", 29) == 0)
 		l->total = 1;
-	else if (level == 0)
+	else if (level == 0) {
+		judge(l, text);
 		keep(l, text);
+	}
 }
 
 static void on_start(struct cuv_nix_log *l, json_t *j)
@@ -97,6 +117,7 @@ static void on_line(struct cuv_nix_log *l, const char *line, size_t len)
 	const char *action;
 
 	if (len < strlen(mark) || memcmp(line, mark, strlen(mark)) != 0) {
+		judge(l, line);
 		keep(l, line);
 		return;
 	}
@@ -133,19 +154,16 @@ bool cuv_nix_log_feed(struct cuv_nix_log *l, const char *data, size_t len)
 
 int cuv_nix_log_error(const struct cuv_nix_log *l, struct cuv_error *err)
 {
-	const char *text = cuv_buf_str(&l->messages);
-
-	if (strstr(text, "No space left on device") || strstr(text, "Disk quota exceeded") ||
-	    strstr(text, "database or disk is full")) {
+	if (l->disk_full) {
 		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
 		err->retry_after_s = 60;
 		return -EINVAL;
 	}
-	if (strstr(text, "timed out after"))
+	if (l->timed_out)
 		return cuv_error_set(err, CUV_E_BUILD_TIMEOUT, "installing a wheel took longer than the limit");
 	if (l->reason[0])
 		return cuv_error_set(err, CUV_E_BUILD_FAILED, "%s", l->reason);
-	if (strstr(text, "builder for ") || strstr(text, "failed with exit code"))
+	if (l->build_failed)
 		return cuv_error_set(err, CUV_E_BUILD_FAILED, "a wheel could not be installed");
 	return cuv_error_set(err, CUV_E_INTERNAL, "the environment could not be built");
 }

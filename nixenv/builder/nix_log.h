@@ -15,6 +15,10 @@ struct cuv_nix_log {
 	struct cuv_buf line;	 /* not complete yet */
 	struct cuv_buf messages; /* errors and builders' last lines */
 	char reason[512];	 /* what our installer said, "" if nothing */
+	/* What Nix itself said; a build's own text never counts. */
+	bool disk_full;
+	bool timed_out;
+	bool build_failed;
 	uint64_t running[CUV_NIX_RUNNING_MAX];
 	size_t n_running;
 	uint32_t done;

@@ -71,8 +71,9 @@ static int read_image(struct cuv_pins *p)
 	const char *image, *python, *hex, *path;
 	json_t *debs;
 
-	if (!root || json_unpack(root, "{s:s, s:s, s:s, s:s, s:o}", "image", &image, "python", &python, "sha256", &hex,
-				 "path", &path, "debs", &debs) < 0 ||
+	if (!root ||
+	    json_unpack(root, "{s:s, s:s, s:s, s:s, s:o}", "image", &image, "python", &python, "sha256", &hex, "path",
+			&path, "debs", &debs) < 0 ||
 	    strcmp(python, CUV_PYTHON) != 0)
 		return -EINVAL;
 	if ((size_t)snprintf(p->image.name, sizeof(p->image.name), "worker-image-%s", image) >= sizeof(p->image.name))
@@ -133,7 +134,8 @@ int cuv_pins_read(struct cuv_pins *ret, struct cuv_error *err)
 	    read_tool(tools, "uv", p.tools.uv, p.tools.uv_version, sizeof(p.tools.uv_version)) < 0 ||
 	    read_tool(tools, "ruff", p.tools.ruff, p.tools.ruff_version, sizeof(p.tools.ruff_version)) < 0 ||
 	    read_scripts(&p) < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "the pins of image and tools are not right (run: make update-pins)");
+		return cuv_error_set(err, CUV_E_INTERNAL,
+				     "the pins of image and tools are not right (run: make update-pins)");
 	*ret = p;
 	return 0;
 }

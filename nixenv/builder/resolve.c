@@ -83,10 +83,31 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 static int resolver_argv(const char *date, struct cuv_strv *argv)
 {
 	const char *const words[] = {
-		"uv", "pip", "compile", "requirements.txt", "--format", "pylock.toml", "--python", PYTHON,
-		"--python-version", CUV_PYTHON, "--python-platform", "x86_64-manylinux_2_36", "--only-binary", ":all:",
-		"--generate-hashes", "--no-sources", "--no-header", "--no-annotate", "--no-progress",
-		"--index-strategy", "first-index", "--output-file", "pylock.toml", "--exclude-newer", date,
+		"uv",
+		"pip",
+		"compile",
+		"requirements.txt",
+		"--format",
+		"pylock.toml",
+		"--python",
+		PYTHON,
+		"--python-version",
+		CUV_PYTHON,
+		"--python-platform",
+		"x86_64-manylinux_2_36",
+		"--only-binary",
+		":all:",
+		"--generate-hashes",
+		"--no-sources",
+		"--no-header",
+		"--no-annotate",
+		"--no-progress",
+		"--index-strategy",
+		"first-index",
+		"--output-file",
+		"pylock.toml",
+		"--exclude-newer",
+		date,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -98,8 +119,9 @@ static int resolver_argv(const char *date, struct cuv_strv *argv)
 static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
 {
 	static const char *const fixed[] = {
-		"HOME=/work", "PATH=/usr/bin", "LC_ALL=C.UTF-8", "NO_COLOR=1", "UV_CACHE_DIR=/cache",
-		"UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "TMPDIR=/work", "UV_HTTP_RETRIES=1",
+		"HOME=/work",	    "PATH=/usr/bin",	   "LC_ALL=C.UTF-8",
+		"NO_COLOR=1",	    "UV_CACHE_DIR=/cache", "UV_PYTHON_DOWNLOADS=never",
+		"UV_NO_PROGRESS=1", "TMPDIR=/work",	   "UV_HTTP_RETRIES=1",
 	};
 	int r = 0;
 
@@ -125,8 +147,9 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 		  struct cuv_error *err)
 {
 	if (res->end == CUV_CHILD_TIMEOUT)
-		return cuv_error_set(err, CUV_E_RESOLVE_TIMEOUT, "the resolver needed longer than its limit; pin more "
-								 "versions, or allow it more time");
+		return cuv_error_set(err, CUV_E_RESOLVE_TIMEOUT,
+				     "the resolver needed longer than its limit; pin more "
+				     "versions, or allow it more time");
 	if (res->end == CUV_CHILD_CANCELLED)
 		return cuv_error_set(err, CUV_E_CANCELLED, "the request was given up");
 	if (res->end == CUV_CHILD_SIGNALED) {

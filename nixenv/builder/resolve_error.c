@@ -106,8 +106,9 @@ static void add_cleaned(struct cuv_buf *out, const char *line, size_t len)
 /* Advice about options that nobody here can set, and what names addresses only. */
 static bool is_noise(const char *line, size_t len)
 {
-	static const char *const marks[] = {"--no-build", "--no-binary", "--only-binary", "--index", "--prerelease",
-					    "--exclude-newer", "`pip ", "`uv ", "warning:", "Failed to fetch", "for url"};
+	static const char *const marks[] = {"--no-build",   "--no-binary",     "--only-binary", "--index",
+					    "--prerelease", "--exclude-newer", "`pip ",		"`uv ",
+					    "warning:",	    "Failed to fetch", "for url"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (memmem(line, len, marks[i], strlen(marks[i])))
@@ -143,9 +144,17 @@ static void explain(const char *text, struct cuv_error *err)
 static bool is_unreachable(const char *text)
 {
 	static const char *const marks[] = {
-		"error sending request", "client error (Connect)", "dns error",		      "operation timed out",
-		"Failed to fetch",	 "HTTP status",		   "network was disabled",    "Could not connect",
-		"error decoding response", "request or response body error", "authentication credentials",
+		"error sending request",
+		"client error (Connect)",
+		"dns error",
+		"operation timed out",
+		"Failed to fetch",
+		"HTTP status",
+		"network was disabled",
+		"Could not connect",
+		"error decoding response",
+		"request or response body error",
+		"authentication credentials",
 		"Failed to download",
 	};
 
@@ -196,8 +205,8 @@ static void set_unresolvable(const char *text, const char *date, struct cuv_erro
 
 	name_before(text, " was not found", name);
 	if (name[0]) {
-		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE, "there is no package `%s` in the index (as of %s)", name,
-			      date);
+		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE, "there is no package `%s` in the index (as of %s)",
+			      name, date);
 		return;
 	}
 	if (has(text, "does not satisfy Python") || has(text, "depends on Python")) {

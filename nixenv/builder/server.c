@@ -120,6 +120,8 @@ static void session_progress(struct session *s, const struct cuv_env_progress *p
 /* Takes the descriptor over. */
 static void session_new(struct server *sv, int fd)
 {
+	struct cuv_error err;
+
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
 		struct session *s = &sv->sessions[i];
 
@@ -127,10 +129,12 @@ static void session_new(struct server *sv, int fd)
 			continue;
 		if (cuv_set_nonblock(fd, true) < 0)
 			break;
-		*s = (struct session){
-			.fd = fd, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
+		*s = (struct session){.fd = fd, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
 		return;
 	}
+	cuv_error_set(&err, CUV_E_OVERLOADED, "the builder has no place for another session; try again");
+	err.retry_after_s = 2;
+	(void)cuv_failure_send(fd, &err);
 	(void)cuv_close(fd);
 }
 
@@ -189,12 +193,16 @@ static const struct cuv_environment *look_up(struct server *sv, const struct cuv
 		cuv_cache_drop_ready(sv->cache, key);
 	r = cuv_index_find(sv->b, key, &e);
 	if (r < 0)
-		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex), CUV_S("error", strerror(-r)));
+		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex),
+			CUV_S("error", strerror(-r)));
 	return r == 0 ? cuv_cache_take_ready(sv->cache, key, &e) : NULL;
 }
 
-static void join_flight(struct session *s, struct cuv_flight *flight)
+static void join_flight(struct session *s, struct cuv_flight *flight, const struct cuv_env_ask *ask)
 {
+	/* Who asked first must not cut short what others asked for. */
+	flight->ask.resolve_ms = CUV_MAX(flight->ask.resolve_ms, ask->resolve_ms);
+	flight->ask.build_ms = CUV_MAX(flight->ask.build_ms, ask->build_ms);
 	s->flight = flight;
 	s->state = SESSION_WAITING;
 	flight->n_sessions++;
@@ -243,7 +251,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		session_fail_with(s, CUV_E_OVERLOADED, 10, "too many environments are being made; try again");
 		return;
 	}
-	join_flight(s, flight);
+	join_flight(s, flight, &ask);
 }
 
 static void session_input(struct server *sv, struct session *s)
@@ -397,9 +405,8 @@ static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
 	p[FD_CONTROL] = (struct pollfd){.fd = sv->fds.control, .events = POLLIN};
 	p[FD_LISTENER] = (struct pollfd){.fd = sv->fds.listener, .events = POLLIN};
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
-		p[FD_FIRST_SESSION + i] =
-			(struct pollfd){.fd = sv->sessions[i].fd,
-					.events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
+		p[FD_FIRST_SESSION + i] = (struct pollfd){
+			.fd = sv->sessions[i].fd, .events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
 		p[FD_FIRST_FLIGHT + i] = (struct pollfd){.fd = sv->flights.items[i].worker.sock, .events = POLLIN};
 }

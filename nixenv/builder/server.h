@@ -11,7 +11,7 @@
 
 #include "nixenv/builder/builder.h"
 
-#define CUV_BUILDER_SESSIONS_MAX 512
+#define CUV_BUILDER_SESSIONS_MAX 1088
 
 struct cuv_server_fds {
 	int supervisor; /* hung up: the server ends; -1: none */

@@ -20,7 +20,10 @@ static const char *const proxy_names[] = {
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 };
 static const char *const other_names[] = {
-	"UV_HTTP_TIMEOUT", "UV_INSECURE_HOST", "UV_OFFLINE", "UV_CONCURRENT_DOWNLOADS",
+	"UV_HTTP_TIMEOUT",
+	"UV_INSECURE_HOST",
+	"UV_OFFLINE",
+	"UV_CONCURRENT_DOWNLOADS",
 };
 
 static int carry(struct cuv_strv *env, const char *const *names, size_t n)

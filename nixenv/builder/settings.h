@@ -20,10 +20,10 @@
 #define CUV_UV_CONFIG_BYTES_MAX (256u * 1024u)
 
 struct cuv_settings {
-	struct cuv_strv env;	  /* "NAME=value" for the resolver */
-	struct cuv_strv proxies;  /* the same, proxies only */
-	struct cuv_buf ca;	  /* PEM; empty: the programs' own defaults */
-	struct cuv_buf uv_config; /* TOML; empty: none */
+	struct cuv_strv env;	   /* "NAME=value" for the resolver */
+	struct cuv_strv proxies;   /* the same, proxies only */
+	struct cuv_buf ca;	   /* PEM; empty: the programs' own defaults */
+	struct cuv_buf uv_config;  /* TOML; empty: none */
 	struct cuv_sha256 indexes; /* over all that says where packages come from */
 };
 
