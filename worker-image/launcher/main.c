@@ -43,6 +43,7 @@
 #include "worker-image/launcher/layers.h"
 #include "worker-image/launcher/options.h"
 #include "worker-image/launcher/probe.h"
+#include "worker-image/launcher/rlimits.h"
 #include "worker-image/launcher/server.h"
 
 #include <errno.h>
@@ -168,6 +169,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 		r = cuv_host_enter(&l->host, err);
 	if (r < 0)
 		return r;
+	(void)cuv_rlimits_set_core(); /* fails for an ordinary user whose own is 0 */
 	/* After the change of ids, which takes it away. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -6,6 +6,9 @@
 #define STACK_BYTES (8 * CUV_MIB) /* what Linux starts with; a program may raise its own */
 #define MEMLOCK_BYTES (8 * CUV_MIB)
 #define SIGNALS_PENDING 1024
+/* Not 0: where core_pattern is a pipe, the host's handler is called all the same,
+ * as root, with a stranger's memory. 1 is what stops it. */
+#define CORE_BYTES 1
 
 void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlimit ret[CUV_RLIMITS_N])
 {
@@ -21,9 +24,7 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 		{RLIMIT_NPROC, processes, processes},
 		{RLIMIT_NOFILE, files, files},
 		{RLIMIT_FSIZE, file_bytes, file_bytes},
-		/* Not 0: where core_pattern is a pipe, the host's handler is called all
-		 * the same, as root, with a stranger's memory. 1 is what stops it. */
-		{RLIMIT_CORE, 1, 1},
+		{RLIMIT_CORE, CORE_BYTES, CORE_BYTES},
 		{RLIMIT_STACK, STACK_BYTES, RLIM_INFINITY},
 		{RLIMIT_MEMLOCK, MEMLOCK_BYTES, MEMLOCK_BYTES},
 		{RLIMIT_MSGQUEUE, 0, 0},
@@ -38,6 +39,13 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 	_Static_assert(sizeof(all) / sizeof(all[0]) == CUV_RLIMITS_N, "as many as the header says");
 	for (i = 0; i < CUV_RLIMITS_N; i++)
 		ret[i] = all[i];
+}
+
+int cuv_rlimits_set_core(void)
+{
+	const struct rlimit core = {.rlim_cur = CORE_BYTES, .rlim_max = CORE_BYTES};
+
+	return prlimit(0, RLIMIT_CORE, &core, NULL) < 0 ? -errno : 0;
 }
 
 int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data)

@@ -18,7 +18,11 @@ struct cuv_rlimit {
 /* limit_data: there is no cgroup for memory, so private memory of each process is
  * limited to the run's figure. */
 void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlimit ret[CUV_RLIMITS_N]);
-/* Puts the calling process under them. 0 or -errno. */
+/* The core limit alone. The launcher sets it for itself, and with that for all that
+ * it starts: the filter holds it fast, and a hard limit of 0 can't be raised in a
+ * box any more. 0 or -errno. */
+int cuv_rlimits_set_core(void);
+/* Puts the calling process under all of them. 0 or -errno. */
 int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data);
 
 #endif
