@@ -46,10 +46,11 @@ def disk_mirror(tmp_path_factory):
 def test_a_whole_store_needs_no_process_and_no_time():
     times = []
     for _ in range(10):
-        begun = time.monotonic()
+        begun = os.times()
         assert call(state()).returncode == 0
-        times.append(time.monotonic() - begun)
-    assert min(times) < 0.05, times
+        ended = os.times()  # of the processor: other tests run at the same time
+        times.append(ended.children_user - begun.children_user + ended.children_system - begun.children_system)
+    assert min(times) < 0.1, times
     traced = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve,fork,vfork,clone,clone3", TOOL, state()],
                             capture_output=True, text=True, timeout=60, check=True)
     calls = [line for line in traced.stderr.splitlines() if "execve(" in line or "clone" in line or "fork(" in line]
