@@ -8,14 +8,19 @@ FUZZ_PROGRAMS := $(patsubst %,$(TESTS)/libfuzzer/%,$(FUZZ_NAMES))
 HELPER_PROGRAMS := $(patsubst tests/helpers/%.c,$(TESTS)/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZ_SECONDS ?= 60
 
-# Every archive may be asked for; the linker takes only what a test names.
-TEST_ARCHIVES := $(if $(CLI_SRC),$(LIB_CLI)) $(if $(LAUNCHER_SRC),$(LIB_LAUNCHER)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
+# Every archive may be asked for; the linker takes only what a test names. The
+# launcher shares nothing but lib/ with the others, names included: its tests are
+# the ones called launcher.
+TEST_ARCHIVES := $(if $(CLI_SRC),$(LIB_CLI)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
 	$(if $(MANAGER_SRC),$(LIB_MANAGER)) $(if $(NIXENV_SRC),$(LIB_NIXENV)) $(LIB_BASE)
-TEST_LIBS := -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
-	-lseccomp -lcivetweb -ljansson -lcurl -lsodium -Wl,--no-as-needed
+LAUNCHER_ARCHIVES := $(LIB_LAUNCHER) $(LIB_BASE)
+TEST_LIBS := -lseccomp -lcivetweb -ljansson -lcurl -lsodium
 
-link-test = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) $(1) -o $@ $(filter %.o,$^) $(TEST_LIBS) $(2)
+link-test = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) $(1) -o $@ $(filter %.o,$^) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -Wl,--as-needed $(TEST_LIBS) -Wl,--no-as-needed $(2)
 
+$(TESTS)/unit/test_launcher_%: $(OBJ)/tests/unit/test_launcher_%.o $(LAUNCHER_ARCHIVES)
+	$(call link-test,,-lcmocka)
 $(TESTS)/unit/%: $(OBJ)/tests/unit/%.o $(TEST_ARCHIVES)
 	$(call link-test,,-lcmocka)
 $(TESTS)/fuzz/%: $(OBJ)/tests/fuzz/%/target.o $(OBJ)/tests/fuzz/replay.o $(TEST_ARCHIVES)
