@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tests/run: not under valgrind (seccomp) */
 /* The manager's command line, and its system call filter tried on a child. */
 #include "manager/seal.h"
 #include "manager/settings.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tests/run: not under valgrind (seccomp) */
 /* The filter is judged by running its program here, call by call, as the kernel
  * would: what it says is what a run will see. */
 #include "tests/unit/unit.h"
