@@ -139,10 +139,7 @@ def test_first_second_and_beside_each_other(someone):
     assert min(took) < QUICK_SECONDS, took
 
 
-def test_it_starts_no_nix_and_no_apt_the_second_time(someone):
-    who, state = someone
-    if who.uid is not None:
-        pytest.skip("the same steps as root's")
+def test_it_starts_no_nix_and_no_apt_the_second_time(state):
     trace = shell.scratch() / "trace"
     with make_run(state) as first:
         first.wait_for("the service stays at", 240)
