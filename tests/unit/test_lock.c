@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Locks: canonical form, invariants, and the way from a pylock.toml. */
+#include "nixenv/pylock.h"
+#include "nixenv/toml.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define H1 "1111111111111111111111111111111111111111111111111111111111111111"
+#define H2 "2222222222222222222222222222222222222222222222222222222222222222"
+#define H3 "3333333333333333333333333333333333333333333333333333333333333333"
+#define HEAD "lock-version = \"1.0\"\ncreated-by = \"uv\"\nrequires-python = \">=3.11\"\n"
+#define WHEEL(file, hash) "{ url = \"https://example.invalid/p/" file "\", hashes = { sha256 = \"" hash "\" } }"
+
+static int read_pylock(const char *text, const struct cuv_requirements *reqs, struct cuv_lock *l, struct cuv_error *err)
+{
+	*err = CUV_ERROR_INIT;
+	*l = CUV_LOCK_INIT;
+	return cuv_pylock_read(text, strlen(text), "3.11", reqs, l, NULL, err);
+}
+
+TEST(from_the_resolver)
+{
+	static const char text[] = HEAD
+		"\n[[packages]]\nname = \"zope-x\"\nversion = \"1.0\"\n"
+		"wheels = [\n"
+		"    { url = \"https://example.invalid/zope_x-1.0-cp311-cp311-win32.whl\", hashes = { sha256 = \"" H1
+		"\" } },\n"
+		"    { url = \"https://example.invalid/zope_x-1.0-py3-none-any.whl\", upload-time = "
+		"2026-10-18T16:21:06Z, "
+		"size = 77, hashes = { sha256 = \"" H2 "\" } },\n"
+		"    { url = \"https://example.invalid/zope_x-1.0-cp311-cp311-manylinux_2_17_x86_64.whl?x=1#f\", size "
+		"= 12, "
+		"hashes = { sha256 = \"" H3 "\" } },\n]\n"
+		"\n[[packages]]\nname = \"a\"\nversion = \"1!2.0\"\nmarker = \"python_version > '3'\"\n"
+		"wheels = [" WHEEL("a-1%212.0-py3-none-any.whl", H1) "]\n";
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(65536);
+	struct cuv_error err;
+	char name[CUV_STORE_NAME_SIZE];
+	struct cuv_lock l;
+
+	assert_ok(read_pylock(text, NULL, &l, &err));
+	assert_int_equal(l.n, 2);
+	assert_string_equal(l.packages[0].file, "a-1!2.0-py3-none-any.whl");
+	assert_ok(cuv_lock_wheel_name(&l.packages[0], name));
+	assert_string_equal(name, "a-1_2.0-py3-none-any.whl");
+	assert_ok(cuv_lock_install_name(&l.packages[0], name));
+	assert_string_equal(name, "a-1_2.0");
+	assert_string_equal(l.packages[1].file, "zope_x-1.0-cp311-cp311-manylinux_2_17_x86_64.whl");
+	assert_int_equal(l.packages[1].size_bytes, 12);
+	assert_ok(cuv_lock_canonical(&l, &out));
+	assert_string_equal(
+		cuv_buf_str(&out),
+		"{\"format\":1,\"packages\":[{\"file\":\"a-1!2.0-py3-none-any.whl\",\"name\":\"a\",\"sha256\":\"" H1
+		"\",\"version\":\"1!2.0\"},{\"file\":\"zope_x-1.0-cp311-cp311-manylinux_2_17_x86_64.whl\","
+		"\"name\":\"zope-x\",\"sha256\":\"" H3
+		"\",\"version\":\"1.0\"}],\"platform\":\"x86_64-linux\",\"python\":\"3.11\"}");
+	cuv_lock_done(&l);
+}
+
+TEST(both_forms_are_read_back)
+{
+	_cleanup_buf_ struct cuv_buf canonical = CUV_BUF_INIT(65536), complete = CUV_BUF_INIT(65536);
+	char digest[CUV_LOCK_DIGEST_SIZE], again[CUV_LOCK_DIGEST_SIZE];
+	struct cuv_lock l, back = CUV_LOCK_INIT;
+	struct cuv_error err;
+
+	assert_ok(read_pylock(
+		HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL("a-1-py3-none-any.whl", H1) "]\n",
+		NULL, &l, &err));
+	assert_ok(cuv_lock_digest(&l, digest));
+	assert_ok(cuv_lock_canonical(&l, &canonical));
+	assert_ok(cuv_lock_complete(&l, &complete));
+	assert_non_null(strstr(cuv_buf_str(&complete), "https://example.invalid/p/a-1"));
+	assert_null(strstr(cuv_buf_str(&canonical), "https://"));
+	cuv_lock_done(&l);
+	assert_ok(cuv_lock_parse(canonical.data, canonical.len, &back, &err));
+	assert_ok(cuv_lock_digest(&back, again));
+	assert_string_equal(again, digest);
+	cuv_lock_done(&back);
+	assert_ok(cuv_lock_parse(complete.data, complete.len, &back, &err));
+	assert_ok(cuv_lock_digest(&back, again));
+	assert_string_equal(again, digest);
+	assert_non_null(back.packages[0].url);
+	cuv_lock_done(&back);
+}
+
+TEST(no_packages)
+{
+	struct cuv_error err;
+	struct cuv_lock l;
+
+	assert_ok(read_pylock(HEAD, NULL, &l, &err));
+	assert_int_equal(l.n, 0);
+	assert_ok(read_pylock(HEAD "packages = []\n", NULL, &l, &err));
+	cuv_lock_done(&l);
+}
+
+TEST(refused_locks)
+{
+	static const struct {
+		const char *text;
+		enum cuv_error_code code;
+	} cases[] = {
+		{"", CUV_E_INTERNAL},
+		{"lock-version = \"2.0\"\n", CUV_E_INTERNAL},
+		{HEAD "packages = 1\n", CUV_E_INTERNAL},
+		{HEAD "[[packages]]\nname = \"a\"\n", CUV_E_INTERNAL},
+		{HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nsdist = { url = \"a\" }\n",
+		 CUV_E_WHEEL_UNAVAILABLE},
+		{HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL("a-1-py2-none-any.whl", H1) "]\n",
+		 CUV_E_WHEEL_UNAVAILABLE},
+		{HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL("b-1-py3-none-any.whl", H1) "]\n",
+		 CUV_E_INTERNAL},
+		{HEAD "[[packages]]\nname = \"A\"\nversion = \"1\"\nwheels = [" WHEEL("a-1-py3-none-any.whl", H1) "]\n",
+		 CUV_E_INTERNAL},
+		{HEAD
+		 "[[packages]]\nname = \"a\"\nversion = \"../1\"\nwheels = [" WHEEL("a-1-py3-none-any.whl", H1) "]\n",
+		 CUV_E_INTERNAL},
+		{HEAD
+		 "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL("a-1-py3-none-any.whl", "12") "]\n",
+		 CUV_E_INTERNAL},
+		{HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL(
+			 "a-1-py3-none-any.whl", H1) "]\n"
+						     "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL(
+							     "a-1-py3-none-any.whl", H1) "]\n",
+		 CUV_E_INTERNAL},
+		{HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [{ url = "
+		      "\"https://e.invalid/a-1-py3-none-any.whl\", "
+		      "size = 3000000000, hashes = { sha256 = \"" H1 "\" } }]\n",
+		 CUV_E_ENVIRONMENT_TOO_LARGE},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cuv_error err;
+		struct cuv_lock l;
+
+		assert_int_equal(read_pylock(cases[i].text, NULL, &l, &err), -EINVAL);
+		assert_int_equal(err.code, cases[i].code);
+		assert_null(l.packages);
+	}
+}
+
+TEST(too_many_packages)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(1 << 20);
+	struct cuv_error err;
+	struct cuv_lock l;
+
+	cuv_buf_add_str(&text, HEAD);
+	for (int i = 0; i <= CUV_PACKAGES_MAX; i++)
+		cuv_buf_addf(
+			&text,
+			"[[packages]]\nname = \"p%d\"\nversion = \"1\"\nwheels = [{ url = \"p%d-1-py3-none-any.whl\", "
+			"hashes = { sha256 = \"" H1 "\" } }]\n",
+			i, i);
+	assert_int_equal(read_pylock(cuv_buf_str(&text), NULL, &l, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_ENVIRONMENT_TOO_LARGE);
+}
+
+TEST(listed_hashes_choose)
+{
+	static const char text[] = HEAD "[[packages]]\nname = \"a\"\nversion = \"1\"\nwheels = [" WHEEL(
+		"a-1-cp311-cp311-manylinux_2_17_x86_64.whl", H1) ", " WHEEL("a-1-py3-none-any.whl", H2) "]\n";
+	static const struct {
+		const char *requirements;
+		const char *file; /* NULL: no wheel */
+	} cases[] = {
+		{"a", "a-1-cp311-cp311-manylinux_2_17_x86_64.whl"},
+		{"a==1 --hash=sha256:" H2, "a-1-py3-none-any.whl"},
+		{"A==1 --hash=sha256:" H2 " --hash=sha256:" H1, "a-1-cp311-cp311-manylinux_2_17_x86_64.whl"},
+		{"a==1 --hash=sha256:" H3, NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+		struct cuv_error err;
+		struct cuv_lock l;
+		int r;
+
+		assert_ok(cuv_requirements_parse(cases[i].requirements, strlen(cases[i].requirements), &reqs, &err));
+		r = read_pylock(text, reqs, &l, &err);
+		assert_int_equal(r, cases[i].file ? 0 : -EINVAL);
+		if (cases[i].file)
+			assert_string_equal(l.packages[0].file, cases[i].file);
+		else
+			assert_int_equal(err.code, CUV_E_HASH_MISMATCH);
+		cuv_lock_done(&l);
+	}
+}
+
+TEST(refused_json)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"format\":2,\"packages\":[],\"platform\":\"x86_64-linux\",\"python\":\"3.11\"}",
+		"{\"format\":1,\"packages\":[],\"platform\":\"aarch64-linux\",\"python\":\"3.11\"}",
+		"{\"format\":1,\"packages\":[],\"platform\":\"x86_64-linux\",\"python\":\"3.12\"}",
+		"{\"format\":1,\"packages\":{},\"platform\":\"x86_64-linux\",\"python\":\"3.11\"}",
+		"{\"format\":1,\"packages\":[{}],\"platform\":\"x86_64-linux\",\"python\":\"3.11\"}",
+		"{\"format\":1,\"packages\":[],\"platform\":\"x86_64-linux\",\"python\":\"3.11\",\"more\":1}",
+		"{\"format\":1,\"format\":1,\"packages\":[],\"platform\":\"x86_64-linux\",\"python\":\"3.11\"}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct cuv_lock l = CUV_LOCK_INIT;
+		struct cuv_error err;
+
+		assert_int_equal(cuv_lock_parse(bad[i], strlen(bad[i]), &l, &err), -EINVAL);
+		assert_null(l.packages);
+	}
+}
+
+/* --- the TOML below it --- */
+
+static char *to_json(const char *text, struct cuv_toml_error *err)
+{
+	json_t *j = NULL;
+	char *out;
+
+	if (cuv_toml_parse(text, strlen(text), &j, err) < 0)
+		return NULL;
+	out = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(j);
+	return out;
+}
+
+TEST(toml_that_is_read)
+{
+	static const struct {
+		const char *text;
+		const char *json;
+	} cases[] = {
+		{"", "{}"},
+		{"# only\r\n\r\n", "{}"},
+		{"a = 1 # one\n\tb=true\nc = false", "{\"a\":1,\"b\":true,\"c\":false}"},
+		{"a = 'b\\n' \n\"x y\" = \"\\u00e4\\t\\\"\\U0001F600\"",
+		 "{\"a\":\"b\\\\n\",\"x y\":\"\xc3\xa4\\t\\\"\xf0\x9f\x98\x80\"}"},
+		{"d = 2026-10-18T16:21:06Z\ne = 2026-10-18 16:21:06.5+02:00\nf = 1979-05-27\ng = 07:32:00",
+		 "{\"d\":\"2026-10-18T16:21:06Z\",\"e\":\"2026-10-18 "
+		 "16:21:06.5+02:00\",\"f\":\"1979-05-27\",\"g\":\"07:32:00\"}"},
+		{"a = [ ]\nb = [1,\n # c\n 2, ]\nc = [[],[{}]]", "{\"a\":[],\"b\":[1,2],\"c\":[[],[{}]]}"},
+		{"a = { b = 1, c = { d = \"e\" } }", "{\"a\":{\"b\":1,\"c\":{\"d\":\"e\"}}}"},
+		{"[t]\na = 1\n[[l]]\nb = 2\n[[ l ]]\n[u]", "{\"l\":[{\"b\":2},{}],\"t\":{\"a\":1},\"u\":{}}"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *json = to_json(cases[i].text, NULL);
+
+		assert_non_null(json);
+		assert_string_equal(json, cases[i].json);
+	}
+}
+
+TEST(toml_that_is_refused)
+{
+	static const struct {
+		const char *text;
+		uint32_t line;
+	} cases[] = {
+		{"a", 1},
+		{"a = ", 1},
+		{"a = 1 b = 2", 1},
+		{"\na = 1\na = 2", 3},
+		{"a.b = 1", 1},
+		{"a = 01", 1},
+		{"a = -1", 1},
+		{"a = 1.5", 1},
+		{"a = nan", 1},
+		{"a = \"", 1},
+		{"a = \"b\nc\"", 1},
+		{"a = \"\"\"b\"\"\"", 1},
+		{"a = \"\\x\"", 1},
+		{"a = \"\\u00\"", 1},
+		{"a = \"\\ud800\"", 1},
+		{"a = \"\\u0000\"", 1},
+		{"a = \"\x01\"", 1},
+		{"a = \"\xff\"", 1},
+		{"a = [1", 1},
+		{"a = [1\n\n2]", 3},
+		{"a = {b = 1", 1},
+		{"a = {b = 1,}", 1},
+		{"a = {b = 1\n}", 1},
+		{"[a", 1},
+		{"[a]\n[a]", 2},
+		{"[[a]\n", 1},
+		{"a = 1\n[[a]]", 2},
+		{"= 1", 1},
+		{"a = 123456789012345678901", 1},
+		{"a = [[[[[[[[[[1]]]]]]]]]]", 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cuv_toml_error err = {0};
+		_cleanup_free_ char *json = to_json(cases[i].text, &err);
+
+		assert_null(json);
+		assert_int_equal(err.line, cases[i].line);
+		assert_non_null(err.reason);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_the_resolver),	cmocka_unit_test(both_forms_are_read_back),
+		cmocka_unit_test(no_packages),		cmocka_unit_test(refused_locks),
+		cmocka_unit_test(too_many_packages),	cmocka_unit_test(listed_hashes_choose),
+		cmocka_unit_test(refused_json),		cmocka_unit_test(toml_that_is_read),
+		cmocka_unit_test(toml_that_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);
+}
