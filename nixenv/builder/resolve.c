@@ -60,7 +60,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		       {"/dev/urandom", "/dev/urandom", read, false},
 	       },
 	       sizeof(v->binds));
-	v->files[n++] = (struct cuv_seal_file){"/work/requirements.txt", what->canonical, what->canonical_len};
+	v->files[n++] = (struct cuv_seal_file){"/lock/requirements.txt", what->canonical, what->canonical_len};
 	v->files[n++] = (struct cuv_seal_file){"/etc/nsswitch.conf", nsswitch, strlen(nsswitch)};
 	if (s->ca.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/ca.pem", s->ca.data, s->ca.len};
@@ -74,7 +74,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		.n_files = n,
 		.links = links,
 		.n_links = ARRAY_SIZE(links),
-		.cwd = "/work",
+		.cwd = "/lock",
 		.size_bytes = ROOT_BYTES,
 		.landlock = b->sealed,
 	};
@@ -119,9 +119,9 @@ static int resolver_argv(const char *date, struct cuv_strv *argv)
 static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
 {
 	static const char *const fixed[] = {
-		"HOME=/work",	    "PATH=/usr/bin",	   "LC_ALL=C.UTF-8",
+		"HOME=/lock",	    "PATH=/usr/bin",	   "LC_ALL=C.UTF-8",
 		"NO_COLOR=1",	    "UV_CACHE_DIR=/cache", "UV_PYTHON_DOWNLOADS=never",
-		"UV_NO_PROGRESS=1", "TMPDIR=/work",	   "UV_HTTP_RETRIES=1",
+		"UV_NO_PROGRESS=1", "TMPDIR=/lock",	   "UV_HTTP_RETRIES=1",
 	};
 	int r = 0;
 

@@ -39,7 +39,7 @@ static size_t name_at(const char *text, char ret[CUV_NAME_LEN_MAX + 1])
 {
 	size_t n = 0;
 
-	while (is_name_char(text[n]) && n < CUV_NAME_LEN_MAX)
+	while (n < CUV_NAME_LEN_MAX && is_name_char(text[n]))
 		n++;
 	/* A full stop ends the sentence. */
 	while (n > 0 && text[n - 1] == '.')

@@ -320,27 +320,60 @@ static void parse_options(int argc, char **argv, struct options *o)
 	*o = (struct options){.repeat = 1, .parallel = 1, .ask = {"3.11", 0, 120000, 600000}};
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		switch (c) {
-		case 'b': o->builder = optarg; break;
-		case 's': o->state = optarg; break;
-		case 'C': o->connect = optarg; break;
-		case 'u': o->uid = optarg; break;
-		case 'g': o->gid = optarg; break;
-		case 'd': o->allow = optarg; break;
-		case 'r': o->repeat = number(optarg); break;
-		case 'p': o->parallel = number(optarg); break;
-		case 'c': o->cancel_ms = number(optarg); break;
-		case 'R': o->ask.resolve_ms = (uint32_t)number(optarg); break;
-		case 'B': o->ask.build_ms = (uint32_t)number(optarg); break;
-		case 'a': o->cancel_at = optarg; break;
-		case 't': o->tools = true; break;
-		case 'h': o->hold = true; break;
-		case 'q': o->quiet = true; break;
-		case 'y': (void)snprintf(o->ask.python, sizeof(o->ask.python), "%s", optarg); break;
+		case 'b':
+			o->builder = optarg;
+			break;
+		case 's':
+			o->state = optarg;
+			break;
+		case 'C':
+			o->connect = optarg;
+			break;
+		case 'u':
+			o->uid = optarg;
+			break;
+		case 'g':
+			o->gid = optarg;
+			break;
+		case 'd':
+			o->allow = optarg;
+			break;
+		case 'r':
+			o->repeat = number(optarg);
+			break;
+		case 'p':
+			o->parallel = number(optarg);
+			break;
+		case 'c':
+			o->cancel_ms = number(optarg);
+			break;
+		case 'R':
+			o->ask.resolve_ms = (uint32_t)number(optarg);
+			break;
+		case 'B':
+			o->ask.build_ms = (uint32_t)number(optarg);
+			break;
+		case 'a':
+			o->cancel_at = optarg;
+			break;
+		case 't':
+			o->tools = true;
+			break;
+		case 'h':
+			o->hold = true;
+			break;
+		case 'q':
+			o->quiet = true;
+			break;
+		case 'y':
+			(void)snprintf(o->ask.python, sizeof(o->ask.python), "%s", optarg);
+			break;
 		case 'e':
 			if (cuv_parse_rfc3339(optarg, &o->ask.exclude_s) < 0)
 				die(2, optarg, "not a date");
 			break;
-		default: exit(2);
+		default:
+			exit(2);
 		}
 	}
 	o->file = optind < argc ? argv[optind] : NULL;
