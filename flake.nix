@@ -21,11 +21,20 @@
           value = import (image + "/tool.nix") { inherit pin host; };
         })
         (pins "tools.json").tools);
+      workerImage = import (image + "/rootfs.nix") { pins = pins "python311.json"; inherit host; };
     in
     {
+      # The environment of a lock: a file with the JSON of an answer, or its content.
+      # The same store path as the service's, by a stock `nix build`:
+      #   nix build --impure --expr '(builtins.getFlake "…").lib.environment { lock = ./lock.json; }'
+      lib.environment = { lock, ... }@arguments: import ./nixenv/nix/environment.nix (arguments // {
+        lock = if builtins.isAttrs lock then lock else builtins.fromJSON (builtins.readFile lock);
+        image = workerImage;
+      });
+
       # Only here: the pins name packages of one architecture.
       packages.x86_64-linux = tools // rec {
-        worker-image-python311 = import (image + "/rootfs.nix") { pins = pins "python311.json"; inherit host; };
+        worker-image-python311 = workerImage;
         worker-image = worker-image-python311;
         default = worker-image;
       };

@@ -10,8 +10,9 @@
 # computes the same paths in C; tests/nixenv/storepath holds the two together.
 { lock
 , image
-  # package -> address to fetch its wheel from when the store lacks it
-, url ? package: "wheel:${package.file}"
+  # package -> address to fetch its wheel from when the store lacks it; a lock as the
+  # service keeps it has one, the canonical form has none
+, url ? package: package.url or "wheel:${package.file}"
 }:
 assert lock.format == 1;
 assert lock.platform == "x86_64-linux";
