@@ -164,6 +164,7 @@ int cuv_frame_recv(int sock, struct cuv_frame *f)
 	} control;
 	struct iovec iov;
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	bool reset = false;
 	ssize_t n;
 	int r;
 
@@ -176,7 +177,9 @@ int cuv_frame_recv(int sock, struct cuv_frame *f)
 		msg.msg_control = control.bytes;
 		msg.msg_controllen = sizeof(control.bytes);
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+		/* Told once when the other side closed without reading all of ours; what
+		 * it sent before that, a refusal for instance, is still to be read. */
+	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n <= 0) {
 		r = n == 0 || errno == ECONNRESET ? 1 : -errno;
 		cuv_frame_done(f);

@@ -252,6 +252,26 @@ TEST(too_many_descriptors_are_refused_and_none_leaks)
 	close_pair(&p);
 }
 
+/* Closing with something unread resets the connection; a refusal sent before that
+ * must be heard all the same. */
+TEST(last_words_come_before_a_reset)
+{
+	struct pair p = make_pair();
+	struct cuv_frame f = CUV_FRAME_INIT;
+	struct cuv_writer w;
+
+	cuv_writer_init(&w, TYPE);
+	assert_ok(cuv_writer_send(&w, p.a, NULL, 0));
+	assert_ok(cuv_writer_send(&w, p.b, NULL, 0));
+	cuv_writer_done(&w);
+	p.b = cuv_close(p.b);
+	assert_ok(cuv_frame_recv(p.a, &f));
+	assert_int_equal(f.type, TYPE);
+	cuv_frame_done(&f);
+	assert_int_equal(cuv_frame_recv(p.a, &f), 1);
+	close_pair(&p);
+}
+
 TEST(ends_and_waits_are_told_apart)
 {
 	struct pair p = make_pair();
@@ -279,6 +299,7 @@ int main(void)
 		cmocka_unit_test(the_largest_frame_passes_and_no_larger_one),
 		cmocka_unit_test(descriptors_travel_and_are_closed_when_nobody_takes_them),
 		cmocka_unit_test(too_many_descriptors_are_refused_and_none_leaks),
+		cmocka_unit_test(last_words_come_before_a_reset),
 		cmocka_unit_test(ends_and_waits_are_told_apart),
 	};
 

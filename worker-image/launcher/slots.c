@@ -164,7 +164,9 @@ static void answer_for(struct cuv_slots *s, const struct cuv_slot *slot, int cod
 		cuv_error_set(&err, CUV_E_DRAINING, "the service is stopping");
 		(void)cuv_failure_send(slot->session, &err);
 	} else if (code == CUV_KEEPER_SLOT_LOST) {
-		refuse(slot->session, slot->run_id, "the run's slot could not be cleared", -EBUSY);
+		cuv_error_set(&err, CUV_E_INTERNAL,
+			      "the run's slot could not be cleared; the request can be sent again");
+		(void)cuv_failure_send(slot->session, &err);
 	} else {
 		refuse(slot->session, slot->run_id, "the run's keeper died", -ECHILD);
 	}

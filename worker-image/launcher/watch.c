@@ -16,6 +16,7 @@
 #define SETUP_MS 30000	 /* from the order to exec; a busy host is slow, not broken */
 #define DEATH_MS 10000	 /* from SIGKILL to the end of init */
 #define DELIVER_MS 20000 /* for a slow client to take the rest */
+#define LOST_MS 100	 /* for what is in the pipes of a box that would not die */
 #define CPU_CHECK_MS_MIN 2
 #define OOM_CHECK_MS 2 /* the notice comes before the kill: look again this often */
 #define OOM_CHECKS 100
@@ -125,7 +126,8 @@ static void on_status(struct cuv_watch *w)
 
 	for (;;) {
 		n = recv(w->k->status, &e, sizeof(e), MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
+		/* Reset: init died without reading all of ours; what it said is behind. */
+		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
@@ -192,10 +194,11 @@ static void on_deadline(struct cuv_watch *w)
 		on_run_deadline(w);
 	} else if (!w->dead) {
 		w->lost = w->dead = true; /* as far as this run is concerned */
-		w->deadline_ns = cuv_deadline_ms(DELIVER_MS);
+		w->deadline_ns = cuv_deadline_ms(LOST_MS);
 	} else {
-		/* The client does not take the rest, or an end of a pipe is held. */
-		cuv_pump_abandon(&w->k->pump);
+		/* The client does not take the rest, or what can't be killed holds a pipe. */
+		if (w->k->pump.has_pending)
+			cuv_pump_abandon(&w->k->pump);
 		cuv_pump_done(&w->k->pump);
 	}
 }
