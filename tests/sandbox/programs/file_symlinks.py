@@ -10,7 +10,7 @@ for _ in range(50):
     up = os.open("..", os.O_PATH | os.O_DIRECTORY, dir_fd=up)
 check("root", (os.fstat(up).st_ino, os.fstat(up).st_dev) == root)
 for target in ("/etc/shadow", "/proc/1/root/etc/shadow", "/../../../../etc/shadow", "/proc/self/root/../etc/shadow",
-               "/proc/self/cwd/../../../../etc/shadow", sys.argv[1], sys.argv[1] + "/nix", "/root", "/var/lib/dpkg/status"):
+               "/proc/self/cwd/../../../../etc/shadow", sys.argv[1], sys.argv[1] + "/nix", "/var/lib/dpkg/status"):
     os.symlink(target, "/box/link")
     try:
         text = os.listdir("/box/link") if os.path.isdir("/box/link") else read("/box/link")
