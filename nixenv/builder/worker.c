@@ -2,6 +2,7 @@
 #include "nixenv/builder/worker.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/ids.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/make.h"
 
@@ -32,7 +33,9 @@ static int write_text(const char *path, const char *text)
 	return fd < 0 ? -errno : cuv_write_all(fd, text, strlen(text));
 }
 
-/* The same uid inside as outside: only the right to make namespaces is wanted. */
+/* The same uid inside as outside: only the right to make namespaces is wanted. But
+ * root is somebody else inside: Nix as uid 0 would want to set groups, which a
+ * namespace with one id refuses. */
 static int enter_namespaces(void)
 {
 	unsigned uid = geteuid(), gid = getegid();
@@ -46,10 +49,10 @@ static int enter_namespaces(void)
 		return -errno;
 	if ((r = write_text("/proc/self/setgroups", "deny")) < 0)
 		return r;
-	(void)snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	(void)snprintf(text, sizeof(text), "%u %u 1", uid ? uid : CUV_BOX_INNER_UID, uid);
 	if ((r = write_text("/proc/self/uid_map", text)) < 0)
 		return r;
-	(void)snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	(void)snprintf(text, sizeof(text), "%u %u 1", gid ? gid : CUV_BOX_INNER_UID, gid);
 	return write_text("/proc/self/gid_map", text);
 }
 
@@ -87,7 +90,8 @@ static int no_namespaces(struct cuv_error *err, int r)
 {
 	cuv_log(CUV_LOG_ERROR, "worker-namespaces", CUV_S("error", strerror(-r)));
 	return cuv_error_set(err, CUV_E_UNAVAILABLE,
-			     "environments can't be built here: this host gives no user namespaces (%s)", strerror(-r));
+			     "environments can't be built here: this host gives no user namespaces (%s)",
+			     r == -ENOSPC ? "user.max_user_namespaces is reached" : strerror(-r));
 }
 
 static void work(struct cuv_make *m)
