@@ -92,8 +92,7 @@ static int install_paths(const struct context *c, const struct cuv_locked *p, st
 	    (r = cuv_strv_addf(&d.env, "package=%s", p->name)) < 0 ||
 	    (r = cuv_strv_addf(&d.env, "wheel=" CUV_STORE_DIR "/%s", wheel)) < 0 ||
 	    (r = cuv_derivation_add_input(&d, &wheel_modulo)) < 0 ||
-	    (r = cuv_derivation_output(&d, install, ret_modulo)) < 0 ||
-	    (r = cuv_strv_add(&paths->wheels, wheel)) < 0)
+	    (r = cuv_derivation_output(&d, install, ret_modulo)) < 0 || (r = cuv_strv_add(&paths->wheels, wheel)) < 0)
 		return r;
 	return cuv_strv_add(&paths->installs, install);
 }

@@ -91,9 +91,9 @@ static int check_package(const struct cuv_locked *p, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s: the wheel `%s` does not fit " CUV_PLATFORM,
 				     p->name, p->version, p->file);
 	if (p->size_bytes > CUV_WHEEL_BYTES_MAX)
-		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "%s %s: its wheel of %" PRIu64
-				     " MiB is larger than the limit of %llu MiB", p->name, p->version,
-				     p->size_bytes >> 20, CUV_WHEEL_BYTES_MAX >> 20);
+		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
+				     "%s %s: its wheel of %" PRIu64 " MiB is larger than the limit of %llu MiB",
+				     p->name, p->version, p->size_bytes >> 20, CUV_WHEEL_BYTES_MAX >> 20);
 	return 0;
 }
 
@@ -115,8 +115,9 @@ int cuv_lock_seal(struct cuv_lock *l, struct cuv_error *err)
 		total += p->size_bytes;
 	}
 	if (total > CUV_CLOSURE_BYTES_MAX)
-		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the wheels are %" PRIu64
-				     " MiB together; the limit is %llu MiB", total >> 20, CUV_CLOSURE_BYTES_MAX >> 20);
+		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
+				     "the wheels are %" PRIu64 " MiB together; the limit is %llu MiB", total >> 20,
+				     CUV_CLOSURE_BYTES_MAX >> 20);
 	return 0;
 }
 
@@ -237,8 +238,9 @@ int cuv_lock_parse(const void *data, size_t len, struct cuv_lock *ret, struct cu
 	if (len > CUV_LOCK_BYTES_MAX)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "the lock is larger than %u bytes", CUV_LOCK_BYTES_MAX);
 	root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &where);
-	if (!root || json_unpack(root, "{s:i, s:s, s:s, s:o !}", "format", &format, "platform", &platform, "python",
-				 &python, "packages", &packages) < 0 ||
+	if (!root ||
+	    json_unpack(root, "{s:i, s:s, s:s, s:o !}", "format", &format, "platform", &platform, "python", &python,
+			"packages", &packages) < 0 ||
 	    format != LOCK_FORMAT || strcmp(platform, CUV_PLATFORM) != 0 || strlen(python) >= sizeof(l.python) ||
 	    !json_is_array(packages))
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is not well-formed");

@@ -383,6 +383,7 @@ int cuv_toml_parse(const char *text, size_t len, json_t **ret, struct cuv_toml_e
 	if (p.no_memory)
 		return -ENOMEM;
 	if (err)
-		*err = (struct cuv_toml_error){.line = p.line, .reason = p.reason ? p.reason : "a value that is not valid"};
+		*err = (struct cuv_toml_error){.line = p.line,
+					       .reason = p.reason ? p.reason : "a value that is not valid"};
 	return r;
 }

@@ -13,13 +13,13 @@
 
 /* Classes of (python, abi), best first; a rank is class * PLATFORMS + platform. */
 enum {
-	CLASS_OWN = 0,	     /* cp311-cp311 */
-	CLASS_OWN_ABI3 = 1,  /* cp311-abi3 */
-	CLASS_OWN_NONE = 2,  /* cp311-none, bound to a platform */
-	CLASS_ABI3 = 3,	     /* cp310-abi3 down to cp32-abi3 */
-	CLASS_PY = 20,	     /* py311, py3, py310 …-none, bound to a platform */
-	CLASS_OWN_ANY = 40,  /* cp311-none-any */
-	CLASS_PY_ANY = 41,   /* py311, py3, py310 …-none-any */
+	CLASS_OWN = 0,	    /* cp311-cp311 */
+	CLASS_OWN_ABI3 = 1, /* cp311-abi3 */
+	CLASS_OWN_NONE = 2, /* cp311-none, bound to a platform */
+	CLASS_ABI3 = 3,	    /* cp310-abi3 down to cp32-abi3 */
+	CLASS_PY = 20,	    /* py311, py3, py310 …-none, bound to a platform */
+	CLASS_OWN_ANY = 40, /* cp311-none-any */
+	CLASS_PY_ANY = 41,  /* py311, py3, py310 …-none-any */
 };
 #define PLATFORM_ANY 0
 #define PLATFORM_LINUX 200 /* linux_x86_64: says nothing of the C library */

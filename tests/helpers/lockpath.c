@@ -24,7 +24,8 @@ static json_t *strings(const struct cuv_strv *v)
 
 static int print_one(const struct cuv_pins *pins, const char *path)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX), canonical = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX),
+				     canonical = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
 	_cleanup_env_paths_ struct cuv_env_paths paths = CUV_ENV_PATHS_INIT;
 	_cleanup_lock_ struct cuv_lock lock = CUV_LOCK_INIT;
 	_cleanup_free_ char *line = NULL;

@@ -15,7 +15,8 @@ static const struct cuv_env_scripts scripts = {"install", 7, "farm", 4};
 
 static void check(const struct cuv_lock *l)
 {
-	_cleanup_buf_ struct cuv_buf first = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX), second = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf first = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX),
+				     second = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
 	_cleanup_env_paths_ struct cuv_env_paths paths = CUV_ENV_PATHS_INIT;
 	struct cuv_image image = {.name = "worker-image-python311"};
 	struct cuv_lock back = CUV_LOCK_INIT;
@@ -32,7 +33,8 @@ static void check(const struct cuv_lock *l)
 	cuv_assert(cuv_env_paths(l, &image, &scripts, &paths) == 0);
 	cuv_assert(cuv_store_name_valid(paths.env));
 	for (size_t i = 0; i < l->n; i++)
-		cuv_assert(cuv_store_name_valid(paths.wheels.items[i]) && cuv_store_name_valid(paths.installs.items[i]));
+		cuv_assert(cuv_store_name_valid(paths.wheels.items[i]) &&
+			   cuv_store_name_valid(paths.installs.items[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
