@@ -213,13 +213,27 @@ static int write_lock(const struct making *k, const char *path, bool complete)
 	return r < 0 ? r : cuv_builder_write(&k->m->builder->state, path, text.data, text.len);
 }
 
-static int keep_lock(const struct making *k)
+/* Wheels that the store had already were not measured by a download. */
+static void measure_wheels(struct making *k)
+{
+	for (size_t i = 0; i < k->lock.n; i++) {
+		char path[PATH_MAX];
+		struct stat st;
+
+		cuv_path_join(k->m->builder->state.store, k->paths.wheels.items[i], path);
+		if (k->lock.packages[i].size_bytes == 0 && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+			k->lock.packages[i].size_bytes = (uint64_t)st.st_size;
+	}
+}
+
+static int keep_lock(struct making *k)
 {
 	char digest[CUV_LOCK_DIGEST_SIZE], name[CUV_LOCK_DIGEST_SIZE + 8], path[PATH_MAX];
 	int r = cuv_lock_digest(&k->lock, digest);
 
 	if (r < 0)
 		return r;
+	measure_wheels(k);
 	(void)snprintf(name, sizeof(name), "%s.json", digest + strlen("sha256:"));
 	cuv_path_join(k->m->builder->state.locks, name, path);
 	return write_lock(k, path, true);
