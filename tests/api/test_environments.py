@@ -4,6 +4,7 @@
 
 import concurrent.futures
 import os
+import pathlib
 import re
 import time
 
@@ -23,6 +24,14 @@ def test_the_second_request_finds_the_same_environment_cached(service):
     assert second["cached"] is True
     for key in ("digest", "lock_digest", "store_path", "packages", "python"):
         assert first[key] == second[key], key
+
+
+def test_the_sample_gives_the_digest_that_the_readme_shows(service):
+    sample = pathlib.Path("examples/hello")
+    wanted = re.search(r'"environment": \{\s*"digest": "([0-9a-z]{32})"', pathlib.Path("README.md").read_text())[1]
+    got = service.answer((sample / "main.py").read_text(), (sample / "requirements.txt").read_text(),
+                         exclude_newer=(sample / "exclude_newer").read_text().strip())
+    assert got["environment"]["digest"] == wanted
 
 
 def test_another_version_is_another_environment(service):
