@@ -291,24 +291,39 @@ def wait_until(condition, seconds: float, what: str) -> None:
 def traced(service: Service, calls: str, out: pathlib.Path):
     """strace on all processes of a service while the block runs; out has the calls."""
     assert shutil.which("strace"), "strace is not installed (make deps)"
-    # Boxes that wait for a run are among them; one may end while we look.
-    pids = [service.process.pid, *service.pids()]
-    command = ["strace", "-f", "-qq", "-s", "200", "-e", f"trace={calls}", "-e", "signal=none", "-o", str(out)]
-    tracer = subprocess.Popen(command + [w for pid in pids for w in ("-p", str(pid))], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def attached() -> bool:
-        assert tracer.poll() is None, tracer.stderr.read().decode()
-        return all(f"TracerPid:\t{tracer.pid}" in status for status in map(_status, pids) if status)
-
+    for _ in range(10):
+        tracer = _attach(service, calls, out)
+        if tracer:
+            break
+    assert tracer, "a service's processes came and went too quickly to attach to"
     try:
-        wait_until(attached, 20, "strace attached to every process")
         yield
         time.sleep(0.3)
     finally:
-        tracer.send_signal(signal.SIGINT)
-        try:
-            tracer.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            tracer.kill()
-            tracer.wait()
+        _detach(tracer)
+
+
+def _attach(service: Service, calls: str, out: pathlib.Path) -> subprocess.Popen | None:
+    """None when a process was made meanwhile by one that was not followed yet: a
+    box that waits for the next run would not be seen."""
+    pids = [service.process.pid, *service.pids()]
+    command = ["strace", "-f", "-qq", "-s", "200", "-e", f"trace={calls}", "-e", "signal=none", "-o", str(out)]
+    tracer = subprocess.Popen(command + [w for pid in pids for w in ("-p", str(pid))], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 5
+    while tracer.poll() is None and time.monotonic() < deadline:
+        states_now = [s for s in map(_status, [service.process.pid, *service.pids()]) if s]
+        if all(f"TracerPid:\t{tracer.pid}" in s for s in states_now):
+            return tracer
+        time.sleep(0.05)
+    _detach(tracer)
+    return None
+
+
+def _detach(tracer: subprocess.Popen) -> None:
+    tracer.send_signal(signal.SIGINT)
+    try:
+        tracer.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        tracer.kill()
+        tracer.wait()

@@ -3,6 +3,7 @@
 """The service as a whole: health, many at once, clients that leave, its end and its log."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import json
 import os
@@ -76,6 +77,17 @@ def test_a_client_that_goes_away_cancels_its_run_within_two_seconds(service, how
     assert service.healthy()
 
 
+@contextlib.contextmanager
+def busy():
+    burners = [subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"]) for _ in range(3)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
 def test_a_client_that_goes_away_while_a_hundred_wait_frees_their_places(service):
     marker = f"marker-{uuid.uuid4().hex}"
     body = (client.REQUIREMENTS + client.part("code", b"import time\ntime.sleep(100)\n", "main.py") +
@@ -84,10 +96,13 @@ def test_a_client_that_goes_away_while_a_hundred_wait_frees_their_places(service
     for s in sockets:
         s.sendall(client.request(body))
     client.wait_until(lambda: client.processes_with(marker), 20, "some started")
-    for s in sockets:
-        s.close()
-    assert service.answer("print('next')\n", timeout_s=60)["stdout"] == "next\n"
-    client.wait_until(lambda: not client.processes_with(marker), 10, "all were cancelled")
+    # On a busy machine some of them are just being given their box.
+    with busy():
+        time.sleep(0.5)
+        for s in sockets:
+            s.close()
+        assert service.answer("print('next')\n", timeout_s=60)["stdout"] == "next\n"
+        client.wait_until(lambda: not client.processes_with(marker), 10, "all were cancelled")
 
 
 def test_no_process_of_a_run_is_left_after_its_answer(service):
@@ -147,8 +162,8 @@ def test_killing_a_part_ends_all_and_the_next_start_clears_up(program):
         service = client.Service(state).start()
         try:
             def lost():
-                with pytest.raises(httpx.TransportError):
-                    service.answer("import time\ntime.sleep(60)\n", timeout="60", args=[marker])
+                with contextlib.suppress(httpx.TransportError):  # or the manager still says that a part went away
+                    assert service.run("import time\ntime.sleep(60)\n", timeout="60", args=[marker]).status_code == 503
 
             worker = threading.Thread(target=lost)
             worker.start()

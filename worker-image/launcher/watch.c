@@ -215,6 +215,12 @@ enum { P_SESSION, P_INIT, P_STATUS, P_OOM, P_OUT, P_ERR, P_N };
 static void poll_once(struct cuv_watch *w)
 {
 	struct cuv_keeper *k = w->k;
+
+	/* A frame that could not be sent tells it before poll could: then there is no
+	 * session left to poll. */
+	if (k->pump.session < 0)
+		cuv_watch_end(w, CUV_CAUSE_CANCELLED);
+
 	const short reading = k->pump.has_pending ? 0 : POLLIN;
 	struct pollfd p[P_N] = {
 		[P_SESSION] = {.fd = k->pump.session,
