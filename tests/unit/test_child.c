@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tests/run: not under valgrind (pidfd_open) */
 /* Limited children: how they end, what is kept of their output, what is left. */
 #include "lib/base/child.h"
 #include "lib/base/clock.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tests/run: not under valgrind (mount_setattr, Landlock) */
 /* The resolver's root: nothing of the host but what was bound, nothing writable
  * but its folder, no right to change that. */
 #include "lib/base/fd.h"
