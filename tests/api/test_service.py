@@ -63,11 +63,15 @@ def test_runs_at_once_do_not_see_each_other(service):
     assert len({a["stdout"] for a in answers}) == 1 and "['mine'] ['main.py']" in answers[0]["stdout"]
 
 
+def sleeping(marker: str, seconds: int) -> str:
+    return client.marked(marker, f"import time\ntime.sleep({seconds})\n")
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_goes_away_cancels_its_run_within_two_seconds(service, how):
-    marker = f"marker-{uuid.uuid4().hex}"
-    body = (client.REQUIREMENTS + client.part("code", b"import time\ntime.sleep(120)\n", "main.py") +
-            client.part("timeout", b"120") + client.part("args", json.dumps([marker]).encode()) + client.END)
+    marker = client.new_mark()
+    body = (client.REQUIREMENTS + client.part("code", sleeping(marker, 120).encode(), "main.py") +
+            client.part("timeout", b"120") + client.END)
     with service.connect() as s:
         s.sendall(client.request(body))
         client.wait_until(lambda: client.processes_with(marker), 20, "the run started")
@@ -89,9 +93,9 @@ def busy():
 
 
 def test_a_client_that_goes_away_while_a_hundred_wait_frees_their_places(service):
-    marker = f"marker-{uuid.uuid4().hex}"
-    body = (client.REQUIREMENTS + client.part("code", b"import time\ntime.sleep(100)\n", "main.py") +
-            client.part("timeout", b"120") + client.part("args", json.dumps([marker]).encode()) + client.END)
+    marker = client.new_mark()
+    body = (client.REQUIREMENTS + client.part("code", sleeping(marker, 100).encode(), "main.py") +
+            client.part("timeout", b"120") + client.END)
     sockets = [service.connect() for _ in range(100)]
     for s in sockets:
         s.sendall(client.request(body))
@@ -106,10 +110,10 @@ def test_a_client_that_goes_away_while_a_hundred_wait_frees_their_places(service
 
 
 def test_no_process_of_a_run_is_left_after_its_answer(service):
-    marker = f"marker-{uuid.uuid4().hex}"
+    marker = client.new_mark()
     code = ("import os, signal, sys, time\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\n"
             "for _ in range(5):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(100)\n")
-    service.answer(code, args=[marker])
+    service.answer(client.marked(marker, code))
     assert client.processes_with(marker) == []
     # Boxes that wait for the next run are the launcher's own processes still.
     client.wait_until(lambda: all(name.startswith("cuvette") for name in service.pids().values()), 3, "no python is left")
@@ -120,20 +124,23 @@ def test_sigterm_answers_what_runs_and_refuses_what_comes(tmp_path):
         service = client.Service(state).start()
         try:
             service.answer("pass\n")
-            result = {}
-            code = "import time\ntime.sleep(4)\nprint('to its end')\n"
-            worker = threading.Thread(target=lambda: result.update(service.answer(code, timeout="20")))
-            marker = time.monotonic()
+            result, marker = {}, client.new_mark()
+            # The run lasts until it is told that the refusal has been seen.
+            code = client.marked(marker, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+                                 "signal.sigtimedwait([signal.SIGUSR1], 20)\nprint('to its end')\n")
+            worker = threading.Thread(target=lambda: result.update(service.answer(code, timeout="60")))
             worker.start()
-            client.wait_until(lambda: len(service.pids()) > 4, 10, "the run started")
-            time.sleep(1)
+            client.wait_until(lambda: client.processes_with(marker), 30, "the run started")
             service.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            client.wait_until(lambda: service.get("/health").json()["draining"], 10, "it heard")
             response = service.run("print(1)\n")
             assert response.status_code == 503 and response.json()["error"]["code"] == "draining"
             assert int(response.headers["retry-after"]) >= 1
-            worker.join(30)
-            assert result.get("stdout") == "to its end\n" and time.monotonic() - marker < 20
+            for pid in client.processes_with(marker):
+                with contextlib.suppress(PermissionError):
+                    os.kill(pid, signal.SIGUSR1)
+            worker.join(60)
+            assert result.get("stdout") == "to its end\n"
             assert service.process.wait(20) == 0
             with pytest.raises(httpx.TransportError):
                 service.get("/health")
@@ -157,13 +164,13 @@ def test_a_port_in_use_is_said_plainly(service):
 
 @pytest.mark.parametrize("program", ["cuvette-manager", "cuvette-launcher", "cuvette-builder"])
 def test_killing_a_part_ends_all_and_the_next_start_clears_up(program):
-    marker = f"marker-{uuid.uuid4().hex}"
+    marker = client.new_mark()
     with client.fresh_state() as state:
         service = client.Service(state).start()
         try:
             def lost():
                 with contextlib.suppress(httpx.TransportError):  # or the manager still says that a part went away
-                    assert service.run("import time\ntime.sleep(60)\n", timeout="60", args=[marker]).status_code == 503
+                    assert service.run(sleeping(marker, 60), timeout="60").status_code == 503
 
             worker = threading.Thread(target=lost)
             worker.start()
@@ -186,15 +193,15 @@ def cgroups_of(service) -> set[str]:
 
 
 def test_kill_9_of_the_whole_service_leaves_what_the_next_start_clears():
-    marker = f"marker-{uuid.uuid4().hex}"
+    marker = client.new_mark()
     with client.fresh_state() as state:
         service = client.Service(state).start()
         ours = cgroups_of(service)
         assert ours or os.geteuid() != 0
         try:
             with service.connect() as s:
-                body = (client.REQUIREMENTS + client.part("code", b"import time\ntime.sleep(60)\n", "main.py") +
-                        client.part("args", json.dumps([marker]).encode()) + client.END)
+                body = (client.REQUIREMENTS + client.part("code", sleeping(marker, 60).encode(), "main.py") +
+                        client.part("timeout", b"60") + client.END)
                 s.sendall(client.request(body))
                 client.wait_until(lambda: client.processes_with(marker), 20, "the run started")
                 pids = dict(service.pids())

@@ -8,10 +8,10 @@ import pytest
 
 def test_wall_time_ends_a_sleeping_program(service):
     begun = time.monotonic()
-    answer = service.answer("import time\nprint('in', flush=True)\ntime.sleep(60)\n", timeout="1.5")
+    answer = service.answer("import time\nprint('in', flush=True)\ntime.sleep(60)\n", timeout="3")
     assert answer["status"] == "timeout" and answer["signal"] == "SIGKILL" and answer["return_code"] == 137
     assert answer["stdout"] == "in\n"
-    assert 1.4 < answer["execution_time"] < 4 and time.monotonic() - begun < 15
+    assert 2.9 < answer["execution_time"] < 6 and time.monotonic() - begun < 30
     assert answer["usage"]["cpu_user"] < 1
 
 

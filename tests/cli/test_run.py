@@ -4,13 +4,16 @@
 program must look the same either way."""
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -63,7 +66,7 @@ def test_stdin(run):
     ("raise ValueError('no')", (), 1, "ValueError: no"),
     ("def f(:", (), 1, "SyntaxError"),
     ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", (), 139, "cuvette: ended by signal 11"),
-    ("while True: pass", ("--timeout", "1.5"), 124, "cuvette: stopped after 1.500 s of wall time"),
+    ("import time; time.sleep(60)", ("--timeout", "1.5"), 124, "cuvette: stopped after 1.500 s of wall time"),
     ("while True: pass", ("--timeout", "60", "--cpu-time", "1"), 124, "cuvette: stopped after 1.000 s of CPU time"),
     ("x = bytearray(1 << 30)", ("--memory", "128MiB"), 137, "cuvette: out of memory"),
     ("while True: print('x' * 1000)", ("--stdout-limit", "5000"), 153, "cuvette: stopped: more than 5000 bytes on stdout"),
@@ -119,20 +122,23 @@ def test_bad_input_starts_nothing(state):
         assert not os.path.exists("/nonexistent")
 
 
+def announcing(mark):
+    """A program that says `running`, and does until it is stopped."""
+    return shell.program(shell.client.marked(mark, "import time\nprint('running', flush=True)\ntime.sleep(300)\n"))
+
+
 def test_output_comes_while_it_runs(run):
-    main = shell.program("import time\nprint('first', flush=True)\ntime.sleep(5)\nprint('second')\n")
-    begun = time.monotonic()
-    process = run.start(main)
-    assert process.stdout.readline() == b"first\n"
-    assert time.monotonic() - begun < 4.5
-    assert process.communicate(timeout=60)[0] == b"second\n" and process.returncode == 0
+    process = run.start("--timeout", "100", announcing(mark := shell.client.new_mark()))
+    assert process.stdout.readline() == b"running\n"
+    assert shell.client.processes_with(mark), "it has not ended"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == b""
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_it_all(run, name):
     number = getattr(signal, name)
-    main = shell.program("import time\nprint('running', flush=True)\ntime.sleep(300)\n")
-    process = run.start(main, "--", mark := f"mark-{os.getpid()}-{name}-{run.kind}")
+    process = run.start("--timeout", "100", announcing(mark := shell.client.new_mark()))
     assert process.stdout.readline() == b"running\n"
     ours = list(shell.children(process))
     assert bool(ours) == (run.kind == "standalone")
@@ -146,8 +152,7 @@ def test_a_signal_ends_it_all(run, name):
 
 
 def test_a_killed_run_leaves_no_process(run):
-    main = shell.program("import time\nprint('running', flush=True)\ntime.sleep(300)\n")
-    process = run.start(main, "--", mark := f"mark-{os.getpid()}-kill-{run.kind}")
+    process = run.start("--timeout", "100", announcing(mark := shell.client.new_mark()))
     assert process.stdout.readline() == b"running\n"
     ours = list(shell.children(process))
     process.kill()
@@ -166,10 +171,16 @@ def test_a_reader_that_goes_away_ends_it(run):
     process.stderr.close()
 
 
+def is_full(pipe) -> bool:
+    """Too full for one more piece of output."""
+    held = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+    return held > fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) - 8192
+
+
 def test_a_reader_that_stands_still_is_no_obstacle_to_ctrl_c(run):
     process = run.start("--timeout", "100", "--stdout-limit", "16MiB", shell.program("while True: print('x' * 100)\n"))
     process.stdout.readline()
-    time.sleep(1)
+    shell.wait_until(lambda: is_full(process.stdout), 30, "the pipe is full")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == -signal.SIGINT
     process.communicate()

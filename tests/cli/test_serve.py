@@ -10,7 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
-import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -143,9 +143,9 @@ def test_a_child_that_dies_ends_all(state, name):
 
 def test_killed_it_leaves_nothing_that_runs(state):
     with shell.service(state) as running:
-        mark = f"mark-{os.getpid()}-serve"
-        main = shell.program("import time; print('on', flush=True); time.sleep(300)")
-        client = shell.start("run", "--state", state, main, mark)
+        mark = shell.client.new_mark()
+        main = shell.program(shell.client.marked(mark, "import time; print('on', flush=True); time.sleep(300)"))
+        client = shell.start("run", "--state", state, "--timeout", "100", main)
         assert client.stdout.readline() == b"on\n"
         all_of_them = list(shell.children(running))
         assert bool(shell.cgroups_of(running.pid)) == shell.makes_cgroups(), "there is something to clear"
@@ -161,15 +161,22 @@ def test_killed_it_leaves_nothing_that_runs(state):
     assert not shell.cgroups_of(running.pid), "what was left, the next start has cleared"
 
 
+def posting(running, mark: str, code: str) -> subprocess.Popen:
+    """A request under way, its program running (or already done)."""
+    main = shell.program(shell.client.marked(mark, code))
+    curl = subprocess.Popen(["curl", "-sS", "--noproxy", "*", "-F", f"code=@{main}", "-F", "timeout=100", "-F",
+                             "requirements=#;filename=r.txt", f"{running.url}/api/v1/run"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL)
+    shell.wait_until(lambda: shell.client.processes_with(mark) or curl.poll() is not None, 30, "it runs")
+    return curl
+
+
 def test_sigterm_lets_requests_finish(state):
     with shell.service(state) as running:
-        main = shell.program("import time; print('on', flush=True); time.sleep(2); print('done')")
-        client = shell.start("run", "--state", state, main)
-        curl = subprocess.Popen(["curl", "-sS", "--noproxy", "*", "-F", f"code=@{main}", "-F",
-                                 "requirements=#;filename=r.txt", f"{running.url}/api/v1/run"],
-                                stdout=subprocess.PIPE)
+        code = "import time; print('on', flush=True); time.sleep(3); print('done')"
+        client = shell.start("run", "--state", state, shell.program(code))
         assert client.stdout.readline() == b"on\n"
-        time.sleep(0.5)
+        curl = posting(running, shell.client.new_mark(), code)
         running.send_signal(signal.SIGTERM)
         answer = json.loads(curl.communicate(timeout=60)[0])
         assert answer["stdout"] == "on\ndone\n", answer
@@ -177,20 +184,23 @@ def test_sigterm_lets_requests_finish(state):
         client.communicate()
 
 
+def is_draining(running) -> bool:
+    try:
+        health = urllib.request.urlopen(f"{running.url}/health")
+    except urllib.error.HTTPError as unhealthy:  # 503
+        health = unhealthy
+    with health:
+        return json.load(health)["draining"]
+
+
 def test_a_second_signal_does_not_wait(state):
-    with shell.service(state) as running:
-        main = shell.program("import time; time.sleep(60)")
-        curl = subprocess.Popen(["curl", "-sS", "--noproxy", "*", "-F", f"code=@{main}", "-F", "timeout=100", "-F",
-                                 "requirements=#;filename=r.txt", f"{running.url}/api/v1/run"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        begun = time.monotonic()
+    with shell.service(state, "--drain-timeout", "600") as running:
+        curl = posting(running, shell.client.new_mark(), "import time; time.sleep(99)")
         running.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        shell.wait_until(lambda: is_draining(running), 30, "it has heard the first")
         running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=30) == 0
-        assert time.monotonic() - begun < 10
-        curl.wait(timeout=30)
+        assert running.wait(timeout=60) == 0
+        curl.communicate(timeout=30)
 
 
 def test_port_in_use(state):
