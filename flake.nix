@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Cuvette's flake: the worker image and the pinned tools, without nixpkgs.
+# Cuvette's flake: the images, the pinned tools and the zygote, without nixpkgs.
 #
 # What can't be pinned (the machine's mirrors, and the unpacker that its compiler
 # made) comes in through the input `host`, a folder that `make host` writes:
@@ -21,7 +21,9 @@
           value = import (image + "/tool.nix") { inherit pin host; };
         })
         (pins "tools.json").tools);
-      workerImage = import (image + "/rootfs.nix") { pins = pins "python311.json"; inherit host; };
+      rootfs = file: import (image + "/rootfs.nix") { pins = pins file; inherit host; };
+      workerImage = rootfs "python311.json";
+      toolchain = rootfs "toolchain.json";
     in
     {
       # The environment of a lock: a file with the JSON of an answer, or its content.
@@ -37,6 +39,14 @@
         worker-image-python311 = workerImage;
         worker-image = worker-image-python311;
         default = worker-image;
+        inherit toolchain;
+        zygote = import (image + "/zygote.nix") {
+          root = ./.;
+          image = workerImage;
+          imagePins = pins "python311.json";
+          inherit toolchain;
+          toolchainPins = pins "toolchain.json";
+        };
       };
     };
 }

@@ -21,16 +21,22 @@ host: $(BIN)/cuvette-unpack ## write build/host: this machine's mirrors and the 
 image: $(BIN)/cuvette-unpack ## nix build of the worker image into the state folder's store
 	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only worker-image-python311
 
+toolchain: $(BIN)/cuvette-unpack ## the image with compiler and linker, by which the zygote is made
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only toolchain
+
+zygote: $(BIN)/cuvette-unpack ## the zygote, compiled in Nix's sandbox where its sources changed: seconds
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only zygote
+
 tools-wheels: $(BIN)/cuvette-unpack ## uv and ruff from their pinned wheels into the same store
 	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only uv --only ruff
 
-store: $(BIN)/cuvette-unpack ## the Nix store with images and tools; nothing to do when complete
+store: $(BIN)/cuvette-unpack ## the Nix store with image, tools and zygote; nothing to do when complete
 	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack
 
 update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew from apt and pip
 	$(Q)tools/image-update-pins --unpacker $(BIN)/cuvette-unpack
 
-.PHONY: host image tools-wheels store update-pins
+.PHONY: host image toolchain zygote tools-wheels store update-pins
 
 # The unpacker is in no archive; its one pure module is linked to its tests.
 MEMBER_TESTS := unit/test_image_member fuzz/image-member libfuzzer/image-member

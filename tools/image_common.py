@@ -97,6 +97,12 @@ def physical(state, path):
 
 # --- the pins ---------------------------------------------------------------
 
+def image_name(pins):
+    """An image's name in the store: one with an interpreter is for runs. The same
+    rule as in rootfs.nix."""
+    return pins["image"] if pins["python"] == "-" else "worker-image-" + pins["image"]
+
+
 def read_images():
     """All images: {gc root's name: (pins, file)}."""
     images = {}
@@ -105,7 +111,7 @@ def read_images():
             pins = read_json(os.path.join(IMAGE_DIR, file))
             if "path" not in pins:
                 raise Failure(f"{file} has no hash yet (run: make update-pins)")
-            images["worker-image-" + pins["image"]] = (pins, file)
+            images[image_name(pins)] = (pins, file)
     return images
 
 
@@ -130,12 +136,16 @@ def run(argv, timeout_s, uid=None, **more):
         raise Failure(f"{argv[0]} took longer than {timeout_s} s and was ended") from None
 
 
-def output(argv, timeout_s, **more):
-    """What a child prints; its failure is ours, with the last lines it said."""
+def output(argv, timeout_s, said=None, **more):
+    """What a child prints; its failure is ours, with the last lines it said. `said`,
+    where given, gets all its lines before."""
     import subprocess
     done = run(argv, timeout_s, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
     if done.returncode != 0:
-        tail = " / ".join(line.strip() for line in done.stderr.strip().splitlines()[-6:])
+        lines = done.stderr.strip().splitlines()
+        if said:
+            said("\n".join(lines))
+        tail = " / ".join(line.strip() for line in lines[-6:])
         raise Failure(f"{os.path.basename(argv[0])} failed: {tail or f'status {done.returncode}'}")
     return done.stdout
 

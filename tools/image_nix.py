@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 
+import image_zygote
 from image_common import (IMAGE_DIR, NIX_S_MAX, ROOT, Failure, output, write_json)
 
 STAGED = ("flake.nix", "flake.lock")
@@ -80,24 +81,38 @@ class ChrootStore:
             raise Failure(f"{self.folder} is not a folder of uid {owner}")
         self.as_owner(["mkdir", "-p", self.roots, self.env["HOME"]])
 
-    def as_owner(self, argv):
+    def as_owner(self, argv, **more):
         """Runs a command on the store; what it prints."""
         # A nix that outlives us would hold its locks against the next call.
-        return output(["setpriv", "--pdeathsig", "KILL", *argv], NIX_S_MAX, uid=self.uid, env=self.env, cwd="/")
+        return output(["setpriv", "--pdeathsig", "KILL", *argv], NIX_S_MAX, uid=self.uid, env=self.env, cwd="/", **more)
 
     def add_files(self, paths):
         """Adds files under their flat sha256, as a fetching derivation would."""
         if paths:
             self.as_owner(["nix-store", "--add-fixed", "sha256", *paths])
 
-    def build(self, flake, attribute, host, link):
+    def build(self, flake, attribute, host, link, *options, **more):
         """`nix build` of one output, held by a gc root; its store path."""
         link = os.path.join(self.roots, link)
-        argv = ["nix", "build", f"path:{flake}#{attribute}", "--out-link", link, "--no-write-lock-file"]
+        argv = ["nix", "build", f"path:{flake}#{attribute}", "--out-link", link, "--no-write-lock-file", *options]
         if host:
             argv += ["--override-input", "host", f"path:{host}"]
-        self.as_owner(argv)
+        self.as_owner(argv, **more)
         return os.readlink(link)
+
+    def path_of(self, flake, attribute):
+        """An output's store path, whether it is there or not."""
+        return self.as_owner(["nix", "eval", "--raw", f"path:{flake}#{attribute}.outPath", "--no-write-lock-file"])
+
+    def has(self, path):
+        """Whether the store holds a path, whole and known to Nix."""
+        if not os.path.isdir(self.folder + path):
+            return False
+        try:
+            self.as_owner(["nix-store", "--check-validity", path])
+        except Failure:
+            return False
+        return True
 
 
 def is_complete(state, link, path):
@@ -117,10 +132,11 @@ def stage_flake(folder):
     for name in STAGED:
         shutil.copyfile(os.path.join(ROOT, name), os.path.join(folder, name))
     for name in os.listdir(IMAGE_DIR):
-        if name.endswith((".nix", ".json", ".conf")):
+        if name.endswith((".nix", ".json", ".conf", ".py")):
             shutil.copyfile(os.path.join(IMAGE_DIR, name), os.path.join(image, name))
     recipes = os.path.join(ROOT, "nixenv", "nix")
     if os.path.isdir(recipes):
         shutil.copytree(recipes, os.path.join(folder, "nixenv", "nix"),
                         ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    image_zygote.stage(folder)
     return image

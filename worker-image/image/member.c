@@ -47,6 +47,8 @@ static const struct rule {
 	{"usr/lib/python3*/*/tests/*", false},
 	{"usr/lib/python3*/lib-dynload/_test*.so", false},
 	{"usr/lib/python3*/lib-dynload/_xxtestfuzz*.so", false},
+	/* A compiler of its own size that only shows its own files. */
+	{"usr/bin/*lto-dump*", false},
 	/* Administration of a machine; an image is none. */
 	{"usr/sbin/*", false},
 	{"usr/bin/localedef", false},

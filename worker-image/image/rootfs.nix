@@ -12,7 +12,8 @@ let
   };
 in
 lib.unpacked {
-  name = "worker-image-${pins.image}";
+  # The same rule as tools/image_common.py's image_name.
+  name = if pins.python == "-" then pins.image else "worker-image-${pins.image}";
   sha256 = pins.sha256;
   command = "make image";
   args = out: [ "root" out pins.python ] ++ map deb pins.debs;
