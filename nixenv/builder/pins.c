@@ -140,6 +140,16 @@ int cuv_pins_read(struct cuv_pins *ret, struct cuv_error *err)
 	return 0;
 }
 
+/* Where a gc root leads; "" when there is none. */
+static void read_root(const struct cuv_builder_state *s, const char *name, char ret[CUV_STORE_PATH_SIZE + 1])
+{
+	char root[PATH_MAX];
+
+	cuv_path_join(s->roots, name, root);
+	ssize_t n = readlink(root, ret, CUV_STORE_PATH_SIZE);
+	ret[n < 0 ? 0 : n] = '\0';
+}
+
 int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, struct cuv_error *err)
 {
 	const struct {
@@ -153,16 +163,31 @@ int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, 
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		char root[PATH_MAX], want[CUV_STORE_PATH_SIZE], target[CUV_STORE_PATH_SIZE + 1];
-		ssize_t n;
+		char want[CUV_STORE_PATH_SIZE], target[CUV_STORE_PATH_SIZE + 1];
 
-		cuv_path_join(s->roots, parts[i].root, root);
 		cuv_store_path(parts[i].store_name, want);
-		n = readlink(root, target, sizeof(target) - 1);
-		target[n < 0 ? 0 : n] = '\0';
+		read_root(s, parts[i].root, target);
 		if (strcmp(target, want) != 0 || !cuv_builder_has_path(s, parts[i].store_name))
 			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the store lacks the pinned %s (run: make store)",
 					     parts[i].what);
 	}
 	return 0;
+}
+
+bool cuv_pins_zygote(const struct cuv_builder_state *s, char ret[CUV_STORE_NAME_SIZE])
+{
+	static const char before[] = CUV_STORE_DIR "/", after[] = "-cuvette-zygote";
+	char target[CUV_STORE_PATH_SIZE + 1];
+
+	ret[0] = '\0';
+	read_root(s, "zygote", target);
+	size_t len = strlen(target);
+	if (len <= strlen(before) + strlen(after) || strncmp(target, before, strlen(before)) != 0 ||
+	    strcmp(target + len - strlen(after), after) != 0 || len - strlen(before) >= CUV_STORE_NAME_SIZE)
+		return false;
+	const char *name = target + strlen(before);
+	if (!cuv_store_name_valid(name) || !cuv_builder_has_path(s, name))
+		return false;
+	memcpy(ret, name, strlen(name) + 1);
+	return true;
 }
