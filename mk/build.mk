@@ -61,7 +61,7 @@ link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ 
 # and no shared object is ever loaded into a process with its rights.
 LAUNCHER_STATIC ?= $(if $(SANITIZE),,-static-pie)
 $(BIN)/cuvette-launcher: $(OBJ)/worker-image/launcher/main.o $(LIB_LAUNCHER) $(LIB_BASE)
-	$(link) $(LAUNCHER_STATIC) -lseccomp -lsodium
+	$(link) $(LAUNCHER_STATIC) -lsodium
 $(BIN)/cuvette-builder: $(OBJ)/nixenv/builder/main.o $(LIB_BUILDER) $(LIB_NIXENV) $(LIB_BASE)
 	$(link) -ljansson -lcurl -lsodium
 $(BIN)/cuvette-manager: $(OBJ)/manager/main.o $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)

@@ -238,5 +238,6 @@ void cuv_host_done(struct cuv_host *h)
 {
 	cuv_close(h->proc_fd);
 	cuv_seccomp_done(&h->filter);
+	cuv_seccomp_done(&h->zygote_filter);
 	*h = CUV_HOST_INIT;
 }

@@ -27,7 +27,7 @@ struct cuv_host {
 	char many_ids_why[160]; /* why not; "" when they have */
 	uid_t started_uid;	/* as this process sees it now: who else may connect */
 	int proc_fd;		/* O_PATH of /proc */
-	struct cuv_seccomp filter;
+	struct cuv_seccomp filter, zygote_filter;
 };
 #define CUV_HOST_INIT ((struct cuv_host){.proc_fd = -1})
 

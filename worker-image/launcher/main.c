@@ -180,6 +180,8 @@ static int start(struct launcher *l, struct cuv_error *err)
 		r = cuv_host_seal(&l->host, o->store, err);
 	if (r == 0)
 		r = cuv_seccomp_build(&l->host.filter, err);
+	if (r == 0)
+		r = cuv_seccomp_build_zygote(&l->host.zygote_filter, err);
 	if (r < 0)
 		return r;
 	cuv_probe(&l->host, &l->cgroups, &l->layers);

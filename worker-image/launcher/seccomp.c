@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker-image/launcher/seccomp.h"
 
-#include "lib/base/buf.h"
-#include "lib/base/fd.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILTER_BYTES_MAX (4096 * sizeof(struct sock_filter)) /* the kernel's own limit */
+#define CODE_MAX 4096 /* instructions; the kernel's own limit */
+#define JUMP_MAX 255  /* a conditional jump's reach */
 #define X32_BIT 0x40000000u
-#define PERSONALITY_ASK 0xffffffffu
-#define IPPROTO_UDP_NUMBER 17
-#define SOCK_TYPE_BITS 0xfu  /* the rest of socket()'s second argument are flags */
-#define CMD_BITS 0xffffffffu /* ioctl's command is 32 bits wide for the kernel */
+#define NR_SKIPPED 0xffffffffu		      /* -1: what a call's number is after a tracer cancelled it */
+#define ALL_CALLS (CUV_SECCOMP_KNOWN_MAX + 2) /* those known, and one for all later ones */
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -34,209 +22,227 @@
 #error "the system call filter knows x86-64 and aarch64"
 #endif
 
-static void scmp_releasep(scmp_filter_ctx *ctx)
-{
-	if (*ctx)
-		seccomp_release(*ctx);
-}
+#define LOAD_NR BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)
+#define LOAD_ARCH BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)
 
-/* One comparison of a call's argument; b only for MASKED_EQ, where a is the mask. */
-static struct scmp_arg_cmp arg(unsigned index, enum scmp_compare op, scmp_datum_t a, scmp_datum_t b)
-{
-	return (struct scmp_arg_cmp){.arg = index, .op = op, .datum_a = a, .datum_b = b};
-}
-
-static int deny_table(scmp_filter_ctx ctx)
-{
-	size_t i, n;
-	const struct cuv_seccomp_denied *d = cuv_seccomp_table(&n);
-
-	for (i = 0; i < n; i++) {
-		int r;
-
-		if (d[i].nr == __NR_personality)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(d[i].error), d[i].nr, 1,
-					     arg(0, SCMP_CMP_NE, PERSONALITY_ASK, 0));
-		else
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(d[i].error), d[i].nr, 0);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* clone is needed for threads and fork; new namespaces are not. CLONE_PARENT
- * would make children of the box's init's parent, which waits for other things. */
-static int deny_clone_flags(scmp_filter_ctx ctx)
-{
-	static const scmp_datum_t flags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,	  CLONE_NEWUSER,
-					     CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP, CLONE_PARENT};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), __NR_clone, 1,
-					 arg(0, SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Watching files: the image's are one inode for all boxes, so a directory notice
- * or a lease would tell of other runs' imports. */
-static int deny_fcntls(scmp_filter_ctx ctx)
-{
-	static const scmp_datum_t commands[] = {F_NOTIFY, F_SETLEASE};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), __NR_fcntl, 1,
-					 arg(1, SCMP_CMP_MASKED_EQ, CMD_BITS, commands[i]));
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The core limit stays at 1 (rlimits.c): setting it looks done and does nothing,
- * because programs that switch core files off would take an error for a failure. */
-static int keep_core_limit(scmp_filter_ctx ctx)
-{
-	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_setrlimit, 1,
-				 arg(0, SCMP_CMP_MASKED_EQ, CMD_BITS, RLIMIT_CORE));
-
-	if (r < 0)
-		return r;
-	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_prlimit64, 2,
-				arg(1, SCMP_CMP_MASKED_EQ, CMD_BITS, RLIMIT_CORE), arg(2, SCMP_CMP_NE, 0, 0));
-}
-
-/* What would write the host's disks back; a box has none to lose. */
-static int idle_syncs(scmp_filter_ctx ctx)
-{
-	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_sync, 0);
-
-	return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), __NR_syncfs, 0);
-}
-
-/* Characters typed into a terminal from below it: there is none in the box, and
- * should one ever get in, this stays closed. */
-static int deny_ioctls(scmp_filter_ctx ctx)
-{
-	static const scmp_datum_t commands[] = {TIOCSTI, TIOCLINUX};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), __NR_ioctl, 1,
-					 arg(1, SCMP_CMP_MASKED_EQ, CMD_BITS, commands[i]));
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Sockets: Unix, and TCP and UDP over the box's own loopback. Everything else
- * (netlink, packet, vsock, alg, …, and SCTP, MPTCP, …) is only attack surface,
- * and asking for it makes the host's kernel load modules. The comparisons are
- * over 64 bits: odd upper bits, which the kernel ignores, count as unknown. */
-static int deny_sockets(scmp_filter_ctx ctx)
-{
-	static const int families[] = {AF_INET, AF_INET6};
-	static const scmp_datum_t types[] = {SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_DCCP, SOCK_PACKET};
-	const uint32_t no_family = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-	size_t i, j;
-	int r, family;
-
-	for (family = 0; family < AF_INET6; family++) {
-		if (family == AF_UNIX || family == AF_INET)
-			continue;
-		r = seccomp_rule_add(ctx, no_family, __NR_socket, 1, arg(0, SCMP_CMP_EQ, (scmp_datum_t)family, 0));
-		if (r < 0)
-			return r;
-	}
-	r = seccomp_rule_add(ctx, no_family, __NR_socket, 1, arg(0, SCMP_CMP_GT, AF_INET6, 0));
-	if (r < 0)
-		return r;
-	for (i = 0; i < ARRAY_SIZE(families); i++) {
-		const scmp_datum_t f = (scmp_datum_t)families[i];
-
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), __NR_socket, 2, arg(0, SCMP_CMP_EQ, f, 0),
-				     arg(2, SCMP_CMP_GT, IPPROTO_UDP_NUMBER, 0));
-		for (j = 0; r == 0 && j < ARRAY_SIZE(types); j++)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), __NR_socket, 2, arg(0, SCMP_CMP_EQ, f, 0),
-					     arg(1, SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, types[j]));
-		if (r < 0)
-			return r;
-	}
-	return seccomp_rule_add(ctx, no_family, __NR_socketpair, 1, arg(0, SCMP_CMP_NE, AF_UNIX, 0));
-}
-
-/* libseccomp allows what it doesn't name, so calls of later kernels would be
- * open. These few instructions go before its program: a number above the last
- * one that was judged gives ENOSYS, which is what an older kernel says. Foreign
- * architectures (and x32) go on to libseccomp's own check, which kills. */
-static const struct sock_filter newer_calls[] = {
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 4),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
-	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, CUV_SECCOMP_KNOWN_MAX, 0, 1),
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+/* What becomes of a call: an answer, or its rules. */
+struct verdict {
+	uint32_t answer;
+	const struct cuv_seccomp_check *rules; /* borrowed; NULL: the answer */
+	size_t n_rules;
 };
 
-static int export_filter(scmp_filter_ctx ctx, struct cuv_seccomp *ret)
-{
-	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(FILTER_BYTES_MAX);
-	size_t len;
-	int r;
+/* Calls from first on, up to the next range, share a verdict. */
+struct range {
+	uint32_t first;
+	struct verdict verdict;
+};
 
-	if (fd < 0)
-		return -errno;
-	r = cuv_buf_add(&b, newer_calls, sizeof(newer_calls));
-	if (r == 0)
-		r = seccomp_export_bpf(ctx, fd);
-	if (r == 0)
-		r = cuv_pread_all(fd, &b);
-	if (r < 0)
-		return r;
-	cuv_assert(b.len % sizeof(struct sock_filter) == 0);
-	ret->filter = (struct sock_filter *)(void *)cuv_buf_take(&b, &len);
-	ret->n = (uint16_t)(len / sizeof(struct sock_filter));
+struct code {
+	struct sock_filter at[CODE_MAX];
+	size_t n;
+	bool zygote; /* rules that are not for zygotes are left out */
+	bool full;
+};
+
+/* Large, and of no use once a program is built: every fork would copy its pages' table. */
+struct workspace {
+	struct verdict verdicts[ALL_CALLS];
+	struct range ranges[ALL_CALLS];
+	struct code code;
+};
+
+static size_t emit(struct code *c, uint16_t op, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (c->n == CODE_MAX) {
+		c->full = true;
+		return CODE_MAX - 1;
+	}
+	c->at[c->n] = (struct sock_filter){.code = op, .jt = jt, .jf = jf, .k = k};
+	return c->n++;
+}
+
+static void emit_load(struct code *c, unsigned arg, bool upper)
+{
+	/* Both architectures are little-endian. */
+	emit(c, BPF_LD | BPF_W | BPF_ABS,
+	     (uint32_t)(offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t) + (upper ? 4 : 0)), 0, 0);
+}
+
+static void emit_return(struct code *c, uint32_t answer)
+{
+	emit(c, BPF_RET | BPF_K, answer, 0, 0);
+}
+
+/* One rule: falls through to its answer where all comparisons hold, and jumps
+ * behind it where one does not. */
+static void emit_rule(struct code *c, const struct cuv_seccomp_check *rule)
+{
+	size_t past_if[CUV_SECCOMP_ARGS_MAX], past_unless[CUV_SECCOMP_ARGS_MAX], n_if = 0, n_unless = 0, i;
+
+	for (i = 0; i < CUV_SECCOMP_ARGS_MAX && rule->when[i].op != CUV_ARG_END; i++) {
+		const uint32_t value = rule->when[i].value;
+		const unsigned arg = rule->when[i].arg;
+
+		switch (rule->when[i].op) {
+		case CUV_ARG_LOW_IS:
+			emit_load(c, arg, false);
+			past_unless[n_unless++] = emit(c, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
+			break;
+		case CUV_ARG_LOW_HAS:
+			emit_load(c, arg, false);
+			past_unless[n_unless++] = emit(c, BPF_JMP | BPF_JSET | BPF_K, value, 0, 0);
+			break;
+		case CUV_ARG_LOW_BITS_NOT:
+			emit_load(c, arg, false);
+			emit(c, BPF_ALU | BPF_AND | BPF_K, rule->when[i].mask, 0, 0);
+			past_if[n_if++] = emit(c, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
+			break;
+		case CUV_ARG_IS_NOT:
+			emit_load(c, arg, true);
+			emit(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2); /* upper bits: it is another */
+			emit_load(c, arg, false);
+			past_if[n_if++] = emit(c, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
+			break;
+		case CUV_ARG_END:
+			break;
+		}
+	}
+	emit_return(c, SECCOMP_RET_ERRNO | (uint32_t)rule->error);
+	/* A rule is at most 4 * 4 + 1 instructions long. */
+	for (i = 0; i < n_if; i++)
+		c->at[past_if[i]].jt = (uint8_t)(c->n - past_if[i] - 1);
+	for (i = 0; i < n_unless; i++)
+		c->at[past_unless[i]].jf = (uint8_t)(c->n - past_unless[i] - 1);
+}
+
+static void emit_verdict(struct code *c, const struct verdict *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->n_rules; i++)
+		if (!c->zygote || !v->rules[i].zygote)
+			emit_rule(c, &v->rules[i]);
+	emit_return(c, v->answer);
+}
+
+/* Halves the ranges until one is left. */
+static void emit_tree(struct code *c, const struct range *r, size_t n)
+{
+	const size_t half = n / 2;
+	size_t at, len;
+
+	if (n == 1) {
+		emit_verdict(c, &r->verdict);
+		return;
+	}
+	at = emit(c, BPF_JMP | BPF_JGE | BPF_K, r[half].first, 0, 0);
+	emit_tree(c, r, half);
+	len = c->n - at - 1;
+	if (len > JUMP_MAX) { /* too far: by an unconditional jump, which reaches everywhere */
+		emit(c, 0, 0, 0, 0);
+		memmove(&c->at[at + 2], &c->at[at + 1], len * sizeof(c->at[0]));
+		c->at[at].jf = 1;
+		c->at[at + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)len);
+	} else {
+		c->at[at].jt = (uint8_t)len;
+	}
+	emit_tree(c, r + half, n - half);
+}
+
+/* Foreign architectures kill, x32 too, which shares our architecture's name. */
+static void emit_gate(struct code *c)
+{
+	emit(c, LOAD_ARCH, 0, 0);
+	emit(c, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
+	emit_return(c, SECCOMP_RET_KILL_PROCESS);
+	emit(c, LOAD_NR, 0, 0);
+#if defined(__x86_64__)
+	emit(c, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 2);
+	emit(c, BPF_JMP | BPF_JEQ | BPF_K, NR_SKIPPED, 1, 0);
+	emit_return(c, SECCOMP_RET_KILL_PROCESS);
+#endif
+}
+
+/* The one verdict on a call; a number that is in two lists is our mistake. */
+static struct verdict *place(struct verdict *all, bool *placed, int nr)
+{
+	cuv_assert(nr >= 0 && nr <= CUV_SECCOMP_KNOWN_MAX && !placed[nr]);
+	placed[nr] = true;
+	return &all[nr];
+}
+
+static void judge_all(bool zygote, struct verdict all[ALL_CALLS])
+{
+	static const struct verdict unknown = {.answer = SECCOMP_RET_ERRNO | ENOSYS};
+	bool placed[ALL_CALLS] = {0};
+	size_t i, n;
+	const struct cuv_seccomp_call *calls;
+	const struct cuv_seccomp_check *checks;
+
+	for (i = 0; i < ALL_CALLS; i++)
+		all[i] = unknown;
+	calls = cuv_seccomp_allowed(&n);
+	for (i = 0; i < n; i++)
+		place(all, placed, calls[i].nr)->answer = SECCOMP_RET_ALLOW;
+	calls = cuv_seccomp_denied(&n);
+	for (i = 0; i < n; i++)
+		place(all, placed, calls[i].nr)->answer =
+			zygote && calls[i].zygote ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)calls[i].error;
+	checks = cuv_seccomp_checks(&n);
+	for (i = 0; i < n;) {
+		struct verdict *v = place(all, placed, checks[i].nr);
+
+		*v = (struct verdict){.answer = SECCOMP_RET_ALLOW, .rules = &checks[i]};
+		while (i + v->n_rules < n && checks[i + v->n_rules].nr == checks[i].nr)
+			v->n_rules++;
+		i += v->n_rules;
+	}
+}
+
+static size_t join_ranges(const struct verdict all[ALL_CALLS], struct range ret[ALL_CALLS])
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ALL_CALLS; i++) {
+		if (n > 0 && !all[i].rules && !ret[n - 1].verdict.rules && all[i].answer == ret[n - 1].verdict.answer)
+			continue;
+		ret[n++] = (struct range){.first = (uint32_t)i, .verdict = all[i]};
+	}
+	return n;
+}
+
+static int build(bool zygote, struct cuv_seccomp *ret, struct cuv_error *err)
+{
+	_cleanup_free_ struct workspace *w = calloc(1, sizeof(*w));
+	struct code *code = w ? &w->code : NULL;
+	struct sock_filter *filter = NULL;
+
+	if (w) {
+		code->zygote = zygote;
+		judge_all(zygote, w->verdicts);
+		emit_gate(code);
+		emit_tree(code, w->ranges, join_ranges(w->verdicts, w->ranges));
+		cuv_assert(!code->full); /* the lists decide that, nothing else */
+		filter = malloc(code->n * sizeof(*filter));
+	}
+	if (!filter) {
+		cuv_error_set(err, CUV_E_UNAVAILABLE, "the system call filter could not be built: no memory");
+		return -ENOMEM;
+	}
+	memcpy(filter, code->at, code->n * sizeof(*filter));
+	*ret = (struct cuv_seccomp){.filter = filter, .n = (uint16_t)code->n};
 	return 0;
 }
 
 int cuv_seccomp_build(struct cuv_seccomp *ret, struct cuv_error *err)
 {
-	_cleanup_(scmp_releasep) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	int r = ctx ? 0 : -ENOMEM;
+	return build(false, ret, err);
+}
 
-	if (r == 0)
-		r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r == 0)
-		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a search tree, not a list */
-	if (r == 0)
-		r = deny_table(ctx);
-	if (r == 0)
-		r = deny_clone_flags(ctx);
-	if (r == 0)
-		r = deny_ioctls(ctx);
-	if (r == 0)
-		r = deny_fcntls(ctx);
-	if (r == 0)
-		r = keep_core_limit(ctx);
-	if (r == 0)
-		r = idle_syncs(ctx);
-	if (r == 0)
-		r = deny_sockets(ctx);
-	if (r == 0)
-		r = export_filter(ctx, ret);
-	if (r < 0)
-		cuv_error_set(err, CUV_E_UNAVAILABLE, "the system call filter could not be built: %s", strerror(-r));
-	return r;
+int cuv_seccomp_build_zygote(struct cuv_seccomp *ret, struct cuv_error *err)
+{
+	return build(true, ret, err);
 }
 
 void cuv_seccomp_done(struct cuv_seccomp *s)

@@ -1,41 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The calls no run may make. EPERM where a program should read "not allowed";
- * ENOSYS where programs know how to do without (they probe, then fall back).
+ * ENOSYS where programs know how to do without (they probe, then fall back); DONE
+ * where they would take an error for a failure, and nothing has to happen. Two are
+ * a zygote's way of putting a run into its box (seccomp_delta.h).
  */
 #include "worker-image/launcher/seccomp.h"
+#include "worker-image/launcher/seccomp_numbers.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
 
-/* Numbers that Debian 12's headers don't know yet; from 424 on they are the
- * same on every architecture. */
-#ifndef __NR_cachestat
-#define __NR_cachestat 451
-#endif
-#ifndef __NR_statmount
-#define __NR_statmount 457
-#define __NR_listmount 458
-#define __NR_lsm_get_self_attr 459
-#define __NR_lsm_set_self_attr 460
-#define __NR_lsm_list_modules 461
-#endif
-#ifndef __NR_open_tree_attr
-#define __NR_open_tree_attr 467
-#endif
-#ifndef __NR_file_setattr
-#define __NR_file_setattr 469
-#endif
-
-#define DENY(name, error, why)                                                                                         \
+#define DONE 0
+#define DENY(call, errno_, reason)                                                                                     \
 	{                                                                                                              \
-		__NR_##name, #name, error, why                                                                         \
+		.nr = __NR_##call, .name = #call, .error = (errno_), .why = (reason)                                   \
+	}
+#define ONLY_ZYGOTE(call, errno_, reason)                                                                              \
+	{                                                                                                              \
+		.nr = __NR_##call, .name = #call, .error = (errno_), .zygote = true, .why = (reason)                   \
 	}
 
-static const struct cuv_seccomp_denied denied[] = {
+static const struct cuv_seccomp_call denied[] = {
 	/* namespaces and the mount table: the walls of the box */
 	DENY(unshare, EPERM, "makes namespaces, where a program would hold capabilities"),
-	DENY(setns, EPERM, "enters namespaces"),
+	ONLY_ZYGOTE(setns, EPERM, "enters namespaces; a zygote its children's box"),
 	DENY(clone3, ENOSYS, "its flags are in memory, out of the filter's sight; libc falls back to clone"),
 	DENY(mount, EPERM, "changes the mount table"),
 	DENY(umount2, EPERM, "changes the mount table"),
@@ -61,6 +49,7 @@ static const struct cuv_seccomp_denied denied[] = {
 #endif
 	DENY(inotify_init1, ENOSYS, "watches files that other runs use"),
 	DENY(inotify_add_watch, ENOSYS, "watches files that other runs use"),
+	DENY(inotify_rm_watch, ENOSYS, "watches files that other runs use"),
 
 	/* other processes */
 	DENY(ptrace, EPERM, "controls other processes; a rich source of kernel bugs"),
@@ -93,7 +82,17 @@ static const struct cuv_seccomp_denied denied[] = {
 	DENY(set_mempolicy, ENOSYS, "memory placement is the host's; libnuma does without"),
 	DENY(set_mempolicy_home_node, ENOSYS, "memory placement is the host's"),
 	DENY(get_mempolicy, ENOSYS, "says 'no NUMA here' to libnuma, which fits the others"),
-	DENY(personality, EPERM, "turns off address randomisation; asking (0xffffffff) is allowed"),
+	ONLY_ZYGOTE(capset, EPERM, "capabilities; there are none, and a zygote's child gives them up"),
+	DENY(io_setup, ENOSYS, "asynchronous requests, of which the whole host has one number"),
+	DENY(io_destroy, ENOSYS, "asynchronous requests"),
+	DENY(io_submit, ENOSYS, "asynchronous requests"),
+	DENY(io_cancel, ENOSYS, "asynchronous requests"),
+	DENY(io_getevents, ENOSYS, "asynchronous requests"),
+	DENY(io_pgetevents, ENOSYS, "asynchronous requests"),
+	DENY(vmsplice, ENOSYS, "keeps pages that were shared by a fork, past the copy that should part them"),
+	DENY(remap_file_pages, ENOSYS, "obsolete; a source of kernel bugs"),
+	DENY(sync, DONE, "would write the host's disks back; a box has none to lose"),
+	DENY(syncfs, DONE, "would write the host's disks back"),
 	DENY(syslog, EPERM, "the kernel's log"),
 	DENY(lsm_get_self_attr, ENOSYS, "the host's security module"),
 	DENY(lsm_set_self_attr, ENOSYS, "the host's security module"),
@@ -155,10 +154,21 @@ static const struct cuv_seccomp_denied denied[] = {
 	DENY(get_kernel_syms, ENOSYS, "obsolete"),
 	DENY(query_module, ENOSYS, "obsolete"),
 	DENY(vserver, ENOSYS, "obsolete"),
+	DENY(getpmsg, ENOSYS, "never was"),
+	DENY(putpmsg, ENOSYS, "never was"),
+	DENY(afs_syscall, ENOSYS, "never was"),
+	DENY(tuxcall, ENOSYS, "never was"),
+	DENY(security, ENOSYS, "never was"),
+	DENY(epoll_ctl_old, ENOSYS, "never was"),
+	DENY(epoll_wait_old, ENOSYS, "never was"),
+	DENY(set_thread_area, ENOSYS, "only for 32-bit programs"),
+	DENY(get_thread_area, ENOSYS, "only for 32-bit programs"),
+	DENY(uretprobe, ENOSYS, "the kernel's own return from a probe"),
+	DENY(uprobe, ENOSYS, "the kernel's own return from a probe"),
 #endif
 };
 
-const struct cuv_seccomp_denied *cuv_seccomp_table(size_t *ret_n)
+const struct cuv_seccomp_call *cuv_seccomp_denied(size_t *ret_n)
 {
 	*ret_n = ARRAY_SIZE(denied);
 	return denied;
