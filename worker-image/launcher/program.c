@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "worker-image/launcher/deliver.h"
 #include "worker-image/launcher/environ.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/rlimits.h"
@@ -22,8 +23,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define COPY_BYTES 65536
 
 struct program {
 	const struct cuv_box *box;
@@ -104,14 +103,10 @@ static void get_ready(const struct program *p)
 
 static void take_order(struct program *p)
 {
-	int r = cuv_frame_recv(p->box->order, &p->order);
+	int r = cuv_deliver_receive(p->box->order, &p->order, &p->run);
 
 	if (r == 1)
 		_exit(127);
-	if (r == 0)
-		r = cuv_run_get(&p->order.body, &p->run);
-	if (r == 0 && p->order.n_fds != 1 + p->run.files.n)
-		r = -EBADMSG;
 	if (r < 0)
 		fail(p, CUV_STAGE_ORDER, r);
 }
@@ -129,55 +124,12 @@ static void wait_for_gate(const struct program *p)
 		_exit(127);
 }
 
-/* Copies what the file holds now, and never more than an upload may be. */
-static int copy_file(int from, const char *name)
-{
-	static char buf[COPY_BYTES]; /* one copy at a time in this process */
-	_cleanup_close_ int to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	uint64_t at = 0, bytes;
-	struct stat st;
-
-	if (to < 0 || fstat(from, &st) < 0)
-		return -errno;
-	bytes = CUV_MIN((uint64_t)st.st_size, CUV_UPLOAD_BYTES_MAX);
-	while (at < bytes) {
-		ssize_t n = pread(from, buf, CUV_MIN(bytes - at, sizeof(buf)), (off_t)at);
-		int r;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		r = cuv_write_all(to, buf, (size_t)n);
-		if (r < 0)
-			return r;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-static int write_files(const struct program *p)
-{
-	size_t i;
-	int r = 0;
-
-	if (chdir(CUV_BOX_WORK) < 0)
-		return -errno;
-	for (i = 0; r == 0 && i < p->run.files.n; i++)
-		r = copy_file(p->order.fds[1 + i], p->run.files.items[i]);
-	return r;
-}
-
-/* Streams on 0 to 2, nothing above but the report, which closes by exec. */
+/* Nothing above the streams but the report, which closes by exec. */
 static int connect_streams(const struct program *p)
 {
 	int keep[] = {p->report};
 
-	if (dup2(p->order.fds[0], 0) < 0 || dup2(p->box->out, 1) < 0 || dup2(p->box->err, 2) < 0)
-		return -errno;
-	return cuv_close_others(keep, ARRAY_SIZE(keep));
+	return cuv_deliver_streams(&p->order, p->box->out, p->box->err, keep, ARRAY_SIZE(keep));
 }
 
 void cuv_program_main(const struct cuv_box *box, int report, int gate)
@@ -191,7 +143,7 @@ void cuv_program_main(const struct cuv_box *box, int report, int gate)
 	if (cuv_environ_build(&p.run, &env) < 0)
 		fail(&p, CUV_STAGE_ORDER, -ENOMEM);
 	wait_for_gate(&p);
-	r = write_files(&p);
+	r = cuv_deliver_files(&p.run, &p.order);
 	if (r < 0)
 		fail(&p, CUV_STAGE_FILES, r);
 	r = connect_streams(&p);
