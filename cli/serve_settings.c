@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOXES_MAX 512
+#define BOXES_MAX 510
 #define CLIENTS_MAX 1024
 
 enum { LISTEN, PORT, STATE, KEY, DEGRADED, BOXES, CLIENTS, REQUESTS, DRAIN, MEMORY, PROCESSES, LOG, CHECK };

@@ -168,6 +168,7 @@ void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m)
 	cuv_put_strv(w, &m->files);
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		cuv_put_u64(w, m->limits.value[i]);
+	cuv_put_u8(w, m->stream);
 }
 
 static int run_check(const struct cuv_run *m)
@@ -205,6 +206,7 @@ int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret)
 	cuv_get_strv(r, CUV_FILES_MAX, CUV_FILE_NAME_SIZE - 1, &m.files);
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		m.limits.value[i] = cuv_get_u64(r);
+	m.stream = get_bool(r);
 	end = cuv_reader_end(r);
 	if (end == 0)
 		end = run_check(&m);

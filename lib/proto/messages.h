@@ -81,6 +81,10 @@ struct cuv_run {
 	struct cuv_strv argv;
 	struct cuv_strv files;
 	struct cuv_limits limits;
+	/* stdin is one end of a pair of connected Unix stream sockets instead, and
+	 * stdout too: a program that is spoken with. There are a few places for
+	 * such runs, apart from the others', and no queue. */
+	bool stream;
 };
 #define CUV_RUN_INIT ((struct cuv_run){0})
 void cuv_run_done(struct cuv_run *m);

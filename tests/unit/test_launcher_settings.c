@@ -40,8 +40,8 @@ TEST(options)
 	assert_int_equal(o.allowed, 0);
 	assert_in_range(o.boxes, 8, 64);
 	assert_true(cuv_cgroup_instance_valid(o.instance));
-	assert_ok(parse(&o, "--store=/s", "--boxes=512", "--listen-fd=4", "--control-fd=5"));
-	assert_int_equal(o.boxes, 512);
+	assert_ok(parse(&o, "--store=/s", "--boxes=510", "--listen-fd=4", "--control-fd=5"));
+	assert_int_equal(o.boxes, 510);
 	assert_int_equal(o.listen_fd, 4);
 	assert_int_equal(o.control_fd, 5);
 	assert_ok(parse(&o, "--store=/s", "--instance=serve-1", "--allow-degraded=proc,uid-separation", NULL));

@@ -154,6 +154,47 @@ TEST(files_must_fit_into_the_folder)
 	cuv_task_done(&t);
 }
 
+/* What a run with a stream, or without one, is told about this descriptor as stdin. */
+static enum cuv_error_code check_stream(int fd, bool stream)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_task t;
+
+	fill(&t, 0);
+	close(t.fds[0]);
+	t.fds[0] = fd;
+	t.run.stream = stream;
+	(void)cuv_task_check_fds(&t, &err);
+	cuv_task_done(&t);
+	return err.code;
+}
+
+static int half_of(int family, int type)
+{
+	int pair[2];
+
+	assert_ok(socketpair(family, type | SOCK_CLOEXEC, 0, pair));
+	close(pair[1]);
+	return pair[0];
+}
+
+TEST(a_stream_is_a_connected_unix_stream_socket_and_only_where_it_is_asked_for)
+{
+	int fds[2];
+
+	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+	assert_int_equal(check_stream(fds[0], true), CUV_E_NONE);
+	assert_int_equal(check_stream(fds[1], false), CUV_E_BAD_REQUEST);
+	assert_int_equal(check_stream(half_of(AF_UNIX, SOCK_DGRAM), true), CUV_E_BAD_REQUEST);
+	assert_int_equal(check_stream(half_of(AF_UNIX, SOCK_SEQPACKET), true), CUV_E_BAD_REQUEST);
+	assert_int_equal(check_stream(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), true), CUV_E_BAD_REQUEST);
+	assert_int_equal(check_stream(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), true), CUV_E_BAD_REQUEST);
+	assert_int_equal(check_stream(cuv_memfd("stdin", "in", 2), true), CUV_E_BAD_REQUEST);
+	assert_ok(pipe(fds));
+	assert_int_equal(check_stream(fds[0], true), CUV_E_BAD_REQUEST);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +203,7 @@ int main(void)
 		cmocka_unit_test(descriptors_must_be_files),
 		cmocka_unit_test(sizes_are_bounded),
 		cmocka_unit_test(files_must_fit_into_the_folder),
+		cmocka_unit_test(a_stream_is_a_connected_unix_stream_socket_and_only_where_it_is_asked_for),
 	};
 
 	return cmocka_run_group_tests_name("launcher_task", tests, NULL, NULL);

@@ -212,7 +212,7 @@ static void log_ready(const struct launcher *l)
 		if (l->layers.layer[i].state != CUV_LAYER_OK)
 			cuv_log(CUV_LOG_WARNING, "layer-degraded", CUV_S("layer", cuv_layer_name((enum cuv_layer)i)),
 				CUV_S("why", l->layers.layer[i].why));
-	cuv_log(CUV_LOG_INFO, "ready", CUV_I("boxes", l->slots.n), CUV_S("instance", l->options.instance),
+	cuv_log(CUV_LOG_INFO, "ready", CUV_I("boxes", cuv_slots_max(&l->slots)), CUV_S("instance", l->options.instance),
 		CUV_S("cgroups", l->cgroups.ops ? l->cgroups.ops->name : "none"),
 		CUV_I("filter_instructions", l->host.filter.n));
 }

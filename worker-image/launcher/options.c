@@ -4,6 +4,7 @@
 #include "lib/base/parse.h"
 #include "worker-image/launcher/idmap.h"
 #include "worker-image/launcher/layers.h"
+#include "worker-image/launcher/slots.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,7 +40,7 @@ const char *cuv_launcher_usage(void)
 	       "\n"
 	       "  --store DIR             folder that holds the store paths\n"
 	       "  --instance NAME         name in the cgroups' paths (default: this process's id)\n"
-	       "  --boxes N               runs at once, at most 512 (default: 4 for each CPU, 8 to 64)\n"
+	       "  --boxes N               runs at once, at most 510 (default: 4 for each CPU, 8 to 64)\n"
 	       "  --allow-degraded NAMES  start without these layers of isolation (names with commas\n"
 	       "                          between them; the refusal to start lists those missing)\n"
 	       "  --listen-fd N           a listening socket for sessions is on this descriptor\n"
@@ -79,7 +80,7 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 		snprintf(o->instance, sizeof(o->instance), "%s", value);
 		break;
 	case OPT_BOXES:
-		r = parse_number("boxes", value, 1, CUV_BOXES_MAX, &n, err);
+		r = parse_number("boxes", value, 1, CUV_BOXES_MAX - CUV_STREAM_RUNS_MAX, &n, err);
 		o->boxes = (unsigned)n;
 		break;
 	case OPT_ALLOW:

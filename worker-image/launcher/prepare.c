@@ -255,6 +255,10 @@ static int open_stdin(struct cuv_keeper *k)
 	char path[32];
 	int from = k->task.fds[0], seals = fcntl(from, F_GET_SEALS), fd;
 
+	if (k->task.run.stream) { /* has no other way to be opened */
+		fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
 	if (seals < 0 || (seals & NEVER_CHANGES) != NEVER_CHANGES) {
 		sealed = copy_sealed(from);
 		if (sealed < 0)

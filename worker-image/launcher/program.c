@@ -128,8 +128,9 @@ static void wait_for_gate(const struct program *p)
 static int connect_streams(const struct program *p)
 {
 	int keep[] = {p->report};
+	const int out = p->run.stream ? p->order.fds[0] : p->box->out;
 
-	return cuv_deliver_streams(&p->order, p->box->out, p->box->err, keep, ARRAY_SIZE(keep));
+	return cuv_deliver_streams(&p->order, out, p->box->err, keep, ARRAY_SIZE(keep));
 }
 
 void cuv_program_main(const struct cuv_box *box, int report, int gate)

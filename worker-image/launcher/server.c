@@ -61,7 +61,7 @@ static void answer_layers(struct cuv_server *s, int fd)
 	struct cuv_layers m = *s->layers;
 	_cleanup_writer_ struct cuv_writer w;
 
-	m.boxes_max = s->slots->n;
+	m.boxes_max = cuv_slots_max(s->slots);
 	m.boxes_busy = s->slots->busy;
 	cuv_writer_init(&w, CUV_MSG_LAYERS);
 	cuv_layers_put(&w, &m);
@@ -82,10 +82,15 @@ static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
 	if (!t || cuv_task_from_frame(f, fd, t) < 0) {
 		free(t);
 		close_with(fd, CUV_E_BAD_REQUEST, "the RUN message is not well-formed or passes a limit");
-	} else if (s->slots->n == 0) {
+	} else if (cuv_slots_max(s->slots) == 0) {
 		close_with(TAKE_FD(t->session), CUV_E_UNAVAILABLE,
 			   "the launcher has lost all its boxes; restart the service");
 		task_free(t);
+	} else if (t->run.stream && s->slots->streams == CUV_STREAM_RUNS_MAX) {
+		close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "all places for runs with a stream are taken");
+		task_free(t);
+	} else if (t->run.stream) {
+		start_task(s, t);
 	} else if (!cuv_slots_full(s->slots) && s->n_queue == 0) {
 		start_task(s, t);
 	} else if (s->n_queue == CUV_QUEUE_MAX || s->fds_held + t->n_fds + 1 > s->fds_max) {

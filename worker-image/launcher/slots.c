@@ -17,12 +17,13 @@
 #define KILL_WAIT_MS 2000
 #define STOP_PAUSE_NS 2000000
 
-void cuv_slots_init(struct cuv_slots *s, unsigned n, unsigned standby_max, const struct cuv_host *host,
+void cuv_slots_init(struct cuv_slots *s, unsigned boxes, unsigned standby_max, const struct cuv_host *host,
 		    const struct cuv_cgroups *cgroups)
 {
+	const unsigned n = boxes + CUV_STREAM_RUNS_MAX;
 	unsigned i;
 
-	cuv_assert(n > 0 && n <= CUV_BOXES_MAX);
+	cuv_assert(boxes > 0 && n <= CUV_BOXES_MAX);
 	*s = (struct cuv_slots){.host = host, .cgroups = cgroups, .n = n, .next_id = n, .standby_max = standby_max};
 	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < n; i++)
@@ -97,6 +98,11 @@ void cuv_slots_stand_by(struct cuv_slots *s)
 	}
 }
 
+static unsigned *counter(struct cuv_slots *s, const struct cuv_slot *slot)
+{
+	return slot->stream ? &s->streams : &s->busy;
+}
+
 void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 {
 	struct cuv_slot *slot = find_slot(s, true);
@@ -111,7 +117,8 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 		r = cuv_task_send(task, slot->orders);
 		slot->orders = cuv_close(slot->orders);
 		s->standby--;
-		s->busy++;
+		slot->stream = task->run.stream;
+		*counter(s, slot) += 1;
 		slot->session = TAKE_FD(task->session);
 		snprintf(slot->run_id, sizeof(slot->run_id), "%s", task->run.run_id);
 		if (r < 0) /* it has died; what else there is to do is done when it is reaped */
@@ -181,7 +188,7 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 
 	slot->keeper = 0;
 	if (had_task)
-		s->busy--;
+		*counter(s, slot) -= 1;
 	else
 		s->standby--;
 	if (had_task && !as_it_should)
@@ -227,7 +234,7 @@ void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms)
 			(void)kill(s->slot[i].keeper, SIGKILL);
 	for (;;) {
 		(void)cuv_slots_reap(s);
-		if (s->busy + s->standby == 0 || cuv_now_ns() >= deadline)
+		if (s->busy + s->streams + s->standby == 0 || cuv_now_ns() >= deadline)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = STOP_PAUSE_NS}, NULL);
 	}

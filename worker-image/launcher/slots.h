@@ -14,6 +14,9 @@
 #include "lib/base/buf.h"
 #include "worker-image/launcher/keeper.h"
 
+/* Places for runs with a stream, beside the others': they stay for long. */
+#define CUV_STREAM_RUNS_MAX 2
+
 struct cuv_slot {
 	unsigned id;  /* of its user ids and cgroups */
 	pid_t keeper; /* 0: none */
@@ -21,14 +24,16 @@ struct cuv_slot {
 	struct cuv_slotns ns;
 	int session; /* the run's, for when its keeper dies */
 	char run_id[40];
+	bool stream; /* the run has one, and is counted apart */
 };
 
 struct cuv_slots {
 	const struct cuv_host *host;	   /* borrowed */
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	struct cuv_slot slot[CUV_BOXES_MAX];
-	unsigned n;	  /* that may be busy at once */
-	unsigned busy;	  /* with a task */
+	unsigned n;	  /* slots: CUV_STREAM_RUNS_MAX more than runs there may be at once */
+	unsigned busy;	  /* with a run */
+	unsigned streams; /* with a run that has a stream */
 	unsigned standby; /* without one */
 	unsigned standby_max;
 	unsigned next_id; /* never used yet */
@@ -37,12 +42,19 @@ struct cuv_slots {
 	bool stopping; /* keepers die because we kill them */
 };
 
-void cuv_slots_init(struct cuv_slots *s, unsigned n, unsigned standby_max, const struct cuv_host *host,
+/* For `boxes` runs at once. */
+void cuv_slots_init(struct cuv_slots *s, unsigned boxes, unsigned standby_max, const struct cuv_host *host,
 		    const struct cuv_cgroups *cgroups);
+
+/* How many runs there may be at once. */
+static inline unsigned cuv_slots_max(const struct cuv_slots *s)
+{
+	return s->n > CUV_STREAM_RUNS_MAX ? s->n - CUV_STREAM_RUNS_MAX : 0;
+}
 
 static inline bool cuv_slots_full(const struct cuv_slots *s)
 {
-	return s->busy >= s->n;
+	return s->busy >= cuv_slots_max(s);
 }
 
 /* Puts the task into a free slot (there must be one) and takes over what it

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #define PAGE_BYTES 4096u
 
@@ -78,6 +80,18 @@ int cuv_task_recv(int sock, struct cuv_task *ret)
 	return 0;
 }
 
+/* One of a pair that is connected: nothing can be reached by it but its other end. */
+static bool is_stream(int fd)
+{
+	int type = 0, family = 0;
+	socklen_t len = sizeof(type), name_len = sizeof(struct sockaddr_un);
+	struct sockaddr_un name;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 && family == AF_UNIX &&
+	       getpeername(fd, (struct sockaddr *)&name, &name_len) == 0;
+}
+
 int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err)
 {
 	uint64_t total = 0, pages = 0;
@@ -88,6 +102,12 @@ int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err)
 		uint64_t bytes;
 		struct stat st;
 
+		if (i == 0 && t->run.stream) {
+			if (!is_stream(t->fds[i]))
+				return cuv_error_set(err, CUV_E_BAD_REQUEST,
+						     "the stream must be a connected Unix stream socket");
+			continue;
+		}
 		if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY || fstat(t->fds[i], &st) < 0 ||
 		    !S_ISREG(st.st_mode))
 			return cuv_error_set(err, CUV_E_BAD_REQUEST,

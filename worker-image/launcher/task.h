@@ -27,7 +27,7 @@ int cuv_task_send(const struct cuv_task *t, int sock);
 int cuv_task_recv(int sock, struct cuv_task *ret);
 
 /* Looks at the descriptors: regular files open for reading, no larger than they
- * may be, and such that all fit into the work folder. 0, or -EINVAL with err
+ * may be, and such that all fit into the work folder; a stream is a socket. 0, or -EINVAL with err
  * set. */
 int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err);
 
