@@ -40,6 +40,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "worker-image/launcher/kernel.h"
 #include "worker-image/launcher/layers.h"
 #include "worker-image/launcher/options.h"
 #include "worker-image/launcher/probe.h"
@@ -165,6 +166,8 @@ static int start(struct launcher *l, struct cuv_error *err)
 	const struct cuv_launcher_options *o = &l->options;
 	int r = check_sockets(o, err);
 
+	if (r == 0)
+		r = cuv_kernel_check(err);
 	if (r == 0)
 		r = cuv_host_enter(&l->host, err);
 	if (r < 0)

@@ -3,6 +3,7 @@
 #include "worker-image/launcher/keeper.h"
 
 #include "lib/base/fd.h"
+#include "worker-image/launcher/kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
@@ -112,19 +112,14 @@ static int open_streams(struct cuv_keeper *k)
 static int clone_init(struct cuv_keeper *k)
 {
 	int pidfd = -1, r;
-	struct clone_args args = {
-		.flags = NAMESPACES | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	long pid;
+	pid_t pid;
 
 	r = cuv_slotns_enter(&k->seat->ns);
 	if (r < 0)
 		return r;
-	pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid = cuv_kernel_clone(NAMESPACES, &pidfd);
 	if (pid < 0)
-		return -errno;
+		return pid;
 	if (pid == 0) {
 		/* The keeper's ends must be the keeper's alone: by them its death is seen. */
 		cuv_close(k->status);
@@ -134,7 +129,7 @@ static int clone_init(struct cuv_keeper *k)
 		cuv_close(k->seat->orders);
 		cuv_init_main(&k->box);
 	}
-	k->init = (pid_t)pid;
+	k->init = pid;
 	k->init_fd = pidfd;
 	return 0;
 }

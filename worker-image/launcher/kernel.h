@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the launcher asks of the kernel beyond the ordinary. All of it is older
+ * than Linux 5.12, so what is missing is mostly missing by a container's profile;
+ * then the launcher says which call and does not start, since a box without it
+ * would lack a wall.
+ */
+#ifndef CUV_LAUNCHER_KERNEL_H
+#define CUV_LAUNCHER_KERNEL_H
+
+#include "lib/base/error.h"
+
+#include <sys/types.h>
+
+/* 0, or -ENOSYS with err naming every call that is missing. */
+int cuv_kernel_check(struct cuv_error *err);
+
+/* fork() into the new namespaces of flags, with a pidfd of the child; 0 in the
+ * child, its pid in the caller, -errno. By the old clone: some profiles know
+ * nothing else, and nothing here needs clone3. */
+pid_t cuv_kernel_clone(unsigned long flags, int *ret_pidfd);
+
+#endif
