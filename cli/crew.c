@@ -72,44 +72,53 @@ static int add_ids(const struct cuv_crew_spec *spec, unsigned id, struct cuv_str
 	return r < 0 ? r : add_number(args, "--gid", id);
 }
 
-/* The listening socket (4) where asked for, and the far end of a control (5);
- * the near end goes to *ret_control. */
-static int worker_fds(const struct cuv_crew_spec *spec, const char *path, struct cuv_daemon_spec *d,
-		      struct cuv_strv *args, int *ret_control, struct cuv_error *err)
+/* A worker's sockets, unless they are there from the time before it died. */
+static int open_joint(const struct cuv_crew_spec *spec, const char *path, struct cuv_joint *j, struct cuv_error *err)
 {
 	int pair[2], r;
 
-	if (spec->sockets) {
+	if (spec->sockets && j->listener < 0) {
 		r = cuv_session_listen(path);
 		if (r < 0) {
 			cuv_error_set(err, CUV_E_UNAVAILABLE, "no socket can be made at %s (%s)", path, strerror(-r));
 			return r;
 		}
-		d->fds[0] = r;
-		r = add_pair(args, "--listen-fd", "4");
-		if (r < 0)
-			return r;
+		j->listener = r;
 	}
+	if (j->client >= 0)
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	d->fds[1] = pair[1];
-	*ret_control = pair[0];
-	return add_pair(args, "--control-fd", "5");
+	j->worker = pair[0];
+	j->client = pair[1];
+	return 0;
 }
 
-/* The daemon has copies now; ours would keep a socket alive that nobody serves. */
-static void close_given(struct cuv_daemon_spec *d)
+/* The listening socket is 4, where there is one; the control 5. */
+static int join(const struct cuv_joint *j, struct cuv_daemon_spec *d, struct cuv_strv *args)
 {
-	size_t i;
+	int r = j->listener < 0 ? 0 : add_pair(args, "--listen-fd", "4");
 
-	for (i = 0; i < CUV_DAEMON_FDS_MAX; i++)
-		d->fds[i] = cuv_close(d->fds[i]);
+	d->fds[0] = j->listener;
+	d->fds[1] = j->worker;
+	return r < 0 ? r : add_pair(args, "--control-fd", "5");
+}
+
+/* The daemon has copies now. Where it is not to be started again, ours would keep
+ * a socket alive that nobody serves. */
+static void let_go(const struct cuv_crew_spec *spec, struct cuv_joint *j)
+{
+	if (spec->again)
+		return;
+	j->listener = cuv_close(j->listener);
+	j->worker = cuv_close(j->worker);
 }
 
 static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT, env = CUV_STRV_INIT;
 	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
+	struct cuv_joint *joint = &crew->joint[CUV_ROLE_LAUNCHER];
 	int r = small_environment(&env);
 
 	if (r == 0)
@@ -121,14 +130,16 @@ static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *cre
 	if (r == 0)
 		r = add_common(spec, &args);
 	if (r == 0)
-		r = worker_fds(spec, spec->state->launcher_sock, &d, &args, &crew->launcher_control, err);
+		r = open_joint(spec, spec->state->launcher_sock, joint, err);
+	if (r == 0)
+		r = join(joint, &d, &args);
 	d.name = "launcher";
 	d.args = &args;
 	d.env = env.items;
 	d.log_fd = spec->log_fd;
 	if (r == 0)
 		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_LAUNCHER], err);
-	close_given(&d);
+	let_go(spec, joint);
 	return r;
 }
 
@@ -136,6 +147,7 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT;
 	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
+	struct cuv_joint *joint = &crew->joint[CUV_ROLE_BUILDER];
 	int r = add_pair(&args, "--state", spec->state->path);
 	size_t i;
 
@@ -144,9 +156,11 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 	if (r == 0)
 		r = add_common(spec, &args);
 	if (r == 0)
-		r = worker_fds(spec, spec->state->builder_sock, &d, &args, &crew->builder_control, err);
+		r = open_joint(spec, spec->state->builder_sock, joint, err);
+	if (r == 0)
+		r = join(joint, &d, &args);
 	/* An ordinary user's own cgroup is the boxes' to divide. */
-	if (r == 0 && spec->state->root)
+	if (r == 0 && spec->state->root && crew->cgroup.procs[0] < 0)
 		(void)cuv_cgroup_make(&spec->builder_limits, &crew->cgroup);
 	for (i = 0; i < CUV_DAEMON_CGROUPS_MAX; i++)
 		d.cgroups[i] = crew->cgroup.procs[i];
@@ -156,7 +170,7 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 	d.log_fd = spec->log_fd;
 	if (r == 0)
 		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_BUILDER], err);
-	close_given(&d);
+	let_go(spec, joint);
 	return r;
 }
 
@@ -235,13 +249,12 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 	return r;
 }
 
-int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+static int start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT, env = CUV_STRV_INIT;
 	struct cuv_daemon_spec d = CUV_DAEMON_SPEC_INIT;
-	int r = small_environment(&env);
+	int r = small_environment(&env), i;
 
-	*err = CUV_ERROR_INIT;
 	if (r == 0)
 		r = manager_args(spec, &args, &env);
 	if (r == 0)
@@ -252,19 +265,47 @@ int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *cr
 	d.args = &args;
 	d.env = env.items;
 	d.log_fd = spec->log_fd;
-	d.fds[0] = TAKE_FD(crew->launcher_control);
-	d.fds[1] = TAKE_FD(crew->builder_control);
+	for (i = 0; i < CUV_JOINTS; i++)
+		d.fds[i] = crew->joint[i].client;
 	if (r == 0)
 		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_MANAGER], err);
-	close_given(&d);
+	for (i = 0; !spec->again && i < CUV_JOINTS; i++)
+		crew->joint[i].client = cuv_close(crew->joint[i].client);
+	return r;
+}
+
+int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	int r;
+
+	*err = CUV_ERROR_INIT;
+	r = start_manager(spec, crew, err);
 	if (r == 0)
 		r = wait_ready(spec, crew, CUV_ROLE_MANAGER, err);
 	return explain(r, "manager", err);
 }
 
+int cuv_crew_start_again(const struct cuv_crew_spec *spec, struct cuv_crew *crew, enum cuv_role role,
+			 struct cuv_error *err)
+{
+	*err = CUV_ERROR_INIT;
+	cuv_assert(spec->again && crew->member[role].pid <= 0);
+	switch (role) {
+	case CUV_ROLE_LAUNCHER:
+		return explain(start_launcher(spec, crew, err), "launcher", err);
+	case CUV_ROLE_BUILDER:
+		return explain(start_builder(spec, crew, err), "builder", err);
+	case CUV_ROLE_MANAGER:
+	case _CUV_ROLE_MAX:
+	default:
+		return explain(start_manager(spec, crew, err), "manager", err);
+	}
+}
+
 void cuv_crew_stop(struct cuv_crew *crew, uint64_t manager_ms, int hurry_fd)
 {
 	uint64_t deadline;
+	int i;
 
 	/* The manager's control stays open while it drains: its hang-up means
 	 * 'the supervisor is gone' and ends it at once. */
@@ -272,8 +313,13 @@ void cuv_crew_stop(struct cuv_crew *crew, uint64_t manager_ms, int hurry_fd)
 		(void)kill(crew->member[CUV_ROLE_MANAGER].pid, SIGTERM);
 		(void)cuv_daemon_reap(&crew->member[CUV_ROLE_MANAGER], cuv_deadline_ms(manager_ms), hurry_fd);
 	}
-	crew->launcher_control = cuv_close(crew->launcher_control);
-	crew->builder_control = cuv_close(crew->builder_control);
+	for (i = 0; i < CUV_JOINTS; i++) {
+		struct cuv_joint *j = &crew->joint[i];
+
+		j->listener = cuv_close(j->listener);
+		j->worker = cuv_close(j->worker);
+		j->client = cuv_close(j->client);
+	}
 	cuv_daemon_end(&crew->member[CUV_ROLE_LAUNCHER]);
 	cuv_daemon_end(&crew->member[CUV_ROLE_BUILDER]);
 	deadline = cuv_deadline_ms(WORKERS_END_MS);
@@ -286,8 +332,8 @@ struct cuv_peers cuv_crew_peers(const struct cuv_crew *crew)
 {
 	struct cuv_peers p = CUV_PEERS_INIT;
 
-	p.launcher_control = crew->launcher_control;
-	p.builder_control = crew->builder_control;
+	p.launcher_control = crew->joint[CUV_ROLE_LAUNCHER].client;
+	p.builder_control = crew->joint[CUV_ROLE_BUILDER].client;
 	return p;
 }
 

@@ -24,6 +24,7 @@ struct cuv_crew_spec {
 	const char *allow_degraded; /* "layer,layer"; NULL or "": none */
 	const char *boxes;	    /* number for the launcher; NULL: its own choice */
 	bool sockets;		    /* listen at STATE/run/{launcher,builder}.sock */
+	bool again;		    /* a part that dies is started again: see struct cuv_joint */
 	int log_fd;		    /* their log lines; -1: kept, shown when one fails */
 	struct cuv_cgroup_limits builder_limits;
 	/* Of the manager; NULL: its own choice. */
@@ -35,26 +36,39 @@ struct cuv_crew_spec {
 	int cancel_fd; /* readable: give up starting; -1: none */
 };
 
+/* What joins a worker (launcher or builder) with its clients. Where parts are
+ * started again we keep all of it, and a new process gets the same: the socket
+ * pair does not break when one side dies, so nobody else has to be told. What is
+ * asked for meanwhile waits in the sockets, up to their bound. */
+struct cuv_joint {
+	int listener; /* -1 unless kept */
+	int worker;   /* the worker's end of the control socket; -1 unless kept */
+	int client;   /* the other end: the manager's, or our own */
+};
+#define CUV_JOINT_INIT ((struct cuv_joint){-1, -1, -1})
+#define CUV_JOINTS 2 /* of CUV_ROLE_LAUNCHER and CUV_ROLE_BUILDER */
+
 struct cuv_crew {
 	struct cuv_daemon member[_CUV_ROLE_MAX];
 	struct cuv_cgroup cgroup; /* the builder's */
-	/* The ends that a client of the two keeps: the manager's, or our own. */
-	int launcher_control;
-	int builder_control;
+	struct cuv_joint joint[CUV_JOINTS];
 };
 #define CUV_CREW_INIT                                                                                                  \
 	((struct cuv_crew){.member = {CUV_DAEMON_INIT, CUV_DAEMON_INIT, CUV_DAEMON_INIT},                              \
 			   .cgroup = CUV_CGROUP_INIT,                                                                  \
-			   .launcher_control = -1,                                                                     \
-			   .builder_control = -1})
+			   .joint = {CUV_JOINT_INIT, CUV_JOINT_INIT}})
 
 /* The launcher alone, ready (for asking about layers). */
 int cuv_crew_start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
 /* Launcher and builder, both ready. 0, or -errno with err set; the crew then
  * still has to be stopped. -EINTR: cancelled. */
 int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
-/* The manager, given the workers' controls. */
+/* The manager, given the workers' controls; ready. */
 int cuv_crew_start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
+/* One of a spec with `again` whose process has been reaped. It is not ready yet
+ * when this returns (cuv_daemon_take tells). 0, or -errno with err set. */
+int cuv_crew_start_again(const struct cuv_crew_spec *spec, struct cuv_crew *crew, enum cuv_role role,
+			 struct cuv_error *err);
 
 /* Ends whoever is there: manager first, which may take manager_ms to finish its
  * requests; then the others. Nothing of them remains. A readable hurry_fd (-1:

@@ -236,11 +236,16 @@ static int report_end(struct cuv_daemon *d, struct cuv_error *err)
 	return -ECHILD;
 }
 
-/* One frame from the control socket: 1 READY, 0 go on, negative with err set. */
-static int take_frame(struct cuv_daemon *d, struct cuv_error *err)
+int cuv_daemon_take(struct cuv_daemon *d, struct cuv_error *err)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
-	int r = cuv_frame_recv(d->control, &f);
+	struct pollfd p = {.fd = d->control, .events = POLLIN};
+	int r;
+
+	/* What it said comes before that it is gone. */
+	if (poll(&p, 1, 0) <= 0)
+		return report_end(d, err);
+	r = cuv_frame_recv(d->control, &f);
 
 	if (r == 1)
 		return report_end(d, err);
@@ -269,13 +274,10 @@ int cuv_daemon_wait_ready(struct cuv_daemon *d, uint64_t deadline_ns, int cancel
 			return -errno;
 		if (r > 0 && fds[2].revents)
 			return -EINTR;
-		/* What it said comes before that it is gone. */
-		if (r > 0 && fds[0].revents) {
-			r = take_frame(d, err);
+		if (r > 0 && (fds[0].revents || fds[1].revents)) {
+			r = cuv_daemon_take(d, err);
 			if (r != 0)
 				return r < 0 ? r : 0;
-		} else if (r > 0 && fds[1].revents) {
-			return report_end(d, err);
 		}
 		if (cuv_now_ns() >= deadline_ns) {
 			cuv_error_set(err, CUV_E_UNAVAILABLE, "the %s was not ready in time", d->name);

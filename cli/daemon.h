@@ -47,6 +47,10 @@ int cuv_daemon_start(const struct cuv_daemon_spec *spec, struct cuv_daemon *ret,
  * when cancel_fd becomes readable (-EINTR; -1: never). */
 int cuv_daemon_wait_ready(struct cuv_daemon *d, uint64_t deadline_ns, int cancel_fd, struct cuv_error *err);
 
+/* One frame of a daemon that is on its way to READY and whose control or pidfd is
+ * readable: 1 ready, 0 go on waiting, negative with err set as above. */
+int cuv_daemon_take(struct cuv_daemon *d, struct cuv_error *err);
+
 /* Hangs up the control socket and sends SIGTERM: it should end by itself. */
 void cuv_daemon_end(struct cuv_daemon *d);
 /* Waits for its end until the deadline, or until hurry_fd is readable (-1: there

@@ -3,20 +3,23 @@
  * cuvette serve: the supervisor.
  *
  * Theory of operation. One thread, which after start only waits. It holds the
- * lock on the state folder (run/serve.lock) and the control sockets of its three
- * children, and parses nothing that a client sent: of the children it reads
- * READY, LISTENING or FAILURE once each, before the first client can reach any
- * of them, and never again.
+ * lock on the state folder (run/serve.lock), the sockets that join its three
+ * children and their control sockets, and parses nothing that a client sent: of
+ * each child it reads READY, LISTENING or FAILURE until it is ready, before a
+ * client can reach it, and never again.
  *
  *   start   lock → state folder → {launcher ∥ builder} READY → manager READY
  *           → note the URL in the lock file → one line on stdout
- *   wait    for a signal (signalfd) or a child's end (pidfd)
+ *   wait    for a signal (signalfd) or a child's end (pidfd), which is started
+ *           again (tend.h)
  *   stop    SIGTERM to the manager, which finishes its requests; when it has
  *           ended or its time is over: hang up on launcher and builder, SIGTERM,
  *           then SIGKILL. A second signal cuts all waiting short.
  *
- * A child that ends by itself ends all: a half service helps nobody, and the
- * one who started us (a person, systemd) decides about starting again.
+ * A child that can't be started in the beginning ends all. One that dies later
+ * is somebody's bug or the machine's shortage, and costs the runs that it had:
+ * each is answered with a failure that can be tried again, or, where it was the
+ * manager, by the end of the connection.
  *
  * Killed ourselves, we leave nothing that runs: the children have PDEATHSIG and
  * see their control socket hang up; keepers and boxes hang on the launcher in
@@ -27,6 +30,7 @@
 #include "cli/crew.h"
 #include "cli/serve_settings.h"
 #include "cli/state.h"
+#include "cli/tend.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 
@@ -60,40 +64,21 @@ static int open_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The waiting. 0: a signal asked us to stop; 1: a child ended, said on stderr. */
-static int watch(struct cuv_crew *crew, int signals)
+/* The waiting. 0: a signal asked us to stop. */
+static int watch(const struct cuv_crew_spec *spec, struct cuv_crew *crew, int signals)
 {
-	for (;;) {
-		struct pollfd fds[1 + _CUV_ROLE_MAX] = {{.fd = signals, .events = POLLIN}};
-		struct signalfd_siginfo si;
-		size_t i;
+	int signal_number, r = cuv_tend(spec, crew, signals, &signal_number);
 
-		for (i = 0; i < _CUV_ROLE_MAX; i++)
-			fds[1 + i] = (struct pollfd){.fd = crew->member[i].pidfd, .events = POLLIN};
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			cuv_say("poll: %m");
-			return 1;
-		}
-		if (fds[0].revents && read(signals, &si, sizeof(si)) == sizeof(si)) {
-			cuv_say("%s: letting requests finish (once more: stop at once)", strsignal((int)si.ssi_signo));
-			return 0;
-		}
-		for (i = 0; i < _CUV_ROLE_MAX; i++) {
-			char how[CUV_WAIT_TEXT_SIZE];
-			const char *name = crew->member[i].name;
-
-			if (!fds[1 + i].revents)
-				continue;
-			cuv_wait_text(cuv_daemon_reap(&crew->member[i], cuv_deadline_ms(1000), -1), how);
-			cuv_say("the %s ended unexpectedly (%s); stopping the others", name, how);
-			return 1;
-		}
-	}
+	if (r < 0)
+		cuv_say("poll: %s", strerror(-r));
+	else
+		cuv_say("%s: letting requests finish (once more: stop at once)", strsignal(signal_number));
+	return r;
 }
 
-static int start_all(const struct cuv_serve_settings *s, const struct cuv_crew_spec *spec, int lock,
+/* listen: where a manager that is started again listens: a port that was free to
+ * choose has been chosen. */
+static int start_all(const struct cuv_serve_settings *s, struct cuv_crew_spec *spec, int lock, char listen[32],
 		     struct cuv_crew *crew, struct cuv_error *err)
 {
 	unsigned port;
@@ -105,6 +90,8 @@ static int start_all(const struct cuv_serve_settings *s, const struct cuv_crew_s
 	if (r < 0)
 		return r;
 	port = crew->member[CUV_ROLE_MANAGER].port ? crew->member[CUV_ROLE_MANAGER].port : s->port;
+	snprintf(listen, 32, "%s:%u", s->host, port);
+	spec->listen = listen;
 	snprintf(url, sizeof(url), "http://%s:%u", s->host, port);
 	r = cuv_state_note_service(lock, url);
 	if (r < 0)
@@ -120,7 +107,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 {
 	_cleanup_close_ int signals = open_signals(), log = -1;
 	struct cuv_crew crew = CUV_CREW_INIT;
-	char instance[CUV_INSTANCE_NAME_SIZE];
+	char instance[CUV_INSTANCE_NAME_SIZE], listen[sizeof(s->listen)];
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_crew_spec spec = {
 		.state = state,
@@ -128,6 +115,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.allow_degraded = s->allow_degraded,
 		.boxes = s->boxes,
 		.sockets = true,
+		.again = true,
 		.log_fd = STDERR_FILENO,
 		.builder_limits = {.memory_bytes = s->builder_memory_bytes, .processes = s->builder_processes},
 		.listen = s->listen,
@@ -152,9 +140,9 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		spec.log_fd = log;
 	}
 	cuv_crew_instance("serve", instance);
-	r = start_all(s, &spec, lock, &crew, &err);
+	r = start_all(s, &spec, lock, listen, &crew, &err);
 	if (r == 0) {
-		status = watch(&crew, signals) == 0 ? CUV_EXIT_OK : CUV_EXIT_FAILED;
+		status = watch(&spec, &crew, signals) == 0 ? CUV_EXIT_OK : CUV_EXIT_FAILED;
 	} else if (r == -EINTR) {
 		status = CUV_EXIT_OK;
 	} else {

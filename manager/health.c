@@ -38,14 +38,25 @@ static void add_own_layer(const struct cuv_health *h, struct cuv_health_state *s
 			    strlen(h->landlock ? "the resolver is not under it" : "the manager is not under it"));
 }
 
-/* The caller holds h->asking. */
+/* The caller holds h->asking. What a part told before it went away stays: runs
+ * need it until somebody asks again. */
 static void ask(struct cuv_health *h, uint32_t timeout_ms)
 {
-	struct cuv_health_state s = {.layers_error = CUV_ERROR_INIT};
+	struct cuv_health_state s;
+	struct cuv_layers layers;
+	struct cuv_tools tools;
 
-	if (cuv_peers_layers(h->peers, timeout_ms, &s.layers, &s.layers_error) < 0 && s.layers_error.code == CUV_E_NONE)
+	pthread_mutex_lock(&h->lock);
+	s = h->state;
+	pthread_mutex_unlock(&h->lock);
+	s.layers_error = s.tools_error = CUV_ERROR_INIT;
+	if (cuv_peers_layers(h->peers, timeout_ms, &layers, &s.layers_error) == 0)
+		s.layers = layers;
+	else if (s.layers_error.code == CUV_E_NONE)
 		s.layers_error.code = CUV_E_UNAVAILABLE;
-	if (cuv_peers_tools(h->peers, timeout_ms, &s.tools, &s.tools_error) < 0 && s.tools_error.code == CUV_E_NONE)
+	if (cuv_peers_tools(h->peers, timeout_ms, &tools, &s.tools_error) == 0)
+		s.tools = tools;
+	else if (s.tools_error.code == CUV_E_NONE)
 		s.tools_error.code = CUV_E_UNAVAILABLE;
 	add_own_layer(h, &s);
 	s.asked_ns = cuv_now_ns();

@@ -15,7 +15,7 @@
 
 struct cuv_health_state {
 	struct cuv_layers layers;
-	struct cuv_error layers_error; /* code NONE: layers is valid */
+	struct cuv_error layers_error; /* code NONE: layers are as of now; else as last told */
 	struct cuv_tools tools;
 	struct cuv_error tools_error;
 	uint64_t asked_ns;

@@ -162,31 +162,6 @@ def test_a_port_in_use_is_said_plainly(service):
     assert second.returncode != 0 and str(service.port) in second.stderr and not second.stdout
 
 
-@pytest.mark.parametrize("program", ["cuvette-manager", "cuvette-launcher", "cuvette-builder"])
-def test_killing_a_part_ends_all_and_the_next_start_clears_up(program):
-    marker = client.new_mark()
-    with client.fresh_state() as state:
-        service = client.Service(state).start()
-        try:
-            def lost():
-                with contextlib.suppress(httpx.TransportError):  # or the manager still says that a part went away
-                    assert service.run(sleeping(marker, 60), timeout="60").status_code == 503
-
-            worker = threading.Thread(target=lost)
-            worker.start()
-            client.wait_until(lambda: client.processes_with(marker), 20, "the run started")
-            pids = dict(service.pids())
-            os.kill(service.pid_of(program), signal.SIGKILL)
-            assert service.process.wait(15) == 1
-            worker.join(20)
-            client.wait_until(lambda: not client.processes_with(marker), 5, "the run ended")
-            client.wait_until(lambda: not any(p in client._parents() for p in pids), 5, "all parts ended")
-        finally:
-            service.kill()
-        with client.Service(state) as again:
-            assert again.answer("print('again')\n")["stdout"] == "again\n"
-
-
 def cgroups_of(service) -> set[str]:
     """Its supervisor's process id is part of their names."""
     return {path for path in client.states.cgroups() if f"-{service.process.pid}-" in os.path.basename(path)}

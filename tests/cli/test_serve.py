@@ -132,13 +132,16 @@ def test_modes_of_the_state_folder(state):
 
 
 @pytest.mark.parametrize("name", ["launcher", "builder", "manager"])
-def test_a_child_that_dies_ends_all(state, name):
+def test_a_child_that_dies_is_started_again(state, name):
     with shell.service(state) as running:
-        others = list(shell.children(running))
-        os.kill(shell.child(running, f"cuvette-{name}"), signal.SIGKILL)
-        assert running.wait(timeout=30) == 1
+        first = shell.child(running, f"cuvette-{name}")
+        os.kill(first, signal.SIGKILL)
+        shell.wait_until(lambda: f"the {name} is ready again" in running.log.read_text(), 30, "it is started again")
         assert f"cuvette: the {name} ended unexpectedly (signal 9 (Killed))" in running.log.read_text()
-        shell.wait_until(lambda: not shell.alive(others), 5, "the others are gone")
+        assert shell.child(running, f"cuvette-{name}") != first
+        done = shell.cuvette("run", "--state", state, shell.program("print('works')"))
+        assert done.returncode == 0 and done.stdout == "works\n", done.stderr
+        assert shell.cuvette("status", "--state", state).stdout == f"{running.url}\n", "at the same address"
 
 
 def test_killed_it_leaves_nothing_that_runs(state):

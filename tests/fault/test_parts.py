@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""A part that dies is started again; until then its clients are told to come back."""
+
+import contextlib
+import os
+import signal
+import threading
+
+import folder
+import httpx
+import pytest
+from folder import client
+
+BACK_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def service():
+    with client.fresh_state() as state, client.Service(state) as running:
+        yield running
+
+
+@pytest.mark.parametrize("program", folder.PARTS)
+def test_a_part_that_is_killed_is_started_again_and_the_others_stay(service, program):
+    before = {name: service.pid_of(name) for name in folder.PARTS}
+    os.kill(before[program], signal.SIGKILL)
+    folder.works_within(service, BACK_SECONDS)
+    after = {name: service.pid_of(name) for name in folder.PARTS}
+    assert after[program] != before[program]
+    assert all(after[name] == before[name] for name in folder.PARTS if name != program)
+    assert service.process.poll() is None
+    client.wait_until(service.healthy, 5, "health is asked anew")
+    short = program.partition("-")[2]
+    said = f"cuvette: the {short} ended unexpectedly (signal 9 (Killed)); starting it again"
+    assert said in service.log_lines()
+
+
+@pytest.mark.parametrize("program", ["cuvette-launcher", "cuvette-manager"])
+def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program):
+    answers, mark = [], folder.new_mark()
+
+    def lost():
+        with contextlib.suppress(httpx.TransportError):
+            answers.append(service.run(folder.marked(mark, "import time\ntime.sleep(60)\n"), timeout="60"))
+
+    worker = threading.Thread(target=lost)
+    worker.start()
+    client.wait_until(lambda: folder.processes_with(mark), 20, "the run started")
+    os.kill(service.pid_of(program), signal.SIGKILL)
+    worker.join(20)
+    assert not worker.is_alive()
+    client.wait_until(lambda: not folder.processes_with(mark), 5, "the run ended")
+    if program == "cuvette-manager":
+        assert answers == [], "nobody is there to answer"
+    else:
+        assert answers[0].status_code == 503 and folder.code_of(answers[0]) == "unavailable"
+        assert int(answers[0].headers["retry-after"]) >= 1
+    folder.works_within(service, BACK_SECONDS)
+
+
+@pytest.mark.parametrize("program", ["cuvette-launcher", "cuvette-builder"])
+def test_while_a_part_can_not_be_started_runs_are_refused_at_once(program):
+    with folder.programs() as programs, folder.using(programs), client.fresh_state() as state, \
+            client.Service(state) as service:
+        pid = service.pid_of(program)
+        folder.exchange(programs, program, "exit 5")
+        os.kill(pid, signal.SIGKILL)
+        client.wait_until(lambda: service.log.read_text().count("exit status 5") >= 2, 20, "it was tried again")
+        for _ in range(30):  # more than its sockets hold
+            response = service.run("print(1)\n", timeout_s=10)
+            assert response.status_code == 503 and folder.code_of(response) == "unavailable", response.text
+            assert int(response.headers["retry-after"]) >= 1
+        assert service.get("/health").status_code == 503
+        folder.exchange(programs, program, None)
+        folder.works_within(service, BACK_SECONDS)
+        client.wait_until(service.healthy, 5, "health is asked anew")
+
+
+def test_many_deaths_in_a_row_leave_nothing(service):
+    for _ in range(5):
+        os.kill(service.pid_of("cuvette-launcher"), signal.SIGKILL)
+        folder.works_within(service, BACK_SECONDS)
+    assert len({os.path.basename(path) for path in folder.cgroups_of(service.process.pid)}) <= 2
+    names = list(service.pids().values())
+    for part in ("cuvette-manager", "cuvette-builder"):
+        assert names.count(part) == 1
+
+
+def test_the_end_does_not_wait_for_a_part_that_is_down():
+    with folder.programs() as programs, folder.using(programs), client.fresh_state() as state:
+        service = client.Service(state).start()
+        try:
+            pid = service.pid_of("cuvette-launcher")
+            folder.exchange(programs, "cuvette-launcher", "exec sleep 1000")
+            os.kill(pid, signal.SIGKILL)
+            client.wait_until(lambda: "starting it again" in service.log.read_text(), 10, "it was seen")
+            assert service.stop() == 0
+        finally:
+            service.kill()
+        folder.exchange(programs, "cuvette-launcher", None)
+        with client.Service(state):
+            assert not folder.cgroups_of(service.process.pid), "the next start has cleared what the dead one left"
