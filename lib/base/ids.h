@@ -12,7 +12,7 @@
 #define CUV_BUILDER_UID 1878900002u
 /* Box of slot n runs as CUV_BOX_UID_BASE + n; CUV_BOX_SLOTS_MAX ids are ours. */
 #define CUV_BOX_UID_BASE 1878910000u
-#define CUV_BOX_SLOTS_MAX 1024u
+#define CUV_BOX_SLOTS_MAX 2048u
 
 /* What a run sees inside its box, whatever the host id is. */
 #define CUV_BOX_INNER_UID 1000u

@@ -40,8 +40,8 @@ TEST(options)
 	assert_int_equal(o.allowed, 0);
 	assert_in_range(o.boxes, 8, 64);
 	assert_true(cuv_cgroup_instance_valid(o.instance));
-	assert_ok(parse(&o, "--store=/s", "--boxes=510", "--listen-fd=4", "--control-fd=5"));
-	assert_int_equal(o.boxes, 510);
+	assert_ok(parse(&o, "--store=/s", "--boxes=512", "--listen-fd=4", "--control-fd=5"));
+	assert_int_equal(o.boxes, 512);
 	assert_int_equal(o.listen_fd, 4);
 	assert_int_equal(o.control_fd, 5);
 	assert_ok(parse(&o, "--store=/s", "--instance=serve-1", "--allow-degraded=proc,uid-separation", NULL));
@@ -194,8 +194,8 @@ TEST(ids_belong_to_one_slot)
 	char text[CUV_IDMAP_TEXT_SIZE];
 	unsigned i, j;
 
-	for (i = 0; i < CUV_BOXES_MAX; i += 37)
-		for (j = 0; j < CUV_BOXES_MAX; j += 41) {
+	for (i = 0; i < CUV_IDENTITIES_MAX; i += 37)
+		for (j = 0; j < CUV_IDENTITIES_MAX; j += 41) {
 			cuv_idmap_of_slot(true, true, i, &a);
 			cuv_idmap_of_slot(true, true, j, &b);
 			assert_true(i == j || (a.run_outer != b.run_outer && a.init_outer != b.init_outer));
@@ -205,7 +205,7 @@ TEST(ids_belong_to_one_slot)
 			assert_true(i == j || (a.run_outer != b.run_outer && a.init_outer != b.init_outer));
 			assert_int_not_equal(a.run_outer, b.init_outer);
 		}
-	cuv_idmap_of_slot(true, true, CUV_BOXES_MAX - 1, &a);
+	cuv_idmap_of_slot(true, true, CUV_IDENTITIES_MAX - 1, &a);
 	assert_true(a.init_outer < CUV_BOX_UID_BASE + CUV_BOX_SLOTS_MAX);
 	cuv_idmap_of_slot(true, true, 3, &a);
 	cuv_idmap_format(&a, text);

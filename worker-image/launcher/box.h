@@ -58,6 +58,10 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s);
 enum cuv_box_event_kind {
 	CUV_BOX_ENDED = 1, /* at_ns, wait_status, usage */
 	CUV_BOX_FAILED,	   /* stage, error, item */
+	/* Of a zygote and its boxes only (maker.h): */
+	CUV_BOX_WARM,	 /* to the zygote's keeper: it can be forked; pss_bytes, imported, failed */
+	CUV_BOX_MADE,	 /* comes with the pidfd of the box's init */
+	CUV_BOX_WAITING, /* a run is in the box, sealed, and waits for its RUN frame */
 };
 struct cuv_box_event {
 	enum cuv_box_event_kind kind;
@@ -67,6 +71,11 @@ struct cuv_box_event {
 	int wait_status;
 	uint64_t at_ns;
 	struct rusage usage; /* of the program and the children it waited for */
+	uint64_t pss_bytes;
+	uint32_t imported; /* packages, as the zygote says */
+	uint32_t failed;
+	uint32_t forks;		     /* that the zygote has been asked for, ever */
+	char why[CUV_WHY_COLD_SIZE]; /* FAILED: said by the box maker; "" otherwise */
 };
 
 /* Memory that keeper, init and the program's process share until it executes;
@@ -87,7 +96,16 @@ struct cuv_box {
 	size_t n_procs;
 	bool limit_data; /* no cgroup limits memory: do what a resource limit can */
 	bool probe;	 /* no program: the launcher looks at the box from inside */
+	/* The program is a zygote and init its box maker; otherwise all -1: */
+	int boxes;   /* init's end of the socket on which keepers ask for boxes */
+	int control; /* init's end of the zygote's control socket */
+	int zygote;  /* the zygote's own */
 };
+
+static inline bool cuv_box_is_zygote(const struct cuv_box *b)
+{
+	return b->boxes >= 0;
+}
 
 /* Pid 1 of the box, right after clone. Never returns. */
 _noreturn_ void cuv_init_main(const struct cuv_box *box);

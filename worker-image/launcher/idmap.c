@@ -20,7 +20,7 @@ void cuv_idmap_of_slot(bool privileged, bool many_ids, unsigned slot, struct cuv
 {
 	uint32_t base = privileged ? CUV_BOX_UID_BASE : 1;
 
-	cuv_assert(slot < CUV_BOXES_MAX);
+	cuv_assert(slot < CUV_IDENTITIES_MAX);
 	if (!many_ids) {
 		*ret = (struct cuv_idmap){.separate = false};
 		return;
@@ -29,7 +29,7 @@ void cuv_idmap_of_slot(bool privileged, bool many_ids, unsigned slot, struct cuv
 	*ret = (struct cuv_idmap){
 		.separate = true,
 		.run_outer = privileged ? base + slot : base + 2 * slot,
-		.init_outer = privileged ? base + CUV_BOXES_MAX + slot : base + 2 * slot + 1,
+		.init_outer = privileged ? base + CUV_IDENTITIES_MAX + slot : base + 2 * slot + 1,
 	};
 }
 

@@ -15,10 +15,13 @@
 #include <sys/types.h>
 
 #define CUV_INIT_INNER_UID 1u
-/* Half of our range of ids is for runs, half for their inits. */
-#define CUV_BOXES_MAX (CUV_BOX_SLOTS_MAX / 2)
+/* Boxes at once, at most. */
+#define CUV_BOXES_MAX 512u
+/* Identities: half of our range of ids is for runs, half for their inits. There
+ * are more than boxes, for slots that had to be given up and for zygotes. */
+#define CUV_IDENTITIES_MAX (CUV_BOX_SLOTS_MAX / 2)
 /* The least number of subordinate ids that serve an ordinary user. */
-#define CUV_SUBIDS_MIN (2 * CUV_BOXES_MAX)
+#define CUV_SUBIDS_MIN (2 * CUV_IDENTITIES_MAX)
 
 struct cuv_idmap {
 	bool separate;	    /* the run and its init have different ids */

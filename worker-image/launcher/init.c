@@ -14,13 +14,18 @@
  *      few goes, and when the keeper has set the limits the program may execute
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
+ *
+ * Where the program is a zygote, init keeps what making boxes in its own user
+ * namespace needs, and goes on as the box maker (maker.h).
  */
 #include "worker-image/launcher/box.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "worker-image/launcher/maker.h"
 #include "worker-image/launcher/mounts.h"
 #include "worker-image/launcher/privileges.h"
+#include "worker-image/launcher/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +37,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRATCH_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define STORE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define STORE_BYTES (1024 * 1024)
 
 static const struct {
@@ -56,27 +61,13 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s)
 	return stages[s].layer;
 }
 
-/* The folders a run may write to. Programs are built and executed in all but
- * /dev/shm. */
-static const struct scratch {
-	const char *path;
-	enum cuv_limit size;
-	mode_t mode;
-	unsigned attr;
-} scratch[] = {
-	{CUV_BOX_WORK, CUV_LIMIT_WORK, 0755, SCRATCH_ATTR},
-	{"/tmp", CUV_LIMIT_TMP, 01777, SCRATCH_ATTR},
-	{CUV_BOX_HOME, CUV_LIMIT_TMP, 0755, SCRATCH_ATTR},
-	{"/dev/shm", CUV_LIMIT_SHM, 01777, SCRATCH_ATTR | MOUNT_ATTR_NOEXEC}, /* after /dev */
-};
-
 struct init {
 	const struct cuv_box *box;
 	struct cuv_run run;
 	int store; /* O_PATH of the launcher's /store, in our own mount namespace */
 	int proc;  /* detached mounts */
 	int dev;
-	int scratch[ARRAY_SIZE(scratch)];
+	int scratch[CUV_SCRATCH_N];
 	pid_t program;
 	int report; /* from the program's process */
 	int gate;   /* to it */
@@ -137,18 +128,6 @@ static void take_ids(const struct init *in)
 		_exit(1);
 }
 
-static int make_scratch(const struct scratch *s, const struct cuv_limits *l)
-{
-	const struct cuv_tmpfs t = {
-		.size_bytes = l->value[s->size],
-		.inodes = l->value[CUV_LIMIT_WORK_INODES],
-		.mode = s->mode,
-		.uid = CUV_BOX_INNER_UID,
-	};
-
-	return cuv_mount_tmpfs(&t, s->attr);
-}
-
 /* What needs no run to be known. */
 static void make_mounts(struct init *in)
 {
@@ -166,8 +145,8 @@ static void make_mounts(struct init *in)
 	if (in->dev < 0)
 		fail(in, CUV_STAGE_DEV, in->dev);
 	cuv_limits_default(&usual);
-	for (i = 0; i < ARRAY_SIZE(scratch); i++) {
-		in->scratch[i] = make_scratch(&scratch[i], &usual);
+	for (i = 0; i < CUV_SCRATCH_N && !cuv_box_is_zygote(in->box); i++) {
+		in->scratch[i] = cuv_scratch_make(i, &usual);
 		if (in->scratch[i] < 0)
 			fail(in, CUV_STAGE_SCRATCH, in->scratch[i]);
 	}
@@ -189,6 +168,7 @@ static void fork_program(struct init *in)
 		cuv_program_main(in->box, report[1], gate[0]);
 	cuv_close(report[1]);
 	cuv_close(gate[0]);
+	cuv_close(in->box->zygote);
 	in->report = report[0];
 	in->gate = gate[1];
 }
@@ -231,7 +211,7 @@ static void mount_store(struct init *in)
 
 	if (names->n == 0)
 		return; /* the image's own folder is empty and read-only */
-	mnt = cuv_mount_tmpfs(&t, SCRATCH_ATTR);
+	mnt = cuv_mount_tmpfs(&t, STORE_ATTR);
 	r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
 	if (r < 0)
 		fail_item(in, CUV_STAGE_STORE, -1, r);
@@ -259,15 +239,12 @@ static void mount_scratch(struct init *in)
 	int r;
 
 	cuv_limits_default(&usual);
-	for (i = 0; i < ARRAY_SIZE(scratch); i++) {
-		const struct scratch *s = &scratch[i];
-
-		if (in->run.limits.value[s->size] != usual.value[s->size] ||
-		    in->run.limits.value[CUV_LIMIT_WORK_INODES] != usual.value[CUV_LIMIT_WORK_INODES]) {
+	for (i = 0; i < CUV_SCRATCH_N; i++) {
+		if (!cuv_scratch_same(i, &in->run.limits, &usual)) {
 			cuv_close(in->scratch[i]);
-			in->scratch[i] = make_scratch(s, &in->run.limits);
+			in->scratch[i] = cuv_scratch_make(i, &in->run.limits);
 		}
-		r = in->scratch[i] < 0 ? in->scratch[i] : cuv_mount_move(in->scratch[i], AT_FDCWD, s->path);
+		r = in->scratch[i] < 0 ? in->scratch[i] : cuv_scratch_place(i, in->scratch[i]);
 		if (r < 0)
 			fail(in, CUV_STAGE_SCRATCH, r);
 	}
@@ -282,7 +259,8 @@ static void mount_all(struct init *in)
 	r = cuv_mount_move(in->dev, AT_FDCWD, "/dev");
 	if (r < 0)
 		fail(in, CUV_STAGE_DEV, r);
-	mount_scratch(in);
+	if (!cuv_box_is_zygote(in->box)) /* it has nothing to write to; its boxes get their own */
+		mount_scratch(in);
 	r = in->proc < 0 ? 0 : cuv_mount_move(in->proc, AT_FDCWD, "/proc");
 	if (r < 0)
 		fail(in, CUV_STAGE_PROC, r);
@@ -293,11 +271,12 @@ static void mount_all(struct init *in)
 
 static void give_up_rights(struct init *in)
 {
-	int keep[] = {in->box->status, in->report, in->gate}, null, i, r;
+	const bool zygote = cuv_box_is_zygote(in->box);
+	int keep[] = {in->box->status, in->report, in->gate, in->box->boxes, in->box->control}, null, i, r;
 
 	r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r == 0)
-		r = cuv_privileges_drop_all();
+		r = zygote ? cuv_privileges_keep_maker() : cuv_privileges_drop_all();
 	if (r < 0)
 		fail(in, CUV_STAGE_PRIVILEGES, r);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -365,5 +344,7 @@ void cuv_init_main(const struct cuv_box *box)
 		_exit(1);
 	cuv_close(in.gate);
 	follow_start(&in);
+	if (cuv_box_is_zygote(box))
+		cuv_maker_main(box, in.program);
 	reap(&in);
 }

@@ -40,15 +40,19 @@ static enum cuv_keeper_exit look_over_slot(struct cuv_watch *w)
 		if (!k->seat->cgroups->ops->is_fresh(&k->cgroup) && cuv_cgroup_slot_renew(&k->cgroup) < 0)
 			return CUV_KEEPER_SLOT_LOST;
 	}
+	if (cuv_keeper_is_joined(k))
+		return CUV_KEEPER_CLEAN; /* the network is the box maker's to look over */
 	if (cuv_net_print(k->seat->host->proc_fd, &print) < 0 || strcmp(cuv_buf_str(&print), k->seat->net_print) != 0)
 		return CUV_KEEPER_NET_USED;
 	return CUV_KEEPER_CLEAN;
 }
 
-static int keeper_start(const struct cuv_seat *t, pid_t launcher)
+int cuv_keeper_start(const struct cuv_seat *t, pid_t launcher)
 {
-	int keep[5 + CUV_CGROUP_HIERARCHIES_MAX] = {t->orders, t->ns.net, t->ns.ipc, t->ns.uts, t->host->proc_fd};
-	size_t n = 5, i;
+	int keep[9 + CUV_CGROUP_HIERARCHIES_MAX] = {t->orders,	    t->ns.net,	      t->ns.ipc,
+						    t->ns.uts,	    t->host->proc_fd, t->boxes,
+						    t->maker_boxes, t->maker_control, t->zygote};
+	size_t n = 9, i;
 
 	(void)prctl(PR_SET_NAME, "cuvette-keeper");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != launcher)
@@ -58,6 +62,14 @@ static int keeper_start(const struct cuv_seat *t, pid_t launcher)
 		keep[n++] = t->cgroups->hierarchy[i].instance_fd;
 	(void)cuv_write_file_at(t->host->proc_fd, "self/oom_score_adj", OOM_SCORE);
 	return cuv_close_others(keep, n);
+}
+
+void cuv_keeper_init(struct cuv_keeper *k, const struct cuv_seat *seat)
+{
+	*k = (struct cuv_keeper){.seat = seat, .task = {.session = -1}};
+	k->box.status = k->box.order = k->box.out = k->box.err = -1;
+	k->box.boxes = k->box.control = k->box.zygote = -1;
+	k->oom_fd = k->init_fd = k->mount_ns = k->status = k->order = k->out = k->err = -1;
 }
 
 static int probe_exit(const struct cuv_watch *w)
@@ -77,12 +89,20 @@ static int probe_exit(const struct cuv_watch *w)
  * a run is given to a dead box. */
 static void wait_for_task(struct cuv_keeper *k)
 {
-	struct pollfd p[2] = {{.fd = k->seat->orders, .events = POLLIN}, {.fd = k->init_fd, .events = POLLIN}};
+	struct pollfd p[3] = {{.fd = k->seat->orders, .events = POLLIN},
+			      {.fd = k->init_fd, .events = POLLIN},
+			      {.fd = cuv_keeper_is_joined(k) ? k->status : -1, .events = POLLIN}};
 
-	while (poll(p, 2, -1) < 0 && errno == EINTR)
-		;
-	if (p[1].revents && !p[0].revents)
-		_exit(CUV_KEEPER_CLEAN);
+	for (;;) {
+		if (poll(p, 3, -1) < 0)
+			continue; /* EINTR */
+		if (p[2].revents && cuv_joined_on_status(k) < 0)
+			_exit(CUV_KEEPER_GIVEN_BACK);
+		if (p[0].revents)
+			break;
+		if (p[1].revents)
+			_exit(CUV_KEEPER_GIVEN_BACK);
+	}
 	if (cuv_task_recv(k->seat->orders, &k->task) != 0 || cuv_set_nonblock(k->task.session, true) < 0)
 		_exit(CUV_KEEPER_CLEAN);
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
@@ -98,32 +118,53 @@ static void say_started(struct cuv_keeper *k)
 	cuv_pump_send(&k->pump, &w);
 }
 
-void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
+/* A box of its own: whatever goes wrong is told to the client. */
+static int begin(struct cuv_keeper *k, struct cuv_error *err)
 {
-	struct cuv_keeper k = {.seat = seat, .task = {.session = -1}};
-	struct cuv_watch w;
-	int r;
+	int r = cuv_keeper_begin(k, err);
 
-	k.box.status = k.box.order = k.box.out = k.box.err = -1;
-	k.oom_fd = k.init_fd = k.mount_ns = k.status = k.order = k.out = k.err = -1;
-	cuv_watch_init(&w, &k);
-	if (keeper_start(seat, launcher) < 0)
-		_exit(CUV_KEEPER_SLOT_LOST);
-	r = cuv_keeper_begin(&k, &w.err);
 	if (r == 0) {
 		r = cuv_privileges_keep_kill();
 		if (r < 0)
-			cuv_error_set(&w.err, CUV_E_INTERNAL, "the keeper could not give up its rights");
+			cuv_error_set(err, CUV_E_INTERNAL, "the keeper could not give up its rights");
 	}
+	return r;
+}
+
+/* A box in a zygote: whatever goes wrong, the run can still have one of its own. */
+static void begin_joined(struct cuv_keeper *k)
+{
+	if (cuv_joined_begin(k) < 0 || cuv_privileges_keep_kill() < 0 || (k->seat->prefork && cuv_joined_ask(k) < 0))
+		_exit(CUV_KEEPER_GIVEN_BACK);
+}
+
+void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
+{
+	struct cuv_keeper k;
+	struct cuv_watch w;
+	int r = 0;
+
+	cuv_keeper_init(&k, seat);
+	cuv_watch_init(&w, &k);
+	if (cuv_keeper_start(seat, launcher) < 0)
+		_exit(CUV_KEEPER_SLOT_LOST);
+	if (cuv_keeper_is_joined(&k))
+		begin_joined(&k);
+	else
+		r = begin(&k, &w.err);
 	wait_for_task(&k);
-	if (r == 0)
+	if (r == 0 && cuv_keeper_is_joined(&k)) {
+		if (cuv_joined_order(&k) < 0)
+			_exit(CUV_KEEPER_GIVEN_BACK);
+	} else if (r == 0) {
 		r = cuv_keeper_order(&k, &w.err);
+	}
 	cuv_watch_start(&w);
 	if (r == 0) {
 		say_started(&k);
 	} else {
 		cuv_watch_end(&w, CUV_CAUSE_FAILED);
-		w.dead = k.init <= 0;
+		w.dead = k.init_fd < 0;
 	}
 	cuv_watch_run(&w);
 	cuv_report(&w);

@@ -22,7 +22,19 @@ struct cuv_seat {
 	const char *net_print; /* what a new network looks like; borrowed */
 	int orders;	       /* where the task comes from; its end is the keeper's */
 	bool probe;	       /* the task runs no program: the launcher's test of itself */
+	/* A box in a zygote: the socket of its box maker; -1: a box of its own. */
+	int boxes;
+	bool prefork; /* have the run forked before there is a task */
+	/* The box of a zygote: the ends that its init and program get; -1 otherwise. */
+	int maker_boxes, maker_control, zygote;
 };
+#define CUV_SEAT_INIT                                                                                                  \
+	((struct cuv_seat){.orders = -1,                                                                               \
+			   .boxes = -1,                                                                                \
+			   .maker_boxes = -1,                                                                          \
+			   .maker_control = -1,                                                                        \
+			   .zygote = -1,                                                                               \
+			   .ns = CUV_SLOTNS_INIT})
 
 /* A keeper's exit status: what may be done with the slot. Any other end is a
  * keeper that died: kill and clear the slot, tell the client. */
@@ -30,13 +42,28 @@ enum cuv_keeper_exit {
 	CUV_KEEPER_CLEAN = 0,	      /* as new */
 	CUV_KEEPER_NET_USED = 1,      /* needs another network namespace */
 	CUV_KEEPER_SLOT_LOST = 2,     /* could not be shown to be empty */
+	CUV_KEEPER_GIVEN_BACK = 3,    /* as new, and the task was not begun: it can have another box */
 	CUV_KEEPER_PROBE_FAILED = 64, /* + the number of the layer */
 };
 
 /* The forked child's whole life. launcher is the pid that must be its parent. */
 _noreturn_ void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher);
 
-/* --- between prepare.c and keeper.c --- */
+/* What the keeper of a zygote tells the launcher, over orders. */
+struct cuv_zygote_news {
+	bool warm; /* it can be forked; otherwise it is over, and why says what for */
+	bool misbehaved;
+	uint64_t pss_bytes;
+	uint32_t imported;
+	uint32_t failed;
+	char why[CUV_WHY_COLD_SIZE];
+};
+
+/* The keeper of a zygote: the forked child's whole life. The run, which has no
+ * files, executes the zygote; orders is where the news go, and its end is ours. */
+_noreturn_ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const struct cuv_run *run);
+
+/* --- between prepare.c, joined.c, zygote_keeper.c and keeper.c --- */
 
 /* A box with its processes, and what the keeper watches it by. */
 struct cuv_keeper {
@@ -55,7 +82,19 @@ struct cuv_keeper {
 	int order;
 	int out, err; /* read ends of the program's streams, until the pump has them */
 	struct cuv_pump pump;
+	bool asked;   /* in a zygote: the run was asked for */
+	bool waiting; /* and it is there */
+	enum cuv_run_path path;
 };
+
+static inline bool cuv_keeper_is_joined(const struct cuv_keeper *k)
+{
+	return k->seat->boxes >= 0;
+}
+
+void cuv_keeper_init(struct cuv_keeper *k, const struct cuv_seat *seat);
+/* The first thing a keeper does. 0 or -errno. */
+int cuv_keeper_start(const struct cuv_seat *seat, pid_t launcher);
 
 /* Begins a box: all that needs no run. 0, or -errno with err set: what a client
  * is told in the end. */
@@ -63,5 +102,19 @@ int cuv_keeper_begin(struct cuv_keeper *k, struct cuv_error *err);
 /* Gives k->task to the box and sets its limits, after which the program executes.
  * 0, or -errno with err set. */
 int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err);
+/* Parts of them. */
+int cuv_keeper_enter_slot(struct cuv_keeper *k);
+int cuv_keeper_open_streams(struct cuv_keeper *k);
+int cuv_keeper_send_order(struct cuv_keeper *k);
+int cuv_keeper_limit_slot(struct cuv_keeper *k);
+
+/* The same two for a box in a zygote (joined.c). A failure leaves the task as it
+ * was: it can be given back. 0 or -errno. */
+int cuv_joined_begin(struct cuv_keeper *k);
+int cuv_joined_order(struct cuv_keeper *k);
+/* Asks for the run. 0 or -errno. */
+int cuv_joined_ask(struct cuv_keeper *k);
+/* Takes an event while there is no run yet. 0, or -errno when there will be none. */
+int cuv_joined_on_status(struct cuv_keeper *k);
 
 #endif

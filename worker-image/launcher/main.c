@@ -64,7 +64,7 @@
 #define CONTROL_FD 3
 #define STOP_WAIT_MS 5000
 #define FDS_OWN 256 /* not for the queue: ours, and a few for each slot */
-#define FDS_PER_SLOT 4
+#define FDS_PER_SLOT (6 + CUV_FILES_MAX)
 
 struct launcher {
 	struct cuv_launcher_options options;
@@ -200,7 +200,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 		.signals = -1,
 		.fds_max = raise_fd_limit(o->boxes),
 	};
-	cuv_slots_init(&l->slots, o->boxes, standby_of(o->boxes), &l->host, &l->cgroups);
+	cuv_slots_init(&l->slots, o->boxes, standby_of(o->boxes), &o->zygotes, &l->host, &l->cgroups);
 	r = open_signals(&l->server);
 	if (r < 0)
 		cuv_error_set(err, CUV_E_UNAVAILABLE, "signals can't be set up: %s", strerror(-r));
@@ -215,7 +215,8 @@ static void log_ready(const struct launcher *l)
 		if (l->layers.layer[i].state != CUV_LAYER_OK)
 			cuv_log(CUV_LOG_WARNING, "layer-degraded", CUV_S("layer", cuv_layer_name((enum cuv_layer)i)),
 				CUV_S("why", l->layers.layer[i].why));
-	cuv_log(CUV_LOG_INFO, "ready", CUV_I("boxes", cuv_slots_max(&l->slots)), CUV_S("instance", l->options.instance),
+	cuv_log(CUV_LOG_INFO, "ready", CUV_I("boxes", l->slots.max), CUV_I("zygotes", l->slots.zygotes.set.max),
+		CUV_S("instance", l->options.instance),
 		CUV_S("cgroups", l->cgroups.ops ? l->cgroups.ops->name : "none"),
 		CUV_I("filter_instructions", l->host.filter.n));
 }

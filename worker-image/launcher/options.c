@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker-image/launcher/options.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/parse.h"
 #include "worker-image/launcher/idmap.h"
 #include "worker-image/launcher/layers.h"
-#include "worker-image/launcher/slots.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,8 +16,32 @@
 #define BOXES_LEAST 8
 #define BOXES_MOST 64
 #define FD_MAX 1023
+#define AGE_MAX_S 31536000
+#define POOL_MAX 16
 
-enum { OPT_STORE = 1000, OPT_INSTANCE, OPT_BOXES, OPT_ALLOW, OPT_LISTEN, OPT_CONTROL, OPT_HELP, OPT_VERSION };
+static const struct cuv_zygotes_settings zygotes_default = {
+	.max = 16,
+	.memory_bytes = 512 * CUV_MIB,
+	.runs = 1000,
+	.age_ns = 3600 * CUV_NS_PER_S,
+	.pool = 2,
+};
+
+enum {
+	OPT_STORE = 1000,
+	OPT_INSTANCE,
+	OPT_BOXES,
+	OPT_ALLOW,
+	OPT_LISTEN,
+	OPT_CONTROL,
+	OPT_ZYGOTES,
+	OPT_ZYGOTE_MEMORY,
+	OPT_ZYGOTE_RUNS,
+	OPT_ZYGOTE_AGE,
+	OPT_POOL,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
 	{"store", required_argument, NULL, OPT_STORE},
@@ -26,6 +50,11 @@ static const struct option options[] = {
 	{"allow-degraded", required_argument, NULL, OPT_ALLOW},
 	{"listen-fd", required_argument, NULL, OPT_LISTEN},
 	{"control-fd", required_argument, NULL, OPT_CONTROL},
+	{"zygotes", required_argument, NULL, OPT_ZYGOTES},
+	{"zygote-memory", required_argument, NULL, OPT_ZYGOTE_MEMORY},
+	{"zygote-runs", required_argument, NULL, OPT_ZYGOTE_RUNS},
+	{"zygote-age", required_argument, NULL, OPT_ZYGOTE_AGE},
+	{"pool", required_argument, NULL, OPT_POOL},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -40,11 +69,17 @@ const char *cuv_launcher_usage(void)
 	       "\n"
 	       "  --store DIR             folder that holds the store paths\n"
 	       "  --instance NAME         name in the cgroups' paths (default: this process's id)\n"
-	       "  --boxes N               runs at once, at most 510 (default: 4 for each CPU, 8 to 64)\n"
+	       "  --boxes N               runs at once, at most 512 (default: 4 for each CPU, 8 to 64)\n"
 	       "  --allow-degraded NAMES  start without these layers of isolation (names with commas\n"
 	       "                          between them; the refusal to start lists those missing)\n"
 	       "  --listen-fd N           a listening socket for sessions is on this descriptor\n"
 	       "  --control-fd N          a second control socket is on this descriptor\n"
+	       "  --zygotes N             interpreters that are kept with an environment imported, to be\n"
+	       "                          forked for each run; 0: none (default: 16, at most 64)\n"
+	       "  --zygote-memory BYTES   what they may take together (default: 536870912)\n"
+	       "  --zygote-runs N         runs until one is replaced (default: 1000)\n"
+	       "  --zygote-age S          seconds until one is replaced (default: 3600)\n"
+	       "  --pool N                runs that wait in each, forked ahead (default: 2, at most 16)\n"
 	       "  --help, --version\n";
 }
 
@@ -80,7 +115,7 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 		snprintf(o->instance, sizeof(o->instance), "%s", value);
 		break;
 	case OPT_BOXES:
-		r = parse_number("boxes", value, 1, CUV_BOXES_MAX - CUV_STREAM_RUNS_MAX, &n, err);
+		r = parse_number("boxes", value, 1, CUV_BOXES_MAX, &n, err);
 		o->boxes = (unsigned)n;
 		break;
 	case OPT_ALLOW:
@@ -93,6 +128,24 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 	case OPT_CONTROL:
 		r = parse_number("control-fd", value, 4, FD_MAX, &n, err);
 		o->control_fd = (int)n;
+		break;
+	case OPT_ZYGOTES:
+		r = parse_number("zygotes", value, 0, CUV_ZYGOTES_MAX, &n, err);
+		o->zygotes.max = (unsigned)n;
+		break;
+	case OPT_ZYGOTE_MEMORY:
+		r = parse_number("zygote-memory", value, 1, UINT64_MAX, &o->zygotes.memory_bytes, err);
+		break;
+	case OPT_ZYGOTE_RUNS:
+		r = parse_number("zygote-runs", value, 1, UINT64_MAX, &o->zygotes.runs, err);
+		break;
+	case OPT_ZYGOTE_AGE:
+		r = parse_number("zygote-age", value, 1, AGE_MAX_S, &n, err);
+		o->zygotes.age_ns = n * CUV_NS_PER_S;
+		break;
+	case OPT_POOL:
+		r = parse_number("pool", value, 0, POOL_MAX, &n, err);
+		o->zygotes.pool = (unsigned)n;
 		break;
 	case OPT_HELP:
 		o->help = true;
@@ -108,7 +161,7 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 
 int cuv_launcher_options_parse(int argc, char **argv, struct cuv_launcher_options *ret, struct cuv_error *err)
 {
-	struct cuv_launcher_options o = {.listen_fd = -1, .control_fd = -1};
+	struct cuv_launcher_options o = {.listen_fd = -1, .control_fd = -1, .zygotes = zygotes_default};
 	int option, r;
 
 	o.boxes = cuv_boxes_default(sysconf(_SC_NPROCESSORS_ONLN));

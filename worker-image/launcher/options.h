@@ -3,7 +3,7 @@
 #ifndef CUV_LAUNCHER_OPTIONS_H
 #define CUV_LAUNCHER_OPTIONS_H
 
-#include "worker-image/launcher/cgroup.h"
+#include "worker-image/launcher/zygotes.h"
 
 struct cuv_launcher_options {
 	const char *store; /* borrowed from argv */
@@ -12,6 +12,7 @@ struct cuv_launcher_options {
 	unsigned allowed; /* set of layers that may be missing */
 	int listen_fd;	  /* -1: none */
 	int control_fd;	  /* the second control socket; -1: none */
+	struct cuv_zygotes_settings zygotes;
 	bool help;
 	bool version;
 };

@@ -42,7 +42,16 @@ static int share_memory(struct cuv_keeper *k)
 	return 0;
 }
 
-static int enter_slot(struct cuv_keeper *k)
+/* In a zygote the box's init is in the run's cgroup too. */
+static int set_limits(const struct cuv_keeper *k, const struct cuv_limits *l)
+{
+	struct cuv_limits own = *l;
+
+	own.value[CUV_LIMIT_PROCESSES] += cuv_keeper_is_joined(k);
+	return k->cgroup.cgroups->ops->set_limits(&k->cgroup, &own);
+}
+
+int cuv_keeper_enter_slot(struct cuv_keeper *k)
 {
 	const struct cuv_cgroups *c = k->seat->cgroups;
 	struct cuv_limits usual;
@@ -62,7 +71,7 @@ static int enter_slot(struct cuv_keeper *k)
 	}
 	/* The last run's limits may be too small even for us. */
 	cuv_limits_default(&usual);
-	r = c->ops->set_limits(&k->cgroup, &usual);
+	r = set_limits(k, &usual);
 	if (r < 0)
 		return r;
 	if (c->controllers & CUV_CG_MEMORY)
@@ -96,7 +105,7 @@ static int open_pair(int *ret_ours, int *ret_theirs)
 	return 0;
 }
 
-static int open_streams(struct cuv_keeper *k)
+int cuv_keeper_open_streams(struct cuv_keeper *k)
 {
 	int r = open_pipe(&k->out, &k->box.out);
 
@@ -174,6 +183,9 @@ static void close_box_ends(struct cuv_keeper *k)
 
 	k->box.status = cuv_close(k->box.status);
 	k->box.order = cuv_close(k->box.order);
+	k->box.boxes = cuv_close(k->box.boxes);
+	k->box.control = cuv_close(k->box.control);
+	k->box.zygote = cuv_close(k->box.zygote);
 	k->box.out = cuv_close(k->box.out);
 	k->box.err = cuv_close(k->box.err);
 	for (i = 0; i < k->box.n_procs; i++)
@@ -187,13 +199,16 @@ int cuv_keeper_begin(struct cuv_keeper *k, struct cuv_error *err)
 
 	k->box.host = k->seat->host;
 	k->box.probe = k->seat->probe;
+	k->box.boxes = k->seat->maker_boxes;
+	k->box.control = k->seat->maker_control;
+	k->box.zygote = k->seat->zygote;
 	cuv_idmap_of_slot(k->seat->host->privileged, k->seat->host->many_ids, k->seat->slot, &k->box.ids);
-	r = enter_slot(k);
+	r = cuv_keeper_enter_slot(k);
 	if (r < 0)
 		return internal(err, r, "its cgroup");
 	r = share_memory(k);
 	if (r == 0)
-		r = open_streams(k);
+		r = cuv_keeper_open_streams(k);
 	if (r < 0)
 		return internal(err, r, "its streams");
 	r = clone_init(k);
@@ -265,11 +280,11 @@ static int open_stdin(struct cuv_keeper *k)
 	return fd < 0 ? -errno : fd;
 }
 
-static int send_order(struct cuv_keeper *k)
+int cuv_keeper_send_order(struct cuv_keeper *k)
 {
 	_cleanup_writer_ struct cuv_writer w;
 	_cleanup_close_ int in = open_stdin(k);
-	int fds[1 + CUV_FILES_MAX], r;
+	int fds[1 + CUV_FILES_MAX], r = 0;
 	size_t i;
 
 	if (in < 0)
@@ -279,7 +294,8 @@ static int send_order(struct cuv_keeper *k)
 		fds[i] = k->task.fds[i];
 	cuv_writer_init(&w, CUV_MSG_RUN);
 	cuv_run_put(&w, &k->task.run);
-	r = cuv_writer_send(&w, k->status, NULL, 0);
+	if (!cuv_keeper_is_joined(k))
+		r = cuv_writer_send(&w, k->status, NULL, 0);
 	if (r == 0)
 		r = cuv_writer_send(&w, k->order, fds, k->task.n_fds);
 	for (i = 0; i < k->task.n_fds; i++)
@@ -288,8 +304,7 @@ static int send_order(struct cuv_keeper *k)
 	return r;
 }
 
-/* While init works on the mounts. */
-static int limit_slot(struct cuv_keeper *k)
+int cuv_keeper_limit_slot(struct cuv_keeper *k)
 {
 	const struct cuv_cgroups *c = k->seat->cgroups;
 	const struct cuv_limits *l = &k->task.run.limits;
@@ -300,10 +315,10 @@ static int limit_slot(struct cuv_keeper *k)
 	if (k->has_cgroup && (l->value[CUV_LIMIT_MEMORY] != usual.value[CUV_LIMIT_MEMORY] ||
 			      l->value[CUV_LIMIT_PROCESSES] != usual.value[CUV_LIMIT_PROCESSES] ||
 			      l->value[CUV_LIMIT_CPUS] != usual.value[CUV_LIMIT_CPUS]))
-		r = c->ops->set_limits(&k->cgroup, l);
+		r = set_limits(k, l);
 	if (r == 0 && k->has_cgroup)
 		r = c->ops->read_usage(&k->cgroup, &k->before);
-	return r == 0 ? go_on(k) : r;
+	return r;
 }
 
 int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err)
@@ -312,9 +327,12 @@ int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err)
 
 	if (r < 0)
 		return r;
-	r = send_order(k);
+	r = cuv_keeper_send_order(k);
 	if (r < 0)
 		return internal(err, r, "its order");
-	r = limit_slot(k);
+	/* While init works on the mounts. */
+	r = cuv_keeper_limit_slot(k);
+	if (r == 0)
+		r = go_on(k);
 	return r < 0 ? internal(err, r, "its limits") : 0;
 }

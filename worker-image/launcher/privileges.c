@@ -12,18 +12,29 @@
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |               \
 	 SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-static int set_caps(uint64_t caps)
+#define CAP_BIT(cap) (1ull << (cap))
+#define MAKER_CAPS (CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_KILL))
+#define ZYGOTE_CAPS (CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_CHROOT))
+
+static int set_caps_of(uint64_t caps, uint64_t inheritable)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)caps, .permitted = (uint32_t)caps},
-		{.effective = (uint32_t)(caps >> 32), .permitted = (uint32_t)(caps >> 32)},
+		{.effective = (uint32_t)caps, .permitted = (uint32_t)caps, .inheritable = (uint32_t)inheritable},
+		{.effective = (uint32_t)(caps >> 32),
+		 .permitted = (uint32_t)(caps >> 32),
+		 .inheritable = (uint32_t)(inheritable >> 32)},
 	};
 
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
-int cuv_privileges_lock(void)
+static int set_caps(uint64_t caps)
+{
+	return set_caps_of(caps, 0);
+}
+
+static int lock_bits_and_bounds(void)
 {
 	int cap;
 
@@ -33,9 +44,32 @@ int cuv_privileges_lock(void)
 	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int cuv_privileges_lock(void)
+{
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	return lock_bits_and_bounds();
+}
+
+int cuv_privileges_keep_maker(void)
+{
+	return set_caps(MAKER_CAPS);
+}
+
+int cuv_privileges_keep_zygote(void)
+{
+	int cap, r = set_caps_of(ZYGOTE_CAPS | CAP_BIT(CAP_SETPCAP), ZYGOTE_CAPS);
+
+	if (r < 0)
+		return r;
+	for (cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if ((ZYGOTE_CAPS & CAP_BIT(cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	r = lock_bits_and_bounds();
+	return r < 0 ? r : set_caps_of(ZYGOTE_CAPS, ZYGOTE_CAPS);
 }
 
 int cuv_privileges_drop_all(void)

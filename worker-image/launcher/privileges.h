@@ -18,4 +18,9 @@ bool cuv_privileges_are_none(void);
 /* Closes all descriptors from 3 on but these; sorts keep. Entries may be -1. */
 int cuv_close_others(int *keep, size_t n);
 
+/* The rights of a box maker and of a zygote in their own user namespace: what it
+ * takes to make boxes, and to fork into them. A zygote's survive its exec; call it
+ * instead of cuv_privileges_lock. 0 or -errno. */
+int cuv_privileges_keep_maker(void);
+int cuv_privileges_keep_zygote(void);
 #endif

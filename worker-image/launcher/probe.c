@@ -128,7 +128,7 @@ static void probe_box(struct cuv_host *host, const struct cuv_cgroups *cgroups, 
 	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 	_cleanup_(cuv_slotns_done) struct cuv_slotns ns = CUV_SLOTNS_INIT;
 	_cleanup_close_ int in = cuv_memfd("stdin", "", 0);
-	struct cuv_seat seat = {.host = host, .cgroups = cgroups, .probe = true};
+	struct cuv_seat seat = CUV_SEAT_INIT;
 	struct cuv_task task = {.fds = {in}, .n_fds = 1, .session = -1};
 	struct cuv_error why;
 	int layer;
@@ -143,6 +143,9 @@ static void probe_box(struct cuv_host *host, const struct cuv_cgroups *cgroups, 
 	if (cuv_strv_add(&task.run.argv, "/probe") < 0)
 		return;
 	cuv_limits_default(&task.run.limits);
+	seat.host = host;
+	seat.cgroups = cgroups;
+	seat.probe = true;
 	seat.ns = ns;
 	seat.net_print = cuv_buf_str(&print);
 	host->proc_works = true;

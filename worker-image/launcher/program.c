@@ -15,6 +15,8 @@
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/rlimits.h"
 
+#include "worker-image/zygote/protocol.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -72,8 +74,9 @@ static void default_signals(void)
 static void get_ready(const struct program *p)
 {
 	const struct cuv_box *b = p->box;
-	int keep[5 + CUV_CGROUP_HIERARCHIES_MAX] = {b->order, b->out, b->err, p->report, p->gate}, r;
-	size_t i, n = 5;
+	const bool zygote = cuv_box_is_zygote(b);
+	int keep[6 + CUV_CGROUP_HIERARCHIES_MAX] = {b->order, b->out, b->err, p->report, p->gate, b->zygote}, r;
+	size_t i, n = 6;
 
 	for (i = 0; i < b->n_procs; i++)
 		keep[n++] = b->procs[i];
@@ -91,12 +94,12 @@ static void get_ready(const struct program *p)
 		fail(p, CUV_STAGE_IDS, r);
 	umask(022);
 	default_signals();
-	r = cuv_privileges_lock();
-	if (r == 0)
+	r = zygote ? cuv_privileges_keep_zygote() : cuv_privileges_lock();
+	if (r == 0 && !zygote)
 		r = cuv_privileges_drop_all();
 	if (r < 0)
 		fail(p, CUV_STAGE_PRIVILEGES, r);
-	r = cuv_seccomp_load(&b->host->filter);
+	r = cuv_seccomp_load(zygote ? &b->host->zygote_filter : &b->host->filter);
 	if (r < 0)
 		fail(p, CUV_STAGE_SECCOMP, r);
 }
@@ -133,6 +136,24 @@ static int connect_streams(const struct program *p)
 	return cuv_deliver_streams(&p->order, out, p->box->err, keep, ARRAY_SIZE(keep));
 }
 
+/* A zygote has nobody to print to and nothing to read but its control socket. */
+static int connect_zygote(struct program *p)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC), first_free = CUV_ZYGOTE_CONTROL_FD + 1;
+	int keep[2], i;
+
+	p->report = fcntl(p->report, F_DUPFD_CLOEXEC, first_free);
+	keep[0] = CUV_ZYGOTE_CONTROL_FD;
+	keep[1] = p->report;
+	if (null < 0 || p->report < 0 || dup2(p->box->zygote, CUV_ZYGOTE_CONTROL_FD) < 0)
+		return -errno;
+	for (i = 0; i < CUV_ZYGOTE_CONTROL_FD; i++)
+		if (dup2(null, i) < 0)
+			return -errno;
+	i = cuv_set_cloexec(CUV_ZYGOTE_CONTROL_FD, false);
+	return i < 0 ? i : cuv_close_others(keep, ARRAY_SIZE(keep));
+}
+
 void cuv_program_main(const struct cuv_box *box, int report, int gate)
 {
 	struct program p = {.box = box, .report = report, .gate = gate};
@@ -147,10 +168,11 @@ void cuv_program_main(const struct cuv_box *box, int report, int gate)
 	r = cuv_deliver_files(&p.run, &p.order);
 	if (r < 0)
 		fail(&p, CUV_STAGE_FILES, r);
-	r = connect_streams(&p);
+	r = cuv_box_is_zygote(box) ? connect_zygote(&p) : connect_streams(&p);
 	if (r < 0)
 		fail(&p, CUV_STAGE_STDIO, r);
-	r = cuv_rlimits_set(&p.run.limits, box->limit_data);
+	/* A zygote's runs set their own, and can't raise what it has. */
+	r = cuv_box_is_zygote(box) ? 0 : cuv_rlimits_set(&p.run.limits, box->limit_data);
 	if (r < 0)
 		fail(&p, CUV_STAGE_RLIMITS, r);
 	box->shared->started_ns = cuv_now_ns();

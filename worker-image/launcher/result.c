@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -62,6 +63,8 @@ static void make_result(const struct cuv_watch *w, struct cuv_run_result *ret)
 	o.oom = u.oom_kills > 0;
 	o.cpu_ns = u.cpu_user_ns + u.cpu_system_ns;
 	m.status = cuv_outcome_status(&o, &m.cpu_timeout);
+	m.path = w->k->path;
+	memcpy(m.why_cold, w->k->task.why_cold, sizeof(m.why_cold));
 	m.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
 	m.exit_code = m.signal ? 128 + m.signal : WEXITSTATUS(wait_status);
 	m.wall_ns = started && w->end_ns > started ? w->end_ns - started : 0;
@@ -82,10 +85,11 @@ static void log_end(const struct cuv_watch *w, const char *status, const struct 
 	if (seat->probe)
 		return;
 	cuv_log(CUV_LOG_INFO, "run-done", CUV_S("run_id", t->run.run_id), CUV_S("status", status),
-		CUV_I("exit_code", m->exit_code), CUV_I("slot", seat->slot),
-		CUV_I("setup_us", (start - t->came_ns) / 1000), CUV_I("wall_us", m->wall_ns / 1000),
-		CUV_I("cpu_us", (m->cpu_user_ns + m->cpu_system_ns) / 1000), CUV_I("memory_bytes", m->max_memory_bytes),
-		CUV_I("stdout_bytes", w->k->pump.stream[0].sent), CUV_I("stderr_bytes", w->k->pump.stream[1].sent));
+		CUV_S("path", cuv_run_path_name(w->k->path)), CUV_I("exit_code", m->exit_code),
+		CUV_I("slot", seat->slot), CUV_I("setup_us", (start - t->came_ns) / 1000),
+		CUV_I("wall_us", m->wall_ns / 1000), CUV_I("cpu_us", (m->cpu_user_ns + m->cpu_system_ns) / 1000),
+		CUV_I("memory_bytes", m->max_memory_bytes), CUV_I("stdout_bytes", w->k->pump.stream[0].sent),
+		CUV_I("stderr_bytes", w->k->pump.stream[1].sent));
 }
 
 /* Waits until what is held has been sent, or the client is gone. */

@@ -17,7 +17,9 @@
 
 #define ACCEPT_PAUSE_MS 100
 #define RETRY_S 2
-#define POLL_MAX (2 + CUV_CONTROLS_MAX + CUV_WAITING_MAX + CUV_QUEUE_MAX)
+#define P_ZYGOTES (2 + CUV_CONTROLS_MAX)
+#define P_SESSIONS (P_ZYGOTES + CUV_ZYGOTES_MAX)
+#define POLL_MAX (P_SESSIONS + CUV_WAITING_MAX + CUV_QUEUE_MAX)
 
 static void close_with(int fd, enum cuv_error_code code, const char *text)
 {
@@ -28,13 +30,6 @@ static void close_with(int fd, enum cuv_error_code code, const char *text)
 		err.retry_after_s = RETRY_S;
 	(void)cuv_failure_send(fd, &err);
 	cuv_close(fd);
-}
-
-static void task_free(struct cuv_task *t)
-{
-	if (t)
-		cuv_task_done(t);
-	free(t);
 }
 
 /* A new session, whatever way it came (taken over). */
@@ -61,18 +56,12 @@ static void answer_layers(struct cuv_server *s, int fd)
 	struct cuv_layers m = *s->layers;
 	_cleanup_writer_ struct cuv_writer w;
 
-	m.boxes_max = cuv_slots_max(s->slots);
+	m.boxes_max = s->slots->max;
 	m.boxes_busy = s->slots->busy;
 	cuv_writer_init(&w, CUV_MSG_LAYERS);
 	cuv_layers_put(&w, &m);
 	(void)cuv_writer_send(&w, fd, NULL, 0);
 	cuv_close(fd);
-}
-
-static void start_task(struct cuv_server *s, struct cuv_task *t)
-{
-	cuv_slots_start(s->slots, t);
-	task_free(t);
 }
 
 static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
@@ -82,20 +71,18 @@ static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
 	if (!t || cuv_task_from_frame(f, fd, t) < 0) {
 		free(t);
 		close_with(fd, CUV_E_BAD_REQUEST, "the RUN message is not well-formed or passes a limit");
-	} else if (cuv_slots_max(s->slots) == 0) {
+	} else if (s->slots->n == 0) {
 		close_with(TAKE_FD(t->session), CUV_E_UNAVAILABLE,
 			   "the launcher has lost all its boxes; restart the service");
-		task_free(t);
+		cuv_task_free(t);
 	} else if (t->run.stream && s->slots->streams == CUV_STREAM_RUNS_MAX) {
 		close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "all places for runs with a stream are taken");
-		task_free(t);
-	} else if (t->run.stream) {
-		start_task(s, t);
-	} else if (!cuv_slots_full(s->slots) && s->n_queue == 0) {
-		start_task(s, t);
+		cuv_task_free(t);
+	} else if (t->run.stream || (!cuv_slots_full(s->slots) && s->n_queue == 0)) {
+		cuv_slots_start(s->slots, t);
 	} else if (s->n_queue == CUV_QUEUE_MAX || s->fds_held + t->n_fds + 1 > s->fds_max) {
 		close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "the queue for boxes is full");
-		task_free(t);
+		cuv_task_free(t);
 	} else {
 		s->fds_held += t->n_fds + 1;
 		s->queue[s->n_queue++] = t;
@@ -174,7 +161,7 @@ static void fill_slots(struct cuv_server *s)
 		struct cuv_task *t = s->queue[0];
 
 		drop_queued(s, 0);
-		start_task(s, t);
+		cuv_slots_start(s->slots, t);
 	}
 }
 
@@ -188,6 +175,8 @@ static size_t fill_poll(const struct cuv_server *s, struct pollfd *p)
 	p[n++] = (struct pollfd){.fd = accepting ? s->listener : -1, .events = POLLIN};
 	for (i = 0; i < CUV_CONTROLS_MAX; i++)
 		p[n++] = (struct pollfd){.fd = s->control[i], .events = POLLIN};
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		p[n++] = (struct pollfd){.fd = s->slots->zygotes.zygote[i].news, .events = POLLIN};
 	for (i = 0; i < s->n_waiting; i++)
 		p[n++] = (struct pollfd){.fd = s->waiting[i].fd, .events = POLLIN};
 	for (i = 0; i < s->n_queue; i++) /* a queued client only ever hangs up */
@@ -201,6 +190,7 @@ static uint64_t next_deadline(const struct cuv_server *s)
 	uint64_t next = s->listen_again_ns > cuv_now_ns() ? s->listen_again_ns : CUV_NEVER;
 	size_t i;
 
+	next = CUV_MIN(next, s->zygotes_ns);
 	for (i = 0; i < s->n_waiting; i++)
 		next = CUV_MIN(next, s->waiting[i].deadline_ns);
 	if (s->n_queue > 0)
@@ -222,7 +212,7 @@ static void check_queue(struct cuv_server *s, const struct pollfd *p, size_t n)
 		drop_queued(s, n);
 		if (late && !p[n].revents)
 			close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "no box became free in time");
-		task_free(t);
+		cuv_task_free(t);
 	}
 }
 
@@ -248,14 +238,29 @@ static void check_waiting(struct cuv_server *s, const struct pollfd *p, size_t n
 		on_first_frame(s, ready[i].fd);
 }
 
+static void check_zygotes(struct cuv_server *s, const struct pollfd *p)
+{
+	struct cuv_zygotes *z = &s->slots->zygotes;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		if (p[i].revents && z->zygote[i].news >= 0) {
+			cuv_zygotes_on_news(z, &z->zygote[i]);
+			s->run_ended = true; /* there may be somebody to stand by now */
+		}
+	if (cuv_now_ns() >= s->zygotes_ns)
+		s->zygotes_ns = cuv_zygotes_tick(z);
+}
+
 static int serve_once(struct cuv_server *s)
 {
 	static struct pollfd p[POLL_MAX];
-	const size_t n_waiting = s->n_waiting, n_queue = s->n_queue, first = 2 + CUV_CONTROLS_MAX;
+	const size_t n_waiting = s->n_waiting, n_queue = s->n_queue, first = P_SESSIONS;
 	size_t n = fill_poll(s, p), i;
 
 	if (poll(p, n, cuv_deadline_poll_ms(next_deadline(s))) < 0)
 		return errno == EINTR ? 0 : -errno;
+	check_zygotes(s, p + P_ZYGOTES);
 	check_queue(s, p + first + n_waiting, n_queue);
 	check_waiting(s, p + first, n_waiting);
 	if (p[0].revents)
@@ -285,7 +290,7 @@ int cuv_server_run(struct cuv_server *s)
 		struct cuv_task *t = s->queue[--s->n_queue];
 
 		close_with(TAKE_FD(t->session), CUV_E_DRAINING, "the service is stopping");
-		task_free(t);
+		cuv_task_free(t);
 	}
 	return r;
 }

@@ -34,6 +34,7 @@ struct cuv_server {
 	size_t n_queue;
 	size_t fds_held;
 	uint64_t listen_again_ns; /* accept failed for want of something: not before */
+	uint64_t zygotes_ns;	  /* when the zygotes are to be looked at */
 	bool run_ended;		  /* a slot has become free in this round */
 	bool stopping;
 };

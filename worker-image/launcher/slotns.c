@@ -61,15 +61,25 @@ static int set_up(int proc_fd, struct cuv_slotns *ret, struct cuv_buf *print)
 	return r == 0 ? open_own(proc_fd, ret) : r;
 }
 
+int cuv_slotns_unshare(int proc_fd, struct cuv_slotns *ret, struct cuv_buf *print)
+{
+	struct cuv_slotns fresh = CUV_SLOTNS_INIT;
+	int r = unshare(KINDS) < 0 ? -errno : set_up(proc_fd, &fresh, print);
+
+	if (r < 0)
+		cuv_slotns_done(&fresh);
+	else
+		*ret = fresh;
+	return r;
+}
+
 int cuv_slotns_make(int proc_fd, struct cuv_slotns *ret, struct cuv_buf *print)
 {
 	struct cuv_slotns home = CUV_SLOTNS_INIT, fresh = CUV_SLOTNS_INIT;
 	int r = open_own(proc_fd, &home), back;
 
-	if (r == 0 && unshare(KINDS) < 0)
-		r = -errno;
 	if (r == 0) {
-		r = set_up(proc_fd, &fresh, print);
+		r = cuv_slotns_unshare(proc_fd, &fresh, print);
 		back = cuv_slotns_enter(&home);
 		r = r < 0 ? r : back;
 	}

@@ -30,6 +30,8 @@ struct cuv_slotns {
  * caller's pid namespace; print, which may be NULL, gets what can be read in the
  * new network namespace. 0 or -errno. */
 int cuv_slotns_make(int proc_fd, struct cuv_slotns *ret, struct cuv_buf *print);
+/* The same, and the caller stays in them. */
+int cuv_slotns_unshare(int proc_fd, struct cuv_slotns *ret, struct cuv_buf *print);
 void cuv_slotns_done(struct cuv_slotns *s);
 /* Moves the calling process into them for good. 0 or -errno. */
 int cuv_slotns_enter(const struct cuv_slotns *s);

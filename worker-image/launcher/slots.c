@@ -16,15 +16,23 @@
 
 #define KILL_WAIT_MS 2000
 #define STOP_PAUSE_NS 2000000
+/* Identities of slots; the others are the zygotes'. */
+#define SLOT_IDS (CUV_IDENTITIES_MAX - CUV_ZYGOTES_MAX)
 
-void cuv_slots_init(struct cuv_slots *s, unsigned boxes, unsigned standby_max, const struct cuv_host *host,
-		    const struct cuv_cgroups *cgroups)
+void cuv_slots_init(struct cuv_slots *s, unsigned max, unsigned standby_max, const struct cuv_zygotes_settings *zygotes,
+		    const struct cuv_host *host, const struct cuv_cgroups *cgroups)
 {
-	const unsigned n = boxes + CUV_STREAM_RUNS_MAX;
+	const unsigned n = max + CUV_STREAM_RUNS_MAX + CUV_SLOTS_SPARE;
 	unsigned i;
 
-	cuv_assert(boxes > 0 && n <= CUV_BOXES_MAX);
-	*s = (struct cuv_slots){.host = host, .cgroups = cgroups, .n = n, .next_id = n, .standby_max = standby_max};
+	cuv_assert(max > 0 && max <= CUV_BOXES_MAX);
+	*s = (struct cuv_slots){.host = host,
+				.cgroups = cgroups,
+				.n = n,
+				.max = max,
+				.next_id = n,
+				.standby_max = CUV_MIN(standby_max, CUV_SLOTS_SPARE / 2)};
+	cuv_zygotes_init(&s->zygotes, zygotes, host, cgroups);
 	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < n; i++)
 		s->slot[i] = (struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
@@ -39,13 +47,34 @@ static int ready_ns(struct cuv_slots *s, struct cuv_slot *slot)
 	return cuv_slotns_make(s->host->proc_fd, &slot->ns, s->net_print.len ? NULL : &s->net_print);
 }
 
-/* A slot where a keeper stands by, or one without a keeper. */
-static struct cuv_slot *find_slot(struct cuv_slots *s, bool standing_by)
+static bool stands_by(const struct cuv_slot *slot)
+{
+	return slot->keeper > 0 && !slot->task;
+}
+
+/* The slot where a keeper has stood by for longest, in this zygote or (NULL) with
+ * a box of its own. */
+static struct cuv_slot *find_standby(struct cuv_slots *s, const struct cuv_zygote *zygote)
+{
+	struct cuv_slot *found = NULL;
+	unsigned i;
+
+	for (i = 0; i < s->n; i++) {
+		struct cuv_slot *slot = &s->slot[i];
+
+		if (stands_by(slot) && slot->orders >= 0 && slot->zygote == zygote &&
+		    (!found || slot->born_ns < found->born_ns))
+			found = slot;
+	}
+	return found;
+}
+
+static struct cuv_slot *find_free(struct cuv_slots *s)
 {
 	unsigned i;
 
 	for (i = 0; i < s->n; i++)
-		if (standing_by ? s->slot[i].orders >= 0 : s->slot[i].keeper == 0)
+		if (s->slot[i].keeper == 0)
 			return &s->slot[i];
 	return NULL;
 }
@@ -59,20 +88,37 @@ static void refuse(int session, const char *run_id, const char *what, int r)
 	(void)cuv_failure_send(session, &err);
 }
 
-/* Forks a keeper for the slot; it stands by until it gets a task. */
-static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot)
+/* One more or one fewer that stands by. */
+static void count_standby(struct cuv_slots *s, const struct cuv_slot *slot, int change)
 {
-	struct cuv_seat seat = {.host = s->host, .cgroups = s->cgroups, .slot = slot->id};
+	if (slot->zygote)
+		slot->zygote->waiting += (unsigned)change;
+	else
+		s->standby += (unsigned)change;
+}
+
+/* Forks a keeper for the slot; it stands by until it gets a task. */
+static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot, struct cuv_zygote *zygote, bool prefork)
+{
+	struct cuv_seat seat = CUV_SEAT_INIT;
 	const pid_t self = getpid();
-	int orders[2], r = ready_ns(s, slot);
+	int orders[2], r = zygote ? 0 : ready_ns(s, slot);
 
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders) < 0)
 		return -errno;
-	seat.ns = slot->ns;
-	seat.net_print = cuv_buf_str(&s->net_print);
+	seat.host = s->host;
+	seat.cgroups = s->cgroups;
+	seat.slot = slot->id;
 	seat.orders = orders[1];
+	seat.net_print = cuv_buf_str(&s->net_print);
+	if (zygote) {
+		seat.boxes = zygote->boxes;
+		seat.prefork = prefork;
+	} else {
+		seat.ns = slot->ns;
+	}
 	slot->keeper = fork();
 	if (slot->keeper == 0)
 		cuv_keeper_main(&seat, self);
@@ -84,49 +130,83 @@ static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot)
 		return r;
 	}
 	slot->orders = orders[0];
-	s->standby++;
+	slot->zygote = zygote;
+	slot->born_ns = cuv_now_ns();
+	if (zygote)
+		zygote->keepers++;
+	count_standby(s, slot, 1);
 	return 0;
 }
 
 void cuv_slots_stand_by(struct cuv_slots *s)
 {
-	while (s->standby < s->standby_max) {
-		struct cuv_slot *slot = find_slot(s, false);
+	struct cuv_slot *slot;
+	unsigned all = s->standby;
+	size_t i;
 
-		if (!slot || start_keeper(s, slot) < 0)
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		all += s->zygotes.zygote[i].waiting;
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &s->zygotes.zygote[i];
+		const unsigned want = cuv_zygotes_standby(&s->zygotes, g);
+
+		while (g->waiting < want && all < CUV_SLOTS_SPARE && (slot = find_free(s))) {
+			if (start_keeper(s, slot, g, g->waiting < s->zygotes.set.pool) < 0)
+				return;
+			all++;
+		}
+	}
+	while (s->standby < s->standby_max) {
+		slot = find_free(s);
+		if (!slot || start_keeper(s, slot, NULL, false) < 0)
 			return; /* a run that needs one tries again, and says what is wrong */
 	}
 }
 
-static unsigned *counter(struct cuv_slots *s, const struct cuv_slot *slot)
+/* A slot with a keeper that stands by for this task, made now if need be. */
+static int find_slot(struct cuv_slots *s, struct cuv_task *task, struct cuv_slot **ret)
 {
-	return slot->stream ? &s->streams : &s->busy;
+	struct cuv_zygote *zygote =
+		task->why_cold[0] ? NULL : cuv_zygotes_find(&s->zygotes, &task->run, task->why_cold);
+	struct cuv_slot *slot = find_standby(s, zygote);
+	int r;
+
+	if (!slot) {
+		slot = find_free(s);
+		cuv_assert(slot); /* there are more than may be busy and stand by */
+		r = start_keeper(s, slot, zygote, false);
+		if (r < 0)
+			return r;
+	}
+	if (zygote)
+		cuv_zygotes_used(&s->zygotes, zygote);
+	*ret = slot;
+	return 0;
+}
+
+static unsigned *counter(struct cuv_slots *s, const struct cuv_task *task)
+{
+	return task->run.stream ? &s->streams : &s->busy;
 }
 
 void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 {
-	struct cuv_slot *slot = find_slot(s, true);
-	int r = 0;
+	struct cuv_slot *slot;
+	int r = find_slot(s, task, &slot);
 
-	if (!slot) {
-		slot = find_slot(s, false);
-		cuv_assert(slot);
-		r = start_keeper(s, slot);
-	}
-	if (r == 0) {
-		r = cuv_task_send(task, slot->orders);
-		slot->orders = cuv_close(slot->orders);
-		s->standby--;
-		slot->stream = task->run.stream;
-		*counter(s, slot) += 1;
-		slot->session = TAKE_FD(task->session);
-		snprintf(slot->run_id, sizeof(slot->run_id), "%s", task->run.run_id);
-		if (r < 0) /* it has died; what else there is to do is done when it is reaped */
-			refuse(slot->session, slot->run_id, "the run's keeper died", r);
-	} else {
+	if (r < 0) {
 		refuse(task->session, task->run.run_id, "no process can be started for the run", r);
+		cuv_task_free(task);
+		return;
 	}
-	cuv_task_done(task);
+	r = cuv_task_send(task, slot->orders);
+	slot->orders = cuv_close(slot->orders);
+	count_standby(s, slot, -1);
+	*counter(s, task) += 1;
+	slot->session = TAKE_FD(task->session);
+	slot->task = task;
+	if (r < 0) /* it has died; what else there is to do is done when it is reaped */
+		cuv_log(CUV_LOG_WARNING, "keeper-gone", CUV_S("run_id", task->run.run_id), CUV_I("errno", -r));
 }
 
 /* Another identity for a slot whose old one may still have processes. */
@@ -135,12 +215,13 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	s->lost++;
 	cuv_log(CUV_LOG_ERROR, "slot-lost", CUV_I("slot", slot->id), CUV_I("lost", s->lost));
 	cuv_slotns_done(&slot->ns);
-	if (s->next_id < CUV_BOXES_MAX) {
+	if (s->next_id < SLOT_IDS) {
 		slot->id = s->next_id++;
 		return;
 	}
 	/* None is left: one place fewer. */
 	s->n--;
+	s->max = CUV_MIN(s->max, s->n);
 	*slot = s->slot[s->n];
 	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
 }
@@ -175,32 +256,56 @@ static void answer_for(struct cuv_slots *s, const struct cuv_slot *slot, int cod
 			      "the run's slot could not be cleared; the request can be sent again");
 		(void)cuv_failure_send(slot->session, &err);
 	} else {
-		refuse(slot->session, slot->run_id, "the run's keeper died", -ECHILD);
+		refuse(slot->session, slot->task->run.run_id, "the run's keeper died", -ECHILD);
 	}
+}
+
+/* A task that was not begun gets a box of its own. One that had one already, and
+ * whose init died, gets another: once, which why_cold tells. */
+static struct cuv_task *take_back(struct cuv_slots *s, struct cuv_slot *slot, int code)
+{
+	struct cuv_task *task = slot->task;
+
+	if (!task || code != CUV_KEEPER_GIVEN_BACK || s->stopping || task->retried)
+		return NULL;
+	slot->task = NULL;
+	task->session = TAKE_FD(slot->session);
+	task->retried = true;
+	snprintf(task->why_cold, sizeof(task->why_cold), "%s",
+		 slot->zygote ? "the zygote could not be forked" : "its first box died");
+	return task;
 }
 
 /* Returns whether it had a task. */
 static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const siginfo_t *info)
 {
 	const int code = info->si_code == CLD_EXITED ? info->si_status : -1;
-	const bool had_task = slot->orders < 0;
+	const bool had_task = slot->task != NULL;
 	const bool as_it_should = code == CUV_KEEPER_CLEAN || code == CUV_KEEPER_NET_USED;
+	struct cuv_task *again = take_back(s, slot, code);
 
 	slot->keeper = 0;
 	if (had_task)
-		*counter(s, slot) -= 1;
+		*counter(s, again ? again : slot->task) -= 1;
 	else
-		s->standby--;
-	if (had_task && !as_it_should)
+		count_standby(s, slot, -1);
+	if (slot->zygote)
+		slot->zygote->keepers--;
+	slot->zygote = NULL;
+	if (slot->task && !as_it_should)
 		answer_for(s, slot, code);
 	if (code != CUV_KEEPER_CLEAN)
 		cuv_slotns_done(&slot->ns);
 	slot->session = cuv_close(slot->session);
 	slot->orders = cuv_close(slot->orders);
+	cuv_task_free(slot->task);
+	slot->task = NULL;
 	if (code == CUV_KEEPER_SLOT_LOST || (!as_it_should && clear_slot(s, slot) < 0))
 		replace_slot(s, slot);
 	else if (!s->stopping)
 		(void)ready_ns(s, slot); /* now, not when a run waits for it */
+	if (again)
+		cuv_slots_start(s, again);
 	return had_task;
 }
 
@@ -215,6 +320,8 @@ bool cuv_slots_reap(struct cuv_slots *s)
 		/* Any child: one that is not known must not stay a zombie either. */
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 			return any;
+		if (cuv_zygotes_reaped(&s->zygotes, info.si_pid))
+			continue;
 		for (i = 0; i < s->n; i++)
 			if (s->slot[i].keeper == info.si_pid) {
 				any |= keeper_ended(s, &s->slot[i], &info);
@@ -223,18 +330,32 @@ bool cuv_slots_reap(struct cuv_slots *s)
 	}
 }
 
+static bool nobody_lives(const struct cuv_slots *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->slot[i].keeper > 0)
+			return false;
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		if (s->zygotes.zygote[i].keeper > 0)
+			return false;
+	return true;
+}
+
 void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms)
 {
 	uint64_t deadline = cuv_deadline_ms(wait_ms);
 	unsigned i;
 
 	s->stopping = true;
+	cuv_zygotes_stop(&s->zygotes);
 	for (i = 0; i < s->n; i++)
 		if (s->slot[i].keeper > 0)
 			(void)kill(s->slot[i].keeper, SIGKILL);
 	for (;;) {
 		(void)cuv_slots_reap(s);
-		if (s->busy + s->streams + s->standby == 0 || cuv_now_ns() >= deadline)
+		if (nobody_lives(s) || cuv_now_ns() >= deadline)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = STOP_PAUSE_NS}, NULL);
 	}

@@ -6,35 +6,42 @@
  * never used again.
  *
  * On a few free slots a keeper stands by with a box half made, so that a run finds
- * it ready. One is made when another run has ended, not while one starts.
+ * it ready; some in a zygote, for runs of its environment. One is made when another
+ * run has ended, not while one starts.
  */
 #ifndef CUV_LAUNCHER_SLOTS_H
 #define CUV_LAUNCHER_SLOTS_H
 
 #include "lib/base/buf.h"
-#include "worker-image/launcher/keeper.h"
-
-/* Places for runs with a stream, beside the others': they stay for long. */
-#define CUV_STREAM_RUNS_MAX 2
+#include "worker-image/launcher/zygotes.h"
 
 struct cuv_slot {
 	unsigned id;  /* of its user ids and cgroups */
 	pid_t keeper; /* 0: none */
 	int orders;   /* to a keeper that stands by; -1: there is none, or it has its task */
 	struct cuv_slotns ns;
-	int session; /* the run's, for when its keeper dies */
-	char run_id[40];
-	bool stream; /* the run has one, and is counted apart */
+	int session;		   /* the run's, for when its keeper dies */
+	struct cuv_task *task;	   /* owned, its session apart; for when it is given back */
+	struct cuv_zygote *zygote; /* that the keeper's box is in; NULL: a box of its own */
+	uint64_t born_ns;	   /* the keeper */
 };
+
+/* Places for runs with a stream, beside the others': they stay for long. */
+#define CUV_STREAM_RUNS_MAX 2u
+/* More than may be busy at once, for those that stand by. */
+#define CUV_SLOTS_SPARE 32u
+#define CUV_SLOTS_MAX (CUV_BOXES_MAX + CUV_STREAM_RUNS_MAX + CUV_SLOTS_SPARE)
 
 struct cuv_slots {
 	const struct cuv_host *host;	   /* borrowed */
 	const struct cuv_cgroups *cgroups; /* borrowed */
-	struct cuv_slot slot[CUV_BOXES_MAX];
-	unsigned n;	  /* slots: CUV_STREAM_RUNS_MAX more than runs there may be at once */
+	struct cuv_slot slot[CUV_SLOTS_MAX];
+	struct cuv_zygotes zygotes;
+	unsigned n;	  /* slots */
+	unsigned max;	  /* that may be busy at once */
 	unsigned busy;	  /* with a run */
 	unsigned streams; /* with a run that has a stream */
-	unsigned standby; /* without one */
+	unsigned standby; /* without one, and with a box of its own */
 	unsigned standby_max;
 	unsigned next_id; /* never used yet */
 	unsigned lost;	  /* identities thrown away */
@@ -42,23 +49,16 @@ struct cuv_slots {
 	bool stopping; /* keepers die because we kill them */
 };
 
-/* For `boxes` runs at once. */
-void cuv_slots_init(struct cuv_slots *s, unsigned boxes, unsigned standby_max, const struct cuv_host *host,
-		    const struct cuv_cgroups *cgroups);
-
-/* How many runs there may be at once. */
-static inline unsigned cuv_slots_max(const struct cuv_slots *s)
-{
-	return s->n > CUV_STREAM_RUNS_MAX ? s->n - CUV_STREAM_RUNS_MAX : 0;
-}
+void cuv_slots_init(struct cuv_slots *s, unsigned max, unsigned standby_max, const struct cuv_zygotes_settings *zygotes,
+		    const struct cuv_host *host, const struct cuv_cgroups *cgroups);
 
 static inline bool cuv_slots_full(const struct cuv_slots *s)
 {
-	return s->busy >= cuv_slots_max(s);
+	return s->busy >= s->max;
 }
 
-/* Puts the task into a free slot (there must be one) and takes over what it
- * holds; on failure the client has been told. */
+/* Puts the task (taken over) into a free slot; there must be one. On failure the
+ * client has been told. */
 void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task);
 /* Makes keepers stand by, as many as there should be. */
 void cuv_slots_stand_by(struct cuv_slots *s);

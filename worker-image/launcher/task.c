@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,6 +22,13 @@ void cuv_task_done(struct cuv_task *t)
 	cuv_close(t->session);
 	cuv_run_done(&t->run);
 	*t = (struct cuv_task){.session = -1};
+}
+
+void cuv_task_free(struct cuv_task *t)
+{
+	if (t)
+		cuv_task_done(t);
+	free(t);
 }
 
 static void take_fds(struct cuv_frame *f, size_t from, struct cuv_task *t)
@@ -51,6 +59,7 @@ int cuv_task_send(const struct cuv_task *t, int sock)
 
 	cuv_writer_init(&w, CUV_MSG_RUN);
 	cuv_put_u64(&w, t->came_ns);
+	cuv_put_str(&w, t->why_cold);
 	cuv_run_put(&w, &t->run);
 	fds[n++] = t->session;
 	for (i = 0; i < t->n_fds; i++)
@@ -67,6 +76,7 @@ int cuv_task_recv(int sock, struct cuv_task *ret)
 	if (r != 0)
 		return r;
 	t.came_ns = cuv_get_u64(&f.body);
+	cuv_get_str(&f.body, t.why_cold, sizeof(t.why_cold));
 	r = cuv_run_get(&f.body, &t.run);
 	if (r == 0 && f.n_fds != 2 + t.run.files.n)
 		r = -EBADMSG;

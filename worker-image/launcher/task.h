@@ -11,14 +11,17 @@ struct cuv_task {
 	int session;		    /* owned; -1: none */
 	int fds[1 + CUV_FILES_MAX]; /* owned: stdin, then the files as run.files */
 	size_t n_fds;
-	uint64_t came_ns; /* when the request was read */
+	uint64_t came_ns;		  /* when the request was read */
+	bool retried;			  /* it was given back once */
+	char why_cold[CUV_WHY_COLD_SIZE]; /* why it is not to be forked from a zygote; "" when it is */
 };
 
 /* Takes a RUN frame apart; session is taken over when it succeeds. 0, or
  * -EBADMSG when it is not well-formed. */
 int cuv_task_from_frame(struct cuv_frame *f, int session, struct cuv_task *ret);
-/* Closes and frees what it holds. */
+/* Closes and frees what it holds; and, of one on the heap or NULL, itself. */
 void cuv_task_done(struct cuv_task *t);
+void cuv_task_free(struct cuv_task *t);
 
 /* Over a socket between the launcher and a keeper, descriptors included (the
  * sender keeps its own). 0 or -errno; receiving waits, and gives 1 when the

@@ -143,6 +143,10 @@ static void on_status(struct cuv_watch *w)
 		case CUV_BOX_FAILED:
 			on_failed(w, &e);
 			break;
+		case CUV_BOX_WARM:
+		case CUV_BOX_MADE:
+		case CUV_BOX_WAITING:
+			break; /* said before there was a run to watch */
 		}
 	}
 }
@@ -153,7 +157,8 @@ static void on_dead(struct cuv_watch *w)
 
 	if (w->k->status >= 0)
 		on_status(w);
-	while (wait4(w->k->init, &status, 0, &w->init_usage) < 0 && errno == EINTR)
+	/* In a zygote it is the box maker's child. */
+	while (!cuv_keeper_is_joined(w->k) && wait4(w->k->init, &status, 0, &w->init_usage) < 0 && errno == EINTR)
 		;
 	w->dead = true;
 	w->k->init_fd = cuv_close(w->k->init_fd);

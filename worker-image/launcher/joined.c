@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* How a keeper comes by a box in a zygote, and by a run in it: it asks the box
+ * maker, and believes what that says. Until the order is sent nothing of the task
+ * has been given away, so that any failure before can be mended by another box. */
+#include "worker-image/launcher/keeper.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "worker-image/launcher/maker.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define MADE_MS 5000
+#define WAITING_MS (CUV_MAKER_FORK_MS + 1000) /* the box maker's own deadline comes first */
+
+/* Waits for an event of this kind. 0 or -errno. */
+static int wait_for(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64_t ms, struct cuv_fdmsg *ret)
+{
+	const uint64_t deadline = cuv_deadline_ms(ms);
+	struct cuv_box_event e;
+
+	for (;;) {
+		struct pollfd p[2] = {{.fd = k->status, .events = POLLIN}, {.fd = k->init_fd, .events = POLLIN}};
+		int n = poll(p, 2, cuv_deadline_poll_ms(deadline)), r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ETIMEDOUT;
+		r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 1, ret, MSG_DONTWAIT);
+		if (r == 0 && e.kind == kind)
+			return 0;
+		if (r == 0)
+			cuv_fdmsg_done(ret);
+		if (r != -EAGAIN)
+			return r == 0 && e.error > 0 ? -e.error : -ECHILD;
+		if (p[1].revents)
+			return -ECHILD;
+	}
+}
+
+int cuv_joined_begin(struct cuv_keeper *k)
+{
+	static struct cuv_box_shared started; /* in a box of its own, init and program see it too */
+	int r = cuv_keeper_enter_slot(k);
+	struct cuv_fdmsg msg = {0};
+	size_t i;
+
+	k->box.shared = &started;
+	if (r == 0)
+		r = cuv_keeper_open_streams(k);
+	if (r == 0)
+		r = cuv_maker_ask_box(k->seat->boxes, k->seat->slot, k->box.status, k->box.procs, k->box.n_procs);
+	k->box.status = cuv_close(k->box.status);
+	for (i = 0; i < k->box.n_procs; i++)
+		k->box.procs[i] = cuv_close(k->box.procs[i]);
+	if (r == 0)
+		r = wait_for(k, CUV_BOX_MADE, MADE_MS, &msg);
+	if (r < 0)
+		return r;
+	if (msg.n != 1)
+		return -EBADMSG;
+	k->init_fd = msg.fds[0];
+	return 0;
+}
+
+int cuv_joined_ask(struct cuv_keeper *k)
+{
+	int r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, k->box.order, k->box.out, k->box.err,
+				   k->seat->prefork);
+
+	k->box.order = cuv_close(k->box.order);
+	k->box.out = cuv_close(k->box.out);
+	k->box.err = cuv_close(k->box.err);
+	k->asked = true;
+	return r;
+}
+
+int cuv_joined_on_status(struct cuv_keeper *k)
+{
+	struct cuv_fdmsg msg = {0};
+	struct cuv_box_event e;
+	int r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 0, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r != 0 || e.kind != CUV_BOX_WAITING || k->waiting)
+		return -ECHILD;
+	k->waiting = true;
+	return 0;
+}
+
+int cuv_joined_order(struct cuv_keeper *k)
+{
+	struct cuv_error err;
+	struct cuv_fdmsg msg;
+	int r = 0;
+
+	k->path = k->asked ? CUV_RUN_PATH_POOL : CUV_RUN_PATH_ZYGOTE;
+	/* A box of its own says what is wrong with them. */
+	if (cuv_task_check_fds(&k->task, &err) < 0)
+		return -EINVAL;
+	if (!k->asked)
+		r = cuv_joined_ask(k);
+	if (r == 0)
+		r = cuv_keeper_limit_slot(k);
+	if (r == 0 && !k->waiting)
+		r = wait_for(k, CUV_BOX_WAITING, WAITING_MS, &msg);
+	if (r < 0)
+		return r;
+	k->box.shared->started_ns = cuv_now_ns();
+	/* From here on the run may have begun, whatever this says. */
+	(void)cuv_keeper_send_order(k);
+	return 0;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/maker.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "worker-image/launcher/kernel.h"
+#include "worker-image/launcher/privileges.h"
+#include "worker-image/launcher/slotns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define POOLED_MAX 16 /* sets of namespaces kept for the next boxes */
+#define WHY_SIZE 160
+
+/* A request as it travels; the descriptors are said with cuv_maker_ask_. */
+enum ask { ASK_BOX = 1, ASK_FORK };
+struct request {
+	enum ask ask;
+	unsigned slot;
+	bool rehearse;
+};
+#define BOX_FDS_MAX (1 + CUV_CGROUP_HIERARCHIES_MAX)
+enum { FORK_ORDER, FORK_OUT, FORK_ERR, FORK_FDS };
+
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs)
+{
+	const struct request q = {.ask = ASK_BOX, .slot = slot};
+	int fds[BOX_FDS_MAX] = {status};
+	size_t i;
+
+	for (i = 0; i < n_procs; i++)
+		fds[1 + i] = procs[i];
+	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, 1 + n_procs, MSG_DONTWAIT);
+}
+
+int cuv_maker_ask_fork(int boxes, unsigned slot, int order, int out, int err, bool rehearse)
+{
+	const struct request q = {.ask = ASK_FORK, .slot = slot, .rehearse = rehearse};
+	const int fds[FORK_FDS] = {[FORK_ORDER] = order, [FORK_OUT] = out, [FORK_ERR] = err};
+
+	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, FORK_FDS, MSG_DONTWAIT);
+}
+
+/* A box and what is in it. */
+struct place {
+	pid_t init; /* 0: the place is free */
+	unsigned slot;
+	int init_fd; /* pidfd, until the keeper has it */
+	int link;    /* from its init, until it is made */
+	int status;  /* to its keeper */
+	int procs[CUV_CGROUP_HIERARCHIES_MAX];
+	size_t n_procs;
+	int ns[CUV_MAKER_NAMESPACES]; /* -1 until it is made */
+	struct cuv_slotns pooled;     /* of these, the ones that serve more than one box */
+	int hello;		      /* from a run that is to come; -1: none is awaited */
+	uint64_t hello_deadline_ns;
+	pid_t run; /* 0: none */
+};
+
+struct maker {
+	const struct cuv_box *box;
+	pid_t zygote;
+	bool warm;
+	struct cuv_zygote_ready ready; /* what it said of itself */
+	uint32_t forks;
+	int proc; /* /proc of this pid namespace */
+	int signals;
+	struct place place[CUV_MAKER_BOXES_MAX];
+	struct cuv_slotns pool[POOLED_MAX];
+	size_t n_pool;
+	struct cuv_buf net_print; /* a new network's; "" until the first is made */
+};
+
+static void tell(int status, const struct cuv_box_event *e, const int *fds, size_t n)
+{
+	/* A keeper that is gone, or takes nothing, ends its box by that. */
+	(void)cuv_fdmsg_send(status, e, sizeof(*e), fds, n, MSG_DONTWAIT);
+}
+
+/* Ends it all: with pid 1 goes whatever is in the namespace. */
+_noreturn_ static void give_up(const struct maker *m, const char *why)
+{
+	struct cuv_box_event e = {.kind = CUV_BOX_FAILED, .stage = CUV_STAGE_FORK, .error = EPERM};
+
+	snprintf(e.why, sizeof(e.why), "%s", why);
+	tell(m->box->status, &e, NULL, 0);
+	_exit(1);
+}
+
+static void tell_failed(int status, enum cuv_stage stage, int r)
+{
+	tell(status, &(struct cuv_box_event){.kind = CUV_BOX_FAILED, .stage = stage, .error = -r}, NULL, 0);
+}
+
+static void close_all(int *fds, size_t n)
+{
+	while (n-- > 0)
+		fds[n] = cuv_close(fds[n]);
+}
+
+/* --- boxes --- */
+
+static void keep_or_close(struct maker *m, struct cuv_slotns *ns)
+{
+	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
+
+	if (ns->net >= 0 && m->n_pool < POOLED_MAX && cuv_slotns_enter(ns) == 0 &&
+	    cuv_net_print(m->proc, &print) == 0 && strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0)
+		m->pool[m->n_pool++] = *ns;
+	else
+		cuv_slotns_done(ns);
+	*ns = CUV_SLOTNS_INIT;
+}
+
+static void clear_place(struct maker *m, struct place *p)
+{
+	cuv_close(p->init_fd);
+	cuv_close(p->link);
+	cuv_close(p->status);
+	cuv_close(p->hello);
+	close_all(p->procs, p->n_procs);
+	close_all(p->ns, CUV_MAKER_NAMESPACES);
+	keep_or_close(m, &p->pooled);
+	*p = (struct place){0};
+}
+
+/* Enters namespaces for the next box, pooled or new; they are ours until then. */
+static int next_namespaces(struct maker *m, struct cuv_slotns *ret)
+{
+	if (m->n_pool > 0) {
+		*ret = m->pool[--m->n_pool];
+		return cuv_slotns_enter(ret);
+	}
+	return cuv_slotns_unshare(m->proc, ret, m->net_print.len ? NULL : &m->net_print);
+}
+
+static int clone_init(struct maker *m, struct place *p)
+{
+	int link[2], pidfd = -1;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
+		return -errno;
+	pid = cuv_kernel_clone(CLONE_NEWPID | CLONE_NEWNS, &pidfd);
+	if (pid == 0) {
+		struct cuv_maker_order o = {
+			.link = link[1], .status = p->status, .proc = m->proc, .n_procs = p->n_procs};
+
+		memcpy(o.procs, p->procs, sizeof(o.procs));
+		cuv_maker_box_main(&o);
+	}
+	cuv_close(link[1]);
+	if (pid < 0) {
+		cuv_close(link[0]);
+		return pid;
+	}
+	p->init = pid;
+	p->init_fd = pidfd;
+	p->link = link[0];
+	return 0;
+}
+
+static struct place *find_place(struct maker *m, unsigned slot)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+		if (m->place[i].init > 0 && m->place[i].slot == slot)
+			return &m->place[i];
+	return NULL;
+}
+
+static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
+{
+	struct place *p = NULL;
+	size_t i;
+	int r;
+
+	for (i = 0; i < CUV_MAKER_BOXES_MAX && !p; i++)
+		if (m->place[i].init == 0)
+			p = &m->place[i];
+	if (!p || !m->warm) {
+		tell_failed(msg->fds[0], CUV_STAGE_FORK, -EAGAIN);
+		cuv_fdmsg_done(msg);
+		return;
+	}
+	*p = (struct place){.slot = slot, .init_fd = -1, .link = -1, .hello = -1, .status = msg->fds[0]};
+	p->pooled = CUV_SLOTNS_INIT;
+	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
+		p->ns[i] = -1;
+	for (i = 1; i < msg->n; i++)
+		p->procs[p->n_procs++] = msg->fds[i];
+	r = next_namespaces(m, &p->pooled);
+	if (r == 0)
+		r = clone_init(m, p);
+	if (r < 0) {
+		tell_failed(p->status, CUV_STAGE_FORK, r);
+		clear_place(m, p);
+	}
+}
+
+/* The box is made, or its init has died over it and has said why. */
+static void on_link(struct place *p)
+{
+	const struct cuv_box_event made = {.kind = CUV_BOX_MADE};
+	struct cuv_fdmsg msg = {0};
+	char byte;
+	int r = cuv_fdmsg_recv(p->link, &byte, sizeof(byte), CUV_MAKER_NAMESPACES, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return;
+	p->link = cuv_close(p->link);
+	if (r != 0 || msg.n != CUV_MAKER_NAMESPACES) {
+		if (r == 0)
+			cuv_fdmsg_done(&msg);
+		return;
+	}
+	memcpy(p->ns, msg.fds, sizeof(p->ns));
+	tell(p->status, &made, &p->init_fd, 1);
+	p->init_fd = cuv_close(p->init_fd);
+}
+
+/* --- runs --- */
+
+static int ask_zygote(struct maker *m, struct place *p, const int streams[FORK_FDS], bool rehearse)
+{
+	const struct cuv_zygote_fork q = {.version = CUV_ZYGOTE_VERSION, .rehearse = rehearse};
+	int fds[CUV_ZYGOTE_FDS], hello[2], one = 1, r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hello) < 0)
+		return -errno;
+	memcpy(fds, p->ns, sizeof(p->ns));
+	fds[CUV_ZYGOTE_FD_HELLO] = hello[1];
+	fds[CUV_ZYGOTE_FD_ORDER] = streams[FORK_ORDER];
+	fds[CUV_ZYGOTE_FD_OUT] = streams[FORK_OUT];
+	fds[CUV_ZYGOTE_FD_ERR] = streams[FORK_ERR];
+	r = setsockopt(hello[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ? -errno : 0;
+	if (r == 0)
+		r = cuv_fdmsg_send(m->box->control, &q, sizeof(q), fds, CUV_ZYGOTE_FDS, MSG_DONTWAIT);
+	cuv_close(hello[1]);
+	if (r < 0) {
+		cuv_close(hello[0]);
+		return r;
+	}
+	m->forks++;
+	p->hello = hello[0];
+	p->hello_deadline_ns = cuv_deadline_ms(CUV_MAKER_FORK_MS);
+	return 0;
+}
+
+static void fork_run(struct maker *m, const struct request *q, struct cuv_fdmsg *msg)
+{
+	struct place *p = find_place(m, q->slot);
+	int r = -ENOENT;
+
+	/* One run for each box: the second would find what the first has left. */
+	if (p && p->ns[0] >= 0 && p->hello < 0 && p->run == 0)
+		r = ask_zygote(m, p, msg->fds, q->rehearse);
+	if (p && r < 0)
+		tell_failed(p->status, CUV_STAGE_FORK, r);
+	cuv_fdmsg_done(msg);
+}
+
+static int enter_cgroups(const struct place *p, pid_t run)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)run);
+	size_t i;
+
+	for (i = 0; i < p->n_procs; i++)
+		if (write(p->procs[i], text, (size_t)len) < 0)
+			return -errno;
+	return 0;
+}
+
+/* A run says that it is there. Who it is the kernel says; what it is, /proc. */
+static void on_hello(struct maker *m, struct place *p)
+{
+	struct cuv_zygote_hello h = {0};
+	struct cuv_fdmsg msg = {0};
+	char why[WHY_SIZE];
+	int r = cuv_fdmsg_recv(p->hello, &h, sizeof(h), 0, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return;
+	p->hello = cuv_close(p->hello);
+	if (r == -EBADMSG)
+		give_up(m, "its run said something else");
+	if (r != 0 || h.version != CUV_ZYGOTE_VERSION || h.step != CUV_ZYGOTE_STEP_NONE) {
+		tell_failed(p->status, CUV_STAGE_FORK, r == 0 && h.error > 0 ? -h.error : -ECHILD);
+		return;
+	}
+	/* Only we reap, so the process can't be another one by now. */
+	if (cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why) < 0)
+		give_up(m, why);
+	r = enter_cgroups(p, msg.from.pid);
+	if (r < 0) {
+		tell_failed(p->status, CUV_STAGE_CGROUP, r);
+		return;
+	}
+	p->run = msg.from.pid;
+	tell(p->status, &(struct cuv_box_event){.kind = CUV_BOX_WAITING}, NULL, 0);
+}
+
+static void on_request(struct maker *m)
+{
+	struct cuv_fdmsg msg = {0};
+	struct request q;
+	int r = cuv_fdmsg_recv(m->box->boxes, &q, sizeof(q), BOX_FDS_MAX, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return;
+	if (r != 0)
+		_exit(0); /* the launcher and all keepers are gone */
+	if (q.ask == ASK_BOX && msg.n >= 1)
+		make_box(m, q.slot, &msg);
+	else if (q.ask == ASK_FORK && msg.n == FORK_FDS)
+		fork_run(m, &q, &msg);
+	else
+		cuv_fdmsg_done(&msg);
+}
+
+/* --- the zygote --- */
+
+static void tell_warm(const struct maker *m)
+{
+	const struct cuv_box_event e = {
+		.kind = CUV_BOX_WARM,
+		.pss_bytes = cuv_maker_pss_bytes(m->proc, m->zygote),
+		.imported = m->ready.imported,
+		.failed = m->ready.failed,
+		.forks = m->forks,
+	};
+
+	tell(m->box->status, &e, NULL, 0);
+}
+
+static void on_control(struct maker *m)
+{
+	struct cuv_zygote_ready ready;
+	struct cuv_fdmsg msg = {0};
+	char why[WHY_SIZE];
+	int r = cuv_fdmsg_recv(m->box->control, &ready, sizeof(ready), 0, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return;
+	/* It speaks once; its end is told by SIGCHLD. */
+	if (r < 0 || m->warm || (r == 0 && ready.version != CUV_ZYGOTE_VERSION))
+		give_up(m, "the zygote said something else");
+	if (r == 1)
+		give_up(m, "the zygote closed its socket");
+	if (cuv_maker_check_zygote(m->proc, m->zygote, sizeof(why), why) < 0)
+		give_up(m, why);
+	m->warm = true;
+	m->ready = ready;
+	tell_warm(m);
+}
+
+/* Its keeper asks how it is. */
+static void on_keeper(struct maker *m)
+{
+	char byte;
+
+	if (recv(m->box->status, &byte, sizeof(byte), MSG_DONTWAIT) == 1 && m->warm)
+		tell_warm(m);
+}
+
+static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
+{
+	const struct cuv_box_event e = {
+		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
+
+	p->run = 0;
+	tell(p->status, &e, NULL, 0);
+}
+
+static void reap(struct maker *m)
+{
+	struct rusage usage;
+	size_t i;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+		if (pid == m->zygote)
+			give_up(m, "the zygote ended");
+		for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+			struct place *p = &m->place[i];
+
+			if (p->run == pid) {
+				run_ended(p, status, &usage);
+				break;
+			}
+			if (p->init == pid) {
+				clear_place(m, p);
+				break;
+			}
+		}
+		/* Any other is a run that died before it was looked at. */
+	}
+}
+
+enum { P_SIGNALS, P_BOXES, P_STATUS, P_CONTROL, P_PLACES };
+
+static void serve_once(struct maker *m)
+{
+	struct pollfd p[P_PLACES + CUV_MAKER_BOXES_MAX] = {
+		[P_SIGNALS] = {.fd = m->signals, .events = POLLIN},
+		[P_BOXES] = {.fd = m->box->boxes, .events = POLLIN},
+		[P_STATUS] = {.fd = m->box->status, .events = POLLIN}, /* the zygote's keeper */
+		[P_CONTROL] = {.fd = m->box->control, .events = POLLIN},
+	};
+	struct place *of[CUV_MAKER_BOXES_MAX];
+	struct signalfd_siginfo info;
+	uint64_t next = CUV_NEVER;
+	size_t n = P_PLACES, i;
+
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+		struct place *q = &m->place[i];
+
+		if (q->init == 0 || (q->link < 0 && q->hello < 0))
+			continue;
+		of[n - P_PLACES] = q;
+		p[n++] = (struct pollfd){.fd = q->link >= 0 ? q->link : q->hello, .events = POLLIN};
+		if (q->hello >= 0)
+			next = CUV_MIN(next, q->hello_deadline_ns);
+	}
+	if (poll(p, n, cuv_deadline_poll_ms(next)) < 0)
+		return; /* EINTR */
+	if (p[P_STATUS].revents & (POLLHUP | POLLERR))
+		_exit(0);
+	if (p[P_STATUS].revents)
+		on_keeper(m);
+	for (i = P_PLACES; i < n; i++) {
+		struct place *q = of[i - P_PLACES];
+
+		if (p[i].revents && q->link >= 0)
+			on_link(q);
+		else if (p[i].revents)
+			on_hello(m, q);
+		else if (q->hello >= 0 && cuv_now_ns() >= q->hello_deadline_ns)
+			give_up(m, "it did not fork in time");
+	}
+	if (p[P_SIGNALS].revents) {
+		while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			;
+		reap(m);
+	}
+	if (p[P_CONTROL].revents)
+		on_control(m);
+	if (p[P_BOXES].revents)
+		on_request(m);
+}
+
+static int open_signals(struct maker *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signals < 0 ? -errno : 0;
+}
+
+void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
+{
+	static struct maker m; /* the tables are large, and there is one */
+	int r;
+
+	m = (struct maker){.box = box, .zygote = zygote};
+	(void)prctl(PR_SET_NAME, "cuvette-maker");
+	cuv_buf_init(&m.net_print, CUV_NET_PRINT_MAX);
+	m.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = m.proc < 0 ? -errno : open_signals(&m);
+	if (r < 0)
+		give_up(&m, strerror(-r));
+	reap(&m); /* what ended before the signal was blocked */
+	for (;;)
+		serve_once(&m);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The box maker: init of a zygote's box, pid 1 of its pid namespace, with rights
+ * in the zygote's user namespace and in no other. Keepers ask it for boxes and
+ * for runs in them; it makes the boxes (maker_box.c), has the zygote fork, looks
+ * at what came of it before anybody sends it a program (maker_check.c), and is
+ * the parent of all: it reaps, and says how a run ended.
+ *
+ * It alone reads what a zygote sends. Anything that does not hold ends it, and
+ * with pid 1 the kernel ends zygote, boxes and runs.
+ */
+#ifndef CUV_LAUNCHER_MAKER_H
+#define CUV_LAUNCHER_MAKER_H
+
+#include "worker-image/launcher/box.h"
+#include "worker-image/launcher/fdmsg.h"
+
+#include "worker-image/zygote/protocol.h"
+
+/* Boxes at once in one zygote. */
+#define CUV_MAKER_BOXES_MAX 128
+/* From the order to fork until the run is sealed and waits. */
+#define CUV_MAKER_FORK_MS 5000
+
+/* --- what keepers ask --- */
+
+/* A box for the slot: init reports on status (the far end of the keeper's socket
+ * pair) CUV_BOX_MADE, with the pidfd of the box's init, or CUV_BOX_FAILED; the box
+ * ends when the keeper's end is closed. procs are the slot's cgroup.procs. All
+ * descriptors are borrowed. 0, or -errno (-EAGAIN: it has too much to do). */
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs);
+/* A run forked into the slot's box, to wait for its RUN frame on order; out and
+ * err are its streams. Answered on the box's status socket by CUV_BOX_WAITING or
+ * CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED. */
+int cuv_maker_ask_fork(int boxes, unsigned slot, int order, int out, int err, bool rehearse);
+
+/* --- the box maker's own side --- */
+
+/* Init of the zygote's box goes on here when the zygote has been executed.
+ * Never returns. */
+_noreturn_ void cuv_maker_main(const struct cuv_box *box, pid_t zygote);
+
+/* Namespaces of a box, in the order of enum cuv_zygote_fd. */
+#define CUV_MAKER_NAMESPACES (CUV_ZYGOTE_FD_CGROUP + 1)
+
+/* What a box of a zygote is made with; all borrowed. */
+struct cuv_maker_order {
+	int link;   /* to the box maker: the namespaces, when it is made */
+	int status; /* to the keeper */
+	int proc;   /* O_PATH of the box maker's /proc */
+	int procs[CUV_CGROUP_HIERARCHIES_MAX];
+	size_t n_procs;
+};
+/* Init of such a box, right after clone, in new pid and mount namespaces. */
+_noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
+
+/* --- maker_check.c: what /proc says, whatever the zygote says --- */
+
+/* 0 when the process is a run as it should be: a child of the box maker in
+ * exactly these namespaces, without capabilities, under both filters, with the
+ * run's id and one thread. Otherwise -EPERM, and why. */
+int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why);
+/* 0 when the zygote may be forked from: one thread, no shared writable mapping,
+ * no descriptor but its own. Otherwise -EPERM, and why. */
+int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why);
+/* Its proportional share of memory; 0 when that can't be read. */
+uint64_t cuv_maker_pss_bytes(int proc_fd, pid_t pid);
+
+/* The pure parts. A line of /proc/PID/maps: true for a mapping that others could
+ * see written to. */
+bool cuv_maps_line_is_shared(const char *line);
+/* The value of `key:` in the text of a status file, as a number in the base given;
+ * -ENOENT, or -EINVAL. */
+int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret);
+
+#endif

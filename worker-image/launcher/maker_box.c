@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Init of a box in a zygote. It inherits the zygote's root, image and environment
+ * mounted already, and gives the box what must be its own: scratch folders, /proc,
+ * and the slot's cgroup as the root of all. Then it has no right left and waits
+ * for the end of its keeper's socket; with it goes whatever is in the box.
+ *
+ * It stays in the run's cgroup: leaving would cost as much as entering, and where
+ * memory is so short that the kernel takes it, the run is over anyway.
+ */
+#include "worker-image/launcher/maker.h"
+
+#include "lib/base/fd.h"
+#include "worker-image/launcher/mounts.h"
+#include "worker-image/launcher/privileges.h"
+#include "worker-image/launcher/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+_noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stage, int r)
+{
+	const struct cuv_box_event e = {.kind = CUV_BOX_FAILED, .stage = stage, .error = -r};
+
+	(void)send(o->status, &e, sizeof(e), MSG_NOSIGNAL);
+	_exit(1);
+}
+
+static int enter_cgroup(const struct cuv_maker_order *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_procs; i++)
+		if (write(o->procs[i], "0", 1) < 0)
+			return -errno;
+	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
+static void mount_all(const struct cuv_maker_order *o)
+{
+	/* While the zygote's own is in sight: without one the kernel allows none. */
+	int proc = cuv_mount_proc(), r = proc < 0 ? proc : 0;
+	struct cuv_limits usual;
+	size_t i;
+
+	if (r == 0 && umount2("/proc", MNT_DETACH) < 0)
+		r = -errno;
+	if (r == 0)
+		r = cuv_mount_move(proc, AT_FDCWD, "/proc");
+	if (r < 0)
+		fail(o, CUV_STAGE_PROC, r);
+	cuv_close(proc);
+	cuv_limits_default(&usual);
+	for (i = 0; i < CUV_SCRATCH_N; i++) {
+		int fd = cuv_scratch_make(i, &usual);
+
+		r = fd < 0 ? fd : cuv_scratch_place(i, fd);
+		if (r < 0)
+			fail(o, CUV_STAGE_SCRATCH, r);
+		cuv_close(fd);
+	}
+}
+
+static int hand_over(const struct cuv_maker_order *o)
+{
+	static const char *const files[CUV_MAKER_NAMESPACES] = {
+		[CUV_ZYGOTE_FD_PID] = "/proc/self/ns/pid", [CUV_ZYGOTE_FD_MNT] = "/proc/self/ns/mnt",
+		[CUV_ZYGOTE_FD_NET] = "/proc/self/ns/net", [CUV_ZYGOTE_FD_IPC] = "/proc/self/ns/ipc",
+		[CUV_ZYGOTE_FD_UTS] = "/proc/self/ns/uts", [CUV_ZYGOTE_FD_CGROUP] = "/proc/self/ns/cgroup",
+	};
+	int fds[CUV_MAKER_NAMESPACES], r = 0;
+	char made = 1;
+	size_t n;
+
+	for (n = 0; r == 0 && n < CUV_MAKER_NAMESPACES; n++) {
+		fds[n] = open(files[n], O_RDONLY | O_CLOEXEC);
+		if (fds[n] < 0)
+			r = -errno;
+	}
+	if (r == 0)
+		r = cuv_fdmsg_send(o->link, &made, sizeof(made), fds, n, 0);
+	while (n-- > 0)
+		cuv_close(fds[n]);
+	return r;
+}
+
+void cuv_maker_box_main(const struct cuv_maker_order *o)
+{
+	int keep[2 + CUV_CGROUP_HIERARCHIES_MAX] = {o->link, o->status}, r;
+	struct pollfd p = {.fd = o->status, .events = 0};
+	size_t i, n = 2;
+
+	(void)prctl(PR_SET_NAME, "cuvette-init");
+	for (i = 0; i < o->n_procs; i++)
+		keep[n++] = o->procs[i];
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		fail(o, CUV_STAGE_FORK, -errno);
+	r = cuv_close_others(keep, n);
+	if (r == 0)
+		r = enter_cgroup(o);
+	if (r < 0)
+		fail(o, CUV_STAGE_CGROUP, r);
+	mount_all(o);
+	/* What the run leaves behind is nobody's to wait for. */
+	(void)signal(SIGCHLD, SIG_IGN);
+	r = hand_over(o);
+	if (r < 0)
+		fail(o, CUV_STAGE_FORK, r);
+	keep[0] = o->status;
+	r = cuv_close_others(keep, 1);
+	if (r == 0)
+		r = cuv_privileges_drop_all();
+	if (r < 0)
+		fail(o, CUV_STAGE_PRIVILEGES, r);
+	while (poll(&p, 1, -1) < 0 || !(p.revents & (POLLHUP | POLLERR)))
+		;
+	_exit(0);
+}

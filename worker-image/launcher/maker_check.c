@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/maker.h"
+
+#include "lib/base/buf.h"
+#include "lib/base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATUS_MAX 8192
+#define MAPS_MAX (4u * 1024 * 1024)
+#define KIB 1024u
+/* Its standard descriptors, its control socket and its pid namespace. */
+#define ZYGOTE_FDS 5
+
+__attribute__((format(printf, 3, 4))) static int refuse(size_t size, char *ret_why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(ret_why, size, format, args);
+	va_end(args);
+	return -EPERM;
+}
+
+static int read_proc(int proc_fd, pid_t pid, const char *file, struct cuv_buf *b)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
+	return cuv_read_file(proc_fd, path, b);
+}
+
+int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret)
+{
+	const size_t len = strlen(key);
+	const char *line;
+	char *end;
+
+	for (line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		if (strncmp(line, key, len) != 0 || line[len] != ':')
+			continue;
+		errno = 0;
+		*ret = strtoull(line + len + 1, &end, base);
+		return errno != 0 || end == line + len + 1 ? -EINVAL : 0;
+	}
+	return -ENOENT;
+}
+
+static const char *const namespace_files[CUV_MAKER_NAMESPACES] = {
+	[CUV_ZYGOTE_FD_PID] = "ns/pid", [CUV_ZYGOTE_FD_MNT] = "ns/mnt", [CUV_ZYGOTE_FD_NET] = "ns/net",
+	[CUV_ZYGOTE_FD_IPC] = "ns/ipc", [CUV_ZYGOTE_FD_UTS] = "ns/uts", [CUV_ZYGOTE_FD_CGROUP] = "ns/cgroup",
+};
+
+static int check_namespaces(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_MAKER_NAMESPACES; i++) {
+		struct stat want, have;
+		char path[48];
+
+		snprintf(path, sizeof(path), "%d/%s", (int)pid, namespace_files[i]);
+		if (fstat(ns[i], &want) < 0 || fstatat(proc_fd, path, &have, 0) < 0)
+			return refuse(size, ret_why, "%s can't be read: %s", namespace_files[i], strerror(errno));
+		if (want.st_ino != have.st_ino || want.st_dev != have.st_dev)
+			return refuse(size, ret_why, "%s is another", namespace_files[i]);
+	}
+	return 0;
+}
+
+int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why)
+{
+	static const struct {
+		const char *key;
+		int base;
+		uint64_t want;
+	} lines[] = {
+		{"PPid", 10, 1},
+		{"Uid", 10, CUV_BOX_INNER_UID},
+		{"Gid", 10, CUV_BOX_INNER_UID},
+		{"Threads", 10, 1},
+		{"CapInh", 16, 0},
+		{"CapPrm", 16, 0},
+		{"CapEff", 16, 0},
+		{"CapBnd", 16, 0},
+		{"CapAmb", 16, 0},
+		{"Seccomp", 10, 2},
+		{"NoNewPrivs", 10, 1},
+	};
+	_cleanup_buf_ struct cuv_buf status = CUV_BUF_INIT(STATUS_MAX);
+	uint64_t have = 0;
+	size_t i;
+
+	if (pid <= 0 || read_proc(proc_fd, pid, "status", &status) < 0)
+		return refuse(size, ret_why, "there is no such process");
+	for (i = 0; i < ARRAY_SIZE(lines); i++)
+		if (cuv_status_number(cuv_buf_str(&status), lines[i].key, lines[i].base, &have) < 0 ||
+		    have != lines[i].want)
+			return refuse(size, ret_why, "%s is %llu", lines[i].key, (unsigned long long)have);
+	/* The zygote's, and the run's own. The line is there since Linux 5.11. */
+	if (cuv_status_number(cuv_buf_str(&status), "Seccomp_filters", 10, &have) == 0 && have < 2)
+		return refuse(size, ret_why, "the run's filter is missing");
+	return check_namespaces(proc_fd, pid, ns, size, ret_why);
+}
+
+bool cuv_maps_line_is_shared(const char *line)
+{
+	const char *mode = strchr(line, ' ');
+
+	return mode && strlen(mode) > 4 && mode[2] == 'w' && mode[4] == 's';
+}
+
+static int check_maps(int proc_fd, pid_t pid, size_t size, char *ret_why)
+{
+	_cleanup_buf_ struct cuv_buf maps = CUV_BUF_INIT(MAPS_MAX);
+	char *line, *rest = NULL;
+
+	if (read_proc(proc_fd, pid, "maps", &maps) < 0 || maps.len == 0)
+		return refuse(size, ret_why, "its mappings can't be read");
+	for (line = strtok_r((char *)(uintptr_t)cuv_buf_str(&maps), "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		if (cuv_maps_line_is_shared(line))
+			return refuse(size, ret_why, "it shares memory");
+	return 0;
+}
+
+/* How many entries a folder of /proc has, "." and ".." not counted; -errno. */
+static int count_entries(int proc_fd, pid_t pid, const char *folder)
+{
+	struct dirent *e;
+	char path[48];
+	int fd, n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%d/%s", (int)pid, folder);
+	fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		int r = -errno;
+
+		cuv_close(fd);
+		return r;
+	}
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	(void)closedir(d);
+	return n;
+}
+
+int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why)
+{
+	int n = count_entries(proc_fd, pid, "task");
+
+	if (n != 1)
+		return refuse(size, ret_why, "it has %d threads", n);
+	n = count_entries(proc_fd, pid, "fd");
+	if (n < 0 || n > ZYGOTE_FDS)
+		return refuse(size, ret_why, "it keeps %d descriptors", n);
+	return check_maps(proc_fd, pid, size, ret_why);
+}
+
+uint64_t cuv_maker_pss_bytes(int proc_fd, pid_t pid)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(STATUS_MAX);
+	uint64_t kib = 0;
+
+	if (read_proc(proc_fd, pid, "smaps_rollup", &b) < 0 || cuv_status_number(cuv_buf_str(&b), "Pss", 10, &kib) < 0)
+		return 0;
+	return kib * KIB;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper of a zygote: makes its box, looks after it, and tells the launcher.
+ * It never reads a byte of the zygote's; what it knows it knows from the box maker
+ * and from the cgroup. */
+#include "worker-image/launcher/keeper.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "worker-image/launcher/fdmsg.h"
+#include "worker-image/launcher/privileges.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOK_MS 5000
+/* More CPU time than forking takes is foreign code at work between the runs. */
+#define IDLE_CPU_NS (1500 * CUV_NS_PER_MS)
+#define FORK_CPU_NS (50 * CUV_NS_PER_MS)
+
+struct zygote_keeper {
+	struct cuv_keeper k;
+	bool warm;
+	uint64_t look_ns;
+	uint64_t cpu_ns; /* at the last look */
+	uint32_t forks;
+};
+
+static void tell(const struct zygote_keeper *z, const struct cuv_zygote_news *news)
+{
+	(void)cuv_fdmsg_send(z->k.seat->orders, news, sizeof(*news), NULL, 0, MSG_DONTWAIT);
+}
+
+_noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, const char *why)
+{
+	struct cuv_zygote_news news = {.misbehaved = misbehaved};
+
+	snprintf(news.why, sizeof(news.why), "%s", why);
+	tell(z, &news);
+	_exit(CUV_KEEPER_CLEAN); /* with us dies init, and with that everything */
+}
+
+static uint64_t cpu_used(const struct zygote_keeper *z)
+{
+	struct cuv_cgroup_usage u = {0};
+
+	if (z->k.has_cgroup)
+		(void)z->k.seat->cgroups->ops->read_usage(&z->k.cgroup, &u);
+	return u.cpu_user_ns + u.cpu_system_ns;
+}
+
+static void on_news(struct zygote_keeper *z, const struct cuv_box_event *e)
+{
+	struct cuv_zygote_news news = {
+		.warm = true, .pss_bytes = e->pss_bytes, .imported = e->imported, .failed = e->failed};
+	const uint64_t cpu = cpu_used(z);
+
+	if (z->warm && cpu - z->cpu_ns > IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
+		over(z, true, "its packages work while no program runs");
+	z->warm = true;
+	z->cpu_ns = cpu;
+	z->forks = e->forks;
+	z->look_ns = cuv_deadline_ms(LOOK_MS);
+	tell(z, &news);
+}
+
+static void on_status(struct zygote_keeper *z)
+{
+	struct cuv_fdmsg msg;
+	struct cuv_box_event e;
+	int r = cuv_fdmsg_recv(z->k.status, &e, sizeof(e), 0, &msg, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return;
+	if (r != 0)
+		over(z, true, "it ended");
+	switch (e.kind) {
+	case CUV_BOX_WARM:
+		on_news(z, &e);
+		break;
+	case CUV_BOX_FAILED:
+		over(z, true, e.why[0] ? e.why : cuv_stage_text(e.stage));
+	case CUV_BOX_ENDED:
+	case CUV_BOX_MADE:
+	case CUV_BOX_WAITING:
+		break;
+	}
+}
+
+static void look(struct zygote_keeper *z)
+{
+	char ask = 'p';
+
+	z->look_ns = cuv_deadline_ms(LOOK_MS);
+	if (z->warm)
+		(void)send(z->k.status, &ask, sizeof(ask), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+_noreturn_ static void serve(struct zygote_keeper *z)
+{
+	for (;;) {
+		struct pollfd p[] = {
+			{.fd = z->k.seat->orders, .events = 0}, /* the launcher wants no more of it */
+			{.fd = z->k.status, .events = POLLIN},
+			{.fd = z->k.init_fd, .events = POLLIN},
+		};
+
+		if (poll(p, ARRAY_SIZE(p), cuv_deadline_poll_ms(z->look_ns)) < 0)
+			continue; /* EINTR */
+		if (p[0].revents)
+			_exit(CUV_KEEPER_CLEAN);
+		if (p[1].revents)
+			on_status(z);
+		if (p[2].revents)
+			over(z, true, "it ended");
+		if (cuv_now_ns() >= z->look_ns)
+			look(z);
+	}
+}
+
+void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const struct cuv_run *run)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct zygote_keeper z = {.look_ns = CUV_NEVER};
+	int r;
+
+	cuv_keeper_init(&z.k, seat);
+	if (cuv_keeper_start(seat, launcher) < 0)
+		_exit(CUV_KEEPER_SLOT_LOST);
+	z.k.task.run = *run;
+	z.k.task.fds[0] = cuv_memfd("stdin", "", 0);
+	z.k.task.n_fds = 1;
+	r = cuv_keeper_begin(&z.k, &err);
+	if (r == 0)
+		r = cuv_privileges_keep_kill();
+	if (r == 0)
+		r = cuv_keeper_order(&z.k, &err);
+	if (r < 0)
+		over(&z, false, err.message[0] ? err.message : strerror(-r));
+	serve(&z);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker-image/launcher/zygotes.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "worker-image/launcher/environ.h"
+#include "worker-image/launcher/fdmsg.h"
+
+#include "worker-image/zygote/protocol.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define START_MS 60000	     /* to import everything, on a busy host */
+#define FAILED_MS 600000     /* until it is tried again */
+#define UNUSED_POOL_MS 60000 /* without a run: nobody waits in it any more */
+#define PERIOD_MS 2000	     /* of which the peak of runs at once is kept */
+#define TICK_MS 1000
+#define PROCESSES 32 /* the zygote, and runs that are being made */
+#define KILL_WAIT_MS 2000
+#define DEATHS_MAX 3 /* of warm zygotes, until it is their packages' fault */
+
+void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *set, const struct cuv_host *host,
+		      const struct cuv_cgroups *cgroups)
+{
+	size_t i;
+
+	cuv_assert(set->max <= CUV_ZYGOTES_MAX);
+	*z = (struct cuv_zygotes){.host = host, .cgroups = cgroups, .set = *set};
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		z->zygote[i].news = z->zygote[i].boxes = -1;
+		z->zygote[i].ns = CUV_SLOTNS_INIT;
+	}
+}
+
+static bool is_alive(const struct cuv_zygote *g)
+{
+	return g->keeper > 0;
+}
+
+static unsigned id_of(const struct cuv_zygotes *z, const struct cuv_zygote *g)
+{
+	return CUV_IDENTITIES_MAX - 1 - (unsigned)(g - z->zygote);
+}
+
+static bool is_of(const struct cuv_zygote *g, const struct cuv_run *run)
+{
+	return g->state != CUV_ZYGOTE_NONE && g->state != CUV_ZYGOTE_ENDING && strcmp(g->run.env, run->env) == 0 &&
+	       strcmp(g->run.tenant, run->tenant) == 0 && strcmp(g->run.image, run->image) == 0 &&
+	       strcmp(g->run.zygote, run->zygote) == 0;
+}
+
+/* The run that executes the zygote of such runs. */
+static int make_run(const struct cuv_run *of, struct cuv_run *ret)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct cuv_run m = CUV_RUN_INIT;
+	size_t i;
+	int r = 0;
+
+	memcpy(m.image, of->image, sizeof(m.image));
+	memcpy(m.env, of->env, sizeof(m.env));
+	memcpy(m.zygote, of->zygote, sizeof(m.zygote));
+	memcpy(m.tenant, of->tenant, sizeof(m.tenant));
+	snprintf(m.run_id, sizeof(m.run_id), "zygote");
+	cuv_limits_default(&m.limits);
+	m.limits.value[CUV_LIMIT_PROCESSES] = PROCESSES;
+	m.limits.value[CUV_LIMIT_CPUS] = (uint64_t)CUV_MIN(CUV_MAX(cpus, 1), 64) * 1000;
+	for (i = 0; r == 0 && i < of->closure.n; i++)
+		r = cuv_strv_add(&m.closure, of->closure.items[i]);
+	if (r == 0 && !cuv_strv_has(&m.closure, of->zygote))
+		r = cuv_strv_add(&m.closure, of->zygote);
+	if (r == 0)
+		r = cuv_strv_addf(&m.argv, "/nix/store/%s/bin/cuvette-zygote", of->zygote);
+	if (r == 0)
+		r = cuv_strv_add(&m.argv, of->argv.items[0]);
+	if (r == 0)
+		r = cuv_strv_add(&m.argv, CUV_ZYGOTE_PRELOAD_PACKAGES);
+	if (r == 0 && m.closure.n > CUV_CLOSURE_MAX)
+		r = -E2BIG;
+	if (r < 0) {
+		cuv_run_done(&m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+static void close_ends(struct cuv_zygote *g)
+{
+	g->news = cuv_close(g->news);
+	g->boxes = cuv_close(g->boxes);
+}
+
+static void clear(struct cuv_zygote *g)
+{
+	close_ends(g);
+	cuv_slotns_done(&g->ns);
+	cuv_run_done(&g->run);
+	*g = (struct cuv_zygote){.news = -1, .boxes = -1, .ns = CUV_SLOTNS_INIT};
+}
+
+static int fork_keeper(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	struct cuv_seat seat = CUV_SEAT_INIT;
+	const pid_t self = getpid();
+	int news[2] = {-1, -1}, boxes[2] = {-1, -1}, control[2] = {-1, -1}, r;
+
+	r = cuv_slotns_make(z->host->proc_fd, &g->ns, NULL);
+	if (r == 0 && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, news) < 0 ||
+		       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, boxes) < 0 ||
+		       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0))
+		r = -errno;
+	if (r == 0) {
+		seat.host = z->host;
+		seat.cgroups = z->cgroups;
+		seat.slot = id_of(z, g);
+		seat.ns = g->ns;
+		seat.orders = news[1];
+		seat.maker_boxes = boxes[1];
+		seat.maker_control = control[0];
+		seat.zygote = control[1];
+		g->keeper = fork();
+		if (g->keeper == 0)
+			cuv_zygote_keeper_main(&seat, self, &g->run);
+		r = g->keeper < 0 ? -errno : 0;
+	}
+	cuv_close(news[1]);
+	cuv_close(boxes[1]);
+	cuv_close(control[0]);
+	cuv_close(control[1]);
+	g->news = news[0];
+	g->boxes = boxes[0];
+	return r;
+}
+
+static void fail(struct cuv_zygote *g, const char *why)
+{
+	close_ends(g);
+	g->state = CUV_ZYGOTE_FAILED;
+	g->deadline_ns = cuv_deadline_ms(FAILED_MS);
+	snprintf(g->why, sizeof(g->why), "%s", why);
+	cuv_log(CUV_LOG_WARNING, "zygote-failed", CUV_S("environment", g->run.env), CUV_S("why", why),
+		CUV_I("bare", g->bare));
+}
+
+static void start(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	int r = fork_keeper(z, g);
+
+	g->state = CUV_ZYGOTE_STARTING;
+	g->warmed = false;
+	g->started_ns = g->used_ns = cuv_now_ns();
+	g->deadline_ns = cuv_deadline_ms(START_MS);
+	if (r < 0) {
+		g->keeper = 0;
+		fail(g, strerror(-r));
+	}
+}
+
+static unsigned count_alive(const struct cuv_zygotes *z)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		n += is_alive(&z->zygote[i]);
+	return n;
+}
+
+/* The longest unused one of these: alive or not, and without runs in it. */
+static struct cuv_zygote *oldest(struct cuv_zygotes *z, bool alive)
+{
+	struct cuv_zygote *found = NULL;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &z->zygote[i];
+
+		if (g->state == CUV_ZYGOTE_NONE || g->state == CUV_ZYGOTE_ENDING || is_alive(g) != alive ||
+		    g->keepers > g->waiting)
+			continue;
+		if (!found || g->used_ns < found->used_ns)
+			found = g;
+	}
+	return found;
+}
+
+/* It gets no new runs; when the last one has left it, its keeper is let go. */
+static void retire(struct cuv_zygote *g)
+{
+	g->state = CUV_ZYGOTE_ENDING;
+	g->boxes = cuv_close(g->boxes);
+	if (g->keepers == 0)
+		g->news = cuv_close(g->news);
+}
+
+static struct cuv_zygote *free_entry(struct cuv_zygotes *z)
+{
+	struct cuv_zygote *g;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		if (z->zygote[i].state == CUV_ZYGOTE_NONE)
+			return &z->zygote[i];
+	g = oldest(z, false);
+	if (g)
+		clear(g);
+	return g;
+}
+
+static void begin(struct cuv_zygotes *z, const struct cuv_run *run)
+{
+	struct cuv_zygote *g;
+
+	if (count_alive(z) >= z->set.max) {
+		g = oldest(z, true);
+		if (g && g->state == CUV_ZYGOTE_WARM)
+			retire(g);
+		return; /* when it is gone there is room for another */
+	}
+	g = free_entry(z);
+	if (g && make_run(run, &g->run) == 0)
+		start(z, g);
+}
+
+/* The limits that a zygote's boxes are made with, whoever will use them. */
+static bool has_usual_box(const struct cuv_run *run)
+{
+	struct cuv_limits usual;
+	const struct cuv_limits *l = &run->limits;
+
+	cuv_limits_default(&usual);
+	return l->value[CUV_LIMIT_WORK] == usual.value[CUV_LIMIT_WORK] &&
+	       l->value[CUV_LIMIT_WORK_INODES] == usual.value[CUV_LIMIT_WORK_INODES] &&
+	       l->value[CUV_LIMIT_TMP] == usual.value[CUV_LIMIT_TMP] &&
+	       l->value[CUV_LIMIT_SHM] == usual.value[CUV_LIMIT_SHM];
+}
+
+static const char *never(const struct cuv_zygotes *z, const struct cuv_run *run)
+{
+	const unsigned needed = CUV_CG_MEMORY | CUV_CG_PIDS;
+
+	if (run->strict)
+		return "isolation is strict";
+	if (z->set.max == 0)
+		return "the service has no zygotes";
+	if (!run->zygote[0])
+		return "there is no zygote for this program";
+	if ((z->cgroups->controllers & needed) != needed)
+		return "the host gives no control groups for memory and processes";
+	if (!has_usual_box(run))
+		return "the limits of its folders are its own";
+	if (cuv_environ_threads(&run->limits) != 1)
+		return "libraries count CPUs when they are imported";
+	return NULL;
+}
+
+struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run *run, char ret_why[CUV_WHY_COLD_SIZE])
+{
+	const char *why = never(z, run);
+	size_t i;
+
+	for (i = 0; !why && i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &z->zygote[i];
+
+		if (!is_of(g, run))
+			continue;
+		g->used_ns = cuv_now_ns();
+		if (g->state == CUV_ZYGOTE_WARM)
+			return g;
+		snprintf(ret_why, CUV_WHY_COLD_SIZE, "%s",
+			 g->state == CUV_ZYGOTE_FAILED ? g->why : "the zygote is being started");
+		return NULL;
+	}
+	if (!why) {
+		begin(z, run);
+		why = "the zygote is being started";
+	}
+	snprintf(ret_why, CUV_WHY_COLD_SIZE, "%s", why);
+	return NULL;
+}
+
+void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	const uint64_t now = cuv_now_ns();
+
+	g->used_ns = now;
+	if (now >= g->period_end_ns) {
+		g->busy_peak = 0;
+		g->period_end_ns = now + PERIOD_MS * CUV_NS_PER_MS;
+	}
+	g->busy_peak = CUV_MAX(g->busy_peak, g->keepers - g->waiting);
+	if (++g->runs >= z->set.runs)
+		retire(g);
+}
+
+unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g)
+{
+	if (g->state != CUV_ZYGOTE_WARM || cuv_now_ns() > g->used_ns + UNUSED_POOL_MS * CUV_NS_PER_MS)
+		return 0;
+	/* Boxes wait in any case; whether runs do is the pool's size. */
+	return CUV_MIN(CUV_MAX(CUV_MAX(z->set.pool, 1u), g->busy_peak + 1),
+		       (unsigned)CUV_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1) + 2);
+}
+
+void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	struct cuv_zygote_news news;
+	struct cuv_fdmsg msg;
+	int r = cuv_fdmsg_recv(g->news, &news, sizeof(news), 0, &msg, MSG_DONTWAIT);
+
+	(void)z;
+	if (r == -EAGAIN)
+		return;
+	if (r != 0) {
+		g->news = cuv_close(g->news); /* the rest when it is reaped */
+		return;
+	}
+	if (!news.warm) {
+		if (g->state != CUV_ZYGOTE_ENDING)
+			fail(g, news.why);
+		return;
+	}
+	if (g->state == CUV_ZYGOTE_STARTING) {
+		g->state = CUV_ZYGOTE_WARM;
+		g->warmed = true;
+		cuv_log(CUV_LOG_INFO, "zygote-warm", CUV_S("environment", g->run.env), CUV_I("imported", news.imported),
+			CUV_I("failed", news.failed), CUV_I("pss_bytes", news.pss_bytes),
+			CUV_I("start_ms", (cuv_now_ns() - g->started_ns) / CUV_NS_PER_MS), CUV_I("bare", g->bare));
+	}
+	g->pss_bytes = news.pss_bytes;
+}
+
+/* What it leaves must be gone before the next one has its cgroup. */
+static void clear_cgroup(struct cuv_zygotes *z, const struct cuv_zygote *g)
+{
+	struct cuv_cgroup_slot c;
+
+	if (!z->cgroups->ops || cuv_cgroup_slot_open(z->cgroups, id_of(z, g), &c) < 0)
+		return;
+	if (cuv_cgroup_slot_is_empty(&c) != 1)
+		(void)cuv_cgroup_slot_kill(&c, KILL_WAIT_MS);
+	cuv_cgroup_slot_close(&c);
+}
+
+/* Once more: as it was when it had worked, otherwise without importing what may be
+ * at fault. */
+static void try_again(struct cuv_zygotes *z, struct cuv_zygote *g, bool was_warm)
+{
+	_cleanup_(cuv_strv_done) struct cuv_strv argv = CUV_STRV_INIT;
+	int r;
+
+	if (was_warm && ++g->deaths <= DEATHS_MAX) {
+		start(z, g);
+		return;
+	}
+	if (g->bare)
+		return;
+	argv = g->run.argv;
+	g->run.argv = CUV_STRV_INIT;
+	r = cuv_strv_add(&g->run.argv, argv.items[0]);
+	if (r == 0)
+		r = cuv_strv_add(&g->run.argv, argv.items[1]);
+	if (r == 0)
+		r = cuv_strv_add(&g->run.argv, CUV_ZYGOTE_PRELOAD_NOTHING);
+	if (r < 0)
+		return;
+	g->bare = true;
+	start(z, g);
+}
+
+bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &z->zygote[i];
+
+		if (g->keeper != pid)
+			continue;
+		if (g->news >= 0)
+			cuv_zygotes_on_news(z, g);
+		g->keeper = 0;
+		cuv_slotns_done(&g->ns);
+		clear_cgroup(z, g);
+		if (g->state == CUV_ZYGOTE_STARTING || g->state == CUV_ZYGOTE_WARM)
+			fail(g, "its keeper was killed");
+		close_ends(g);
+		if (g->state == CUV_ZYGOTE_ENDING)
+			clear(g);
+		else if (!z->stopping)
+			try_again(z, g, g->warmed);
+		return true;
+	}
+	return false;
+}
+
+uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
+{
+	const uint64_t now = cuv_now_ns();
+	uint64_t pss = 0;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &z->zygote[i];
+
+		any |= g->state != CUV_ZYGOTE_NONE;
+		pss += is_alive(g) ? g->pss_bytes : 0;
+		if (g->state == CUV_ZYGOTE_STARTING && now >= g->deadline_ns)
+			(void)kill(g->keeper, SIGKILL);
+		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
+			retire(g);
+		else if (g->state == CUV_ZYGOTE_FAILED && now >= g->deadline_ns && !is_alive(g))
+			clear(g);
+		else if (g->state == CUV_ZYGOTE_ENDING && g->keepers == 0)
+			g->news = cuv_close(g->news);
+	}
+	if (pss > z->set.memory_bytes) {
+		struct cuv_zygote *g = oldest(z, true);
+
+		if (g && g->state == CUV_ZYGOTE_WARM)
+			retire(g);
+	}
+	return any ? now + TICK_MS * CUV_NS_PER_MS : CUV_NEVER;
+}
+
+void cuv_zygotes_stop(struct cuv_zygotes *z)
+{
+	size_t i;
+
+	z->stopping = true;
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		if (is_alive(&z->zygote[i])) {
+			z->zygote[i].state = CUV_ZYGOTE_ENDING;
+			(void)kill(z->zygote[i].keeper, SIGKILL);
+		}
+}
