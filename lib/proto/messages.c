@@ -8,6 +8,7 @@
 
 #define STORE_HASH_LEN 32
 #define STORE_NAME_LEN_MAX 211
+#define TENANT_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.-"
 
 bool cuv_store_name_valid(const char *name)
 {
@@ -163,6 +164,9 @@ void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m)
 	cuv_put_str(w, m->run_id);
 	cuv_put_str(w, m->image);
 	cuv_put_str(w, m->env);
+	cuv_put_str(w, m->zygote);
+	cuv_put_str(w, m->tenant);
+	cuv_put_u8(w, m->strict);
 	cuv_put_strv(w, &m->closure);
 	cuv_put_strv(w, &m->argv);
 	cuv_put_strv(w, &m->files);
@@ -180,6 +184,8 @@ static int run_check(const struct cuv_run *m)
 	if (m->argv.n == 0 || m->argv.items[0][0] != '/' || total > CUV_ARGS_BYTES_MAX)
 		return -EBADMSG;
 	if (m->env[0] && !cuv_strv_has(&m->closure, m->env))
+		return -EBADMSG;
+	if (m->tenant[strspn(m->tenant, TENANT_CHARACTERS)])
 		return -EBADMSG;
 	for (i = 0; i < m->files.n; i++) {
 		if (!cuv_file_name_valid(m->files.items[i]))
@@ -200,6 +206,9 @@ int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret)
 	cuv_get_str(r, m.run_id, sizeof(m.run_id));
 	get_store_name(r, m.image, false);
 	get_store_name(r, m.env, true);
+	get_store_name(r, m.zygote, true);
+	cuv_get_str(r, m.tenant, sizeof(m.tenant));
+	m.strict = get_bool(r);
 	get_store_names(r, &m.closure);
 	/* argv[0] and two of ours come before the user's arguments */
 	cuv_get_strv(r, CUV_ARGS_MAX + 8, CUV_ARG_BYTES_MAX, &m.argv);
@@ -256,9 +265,23 @@ const char *cuv_run_status_name(enum cuv_run_status s)
 	return names[s];
 }
 
+static const char *const path_names[_CUV_RUN_PATH_MAX] = {
+#define X(suffix, name, text) [CUV_RUN_PATH_##suffix] = name,
+	CUV_RUN_PATH_TABLE(X)
+#undef X
+};
+
+const char *cuv_run_path_name(enum cuv_run_path p)
+{
+	cuv_assert((unsigned)p < _CUV_RUN_PATH_MAX);
+	return path_names[p];
+}
+
 void cuv_run_result_put(struct cuv_writer *w, const struct cuv_run_result *m)
 {
 	cuv_put_u8(w, (uint8_t)m->status);
+	cuv_put_u8(w, (uint8_t)m->path);
+	cuv_put_str(w, m->why_cold);
 	cuv_put_u32(w, (uint32_t)m->exit_code);
 	cuv_put_u32(w, (uint32_t)m->signal);
 	cuv_put_u64(w, m->wall_ns);
@@ -276,6 +299,10 @@ int cuv_run_result_get(struct cuv_reader *r, struct cuv_run_result *ret)
 	int end;
 
 	m.status = (enum cuv_run_status)get_enum(r, _CUV_RUN_STATUS_MAX);
+	m.path = (enum cuv_run_path)cuv_get_u8(r);
+	if (m.path >= _CUV_RUN_PATH_MAX)
+		return -EBADMSG;
+	cuv_get_str(r, m.why_cold, sizeof(m.why_cold));
 	m.exit_code = (int32_t)cuv_get_u32(r);
 	m.signal = (int32_t)cuv_get_u32(r);
 	m.wall_ns = cuv_get_u64(r);
@@ -477,6 +504,7 @@ void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m)
 	cuv_put_str(w, m->python);
 	cuv_put_str(w, m->uv);
 	cuv_put_str(w, m->ruff);
+	cuv_put_str(w, m->zygote);
 	cuv_put_str(w, m->uv_version);
 	cuv_put_str(w, m->ruff_version);
 	cuv_put_u8(w, m->resolver_sealed);
@@ -491,6 +519,7 @@ int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret)
 	cuv_get_str(r, m.python, sizeof(m.python));
 	get_store_name(r, m.uv, false);
 	get_store_name(r, m.ruff, false);
+	get_store_name(r, m.zygote, true);
 	cuv_get_str(r, m.uv_version, sizeof(m.uv_version));
 	cuv_get_str(r, m.ruff_version, sizeof(m.ruff_version));
 	m.resolver_sealed = get_bool(r);

@@ -71,12 +71,20 @@ int cuv_failure_send(int sock, const struct cuv_error *err);
  * and its bin/ stands first in PATH. argv[0] is an absolute path in the box.
  * Files are written to the work folder with the given names (one component
  * each, not "." or "..", mode 0644), from the descriptors after stdin, which
- * are regular files or sealed memfds read from offset 0. */
+ * are regular files or sealed memfds read from offset 0.
+ *
+ * With `zygote` the run is `argv[0] main.py …` and may be forked from a zygote
+ * that is shared with other runs of the same environment and tenant; a `strict`
+ * one never is. */
 #define CUV_FILE_NAME_SIZE 128
+#define CUV_TENANT_SIZE 40
 struct cuv_run {
 	char run_id[40]; /* for the launcher's log */
 	char image[CUV_STORE_NAME_SIZE];
 	char env[CUV_STORE_NAME_SIZE];
+	char zygote[CUV_STORE_NAME_SIZE]; /* its store path; "": none */
+	char tenant[CUV_TENANT_SIZE];	  /* whose run it is: [A-Za-z0-9_:.-]*; "": nobody's in particular */
+	bool strict;
 	struct cuv_strv closure;
 	struct cuv_strv argv;
 	struct cuv_strv files;
@@ -117,11 +125,27 @@ enum cuv_run_status {
 };
 const char *cuv_run_status_name(enum cuv_run_status s); /* "out-of-memory" … */
 
+/* The way a run came into its box. X(enum suffix, "name", "what it means") */
+#define CUV_RUN_PATH_TABLE(X)                                                                                          \
+	X(COLD, "cold", "a new interpreter was executed")                                                              \
+	X(ZYGOTE, "zygote", "forked from the environment's zygote when it was asked for")                              \
+	X(POOL, "pool", "forked from the environment's zygote before, and waiting")
+enum cuv_run_path {
+#define X(suffix, name, text) CUV_RUN_PATH_##suffix,
+	CUV_RUN_PATH_TABLE(X)
+#undef X
+		_CUV_RUN_PATH_MAX,
+};
+const char *cuv_run_path_name(enum cuv_run_path p);
+
+#define CUV_WHY_COLD_SIZE 120
 struct cuv_run_result {
 	enum cuv_run_status status;
-	int32_t exit_code; /* 0..255, or 128 + signal where a signal ended it */
-	int32_t signal;	   /* 0 if none */
-	uint64_t wall_ns;  /* from exec to its end as its parent saw it */
+	enum cuv_run_path path;
+	char why_cold[CUV_WHY_COLD_SIZE]; /* why not by a zygote; "" unless the path is cold */
+	int32_t exit_code;		  /* 0..255, or 128 + signal where a signal ended it */
+	int32_t signal;			  /* 0 if none */
+	uint64_t wall_ns;		  /* from exec to its end as its parent saw it */
 	uint64_t cpu_user_ns;
 	uint64_t cpu_system_ns;
 	uint64_t max_memory_bytes; /* peak of the cgroup; of the largest process without one */
@@ -217,6 +241,7 @@ struct cuv_tools {
 	char python[16]; /* full version of the image's interpreter */
 	char uv[CUV_STORE_NAME_SIZE];
 	char ruff[CUV_STORE_NAME_SIZE];
+	char zygote[CUV_STORE_NAME_SIZE]; /* "": the store has none, all runs are cold */
 	char uv_version[32];
 	char ruff_version[32];
 	bool resolver_sealed; /* the resolver runs under Landlock */

@@ -209,7 +209,7 @@ TEST(ids_belong_to_one_slot)
 	assert_true(a.init_outer < CUV_BOX_UID_BASE + CUV_BOX_SLOTS_MAX);
 	cuv_idmap_of_slot(true, true, 3, &a);
 	cuv_idmap_format(&a, text);
-	assert_string_equal(text, "1 1878910515 1\n1000 1878910003 1\n");
+	assert_string_equal(text, "1 1878911027 1\n1000 1878910003 1\n");
 	cuv_idmap_of_slot(false, true, 3, &a);
 	cuv_idmap_format(&a, text);
 	assert_string_equal(text, "1 8 1\n1000 7 1\n");
