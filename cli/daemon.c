@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/kernel.h"
 #include "lib/proto/messages.h"
 
 #include <errno.h>
@@ -207,8 +208,10 @@ out:
 int cuv_daemon_start(const struct cuv_daemon_spec *spec, struct cuv_daemon *ret, struct cuv_error *err)
 {
 	char path[PATH_MAX];
-	int r = find_program(spec->name, path, err);
+	int r = cuv_kernel_check(err);
 
+	if (r == 0)
+		r = find_program(spec->name, path, err);
 	if (r < 0)
 		return r;
 	r = start(spec, path, ret);

@@ -39,8 +39,8 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/kernel.h"
 #include "lib/base/log.h"
-#include "worker-image/launcher/kernel.h"
 #include "worker-image/launcher/layers.h"
 #include "worker-image/launcher/options.h"
 #include "worker-image/launcher/probe.h"

@@ -3,11 +3,10 @@
 #include "worker-image/launcher/keeper.h"
 
 #include "lib/base/fd.h"
-#include "worker-image/launcher/kernel.h"
+#include "lib/base/kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the launcher asks of the kernel beyond the ordinary. All of it is older
- * than Linux 5.12, so what is missing is mostly missing by a container's profile;
- * then the launcher says which call and does not start, since a box without it
- * would lack a wall.
+ * What we ask of the kernel beyond the ordinary. All of it is in Linux 5.12, so
+ * what is missing is mostly missing by a container's profile; then the service
+ * says which call and does not start, since a box without it would lack a wall.
  */
-#ifndef CUV_LAUNCHER_KERNEL_H
-#define CUV_LAUNCHER_KERNEL_H
+#ifndef CUV_KERNEL_H
+#define CUV_KERNEL_H
 
 #include "lib/base/error.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker-image/launcher/kernel.h"
+#include "lib/base/kernel.h"
 
 #include "lib/base/buf.h"
 
@@ -21,6 +21,7 @@ static const struct {
 	{SYS_fsopen, "fsopen", "5.2"},
 	{SYS_fsconfig, "fsconfig", "5.2"},
 	{SYS_fsmount, "fsmount", "5.2"},
+	{SYS_pidfd_open, "pidfd_open", "5.3"},
 	{SYS_openat2, "openat2", "5.6"},
 	{SYS_close_range, "close_range", "5.9"},
 	{SYS_mount_setattr, "mount_setattr", "5.12"},
@@ -40,11 +41,11 @@ int cuv_kernel_check(struct cuv_error *err)
 	}
 	if (names.len == 0)
 		return 0;
-	cuv_error_set(
-		err, CUV_E_UNAVAILABLE,
-		"the kernel does not have these calls, without which no box can be made: %s; use a newer one or, in a "
-		"container, allow them in its seccomp profile",
-		cuv_buf_str(&names));
+	cuv_error_set(err, CUV_E_UNAVAILABLE,
+		      "the kernel does not have these calls, without which nothing can be run in a box: %s; use a "
+		      "newer one or, in a "
+		      "container, allow them in its seccomp profile",
+		      cuv_buf_str(&names));
 	return -ENOSYS;
 }
 
