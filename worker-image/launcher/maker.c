@@ -3,13 +3,12 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "worker-image/launcher/kernel.h"
+#include "lib/base/kernel.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/slotns.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -304,9 +302,11 @@ static void on_hello(struct maker *m, struct place *p)
 		return;
 	}
 	/* Only we reap, so the process can't be another one by now. */
-	if (cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why) < 0)
+	r = cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why);
+	if (r == -EPERM)
 		give_up(m, why);
-	r = enter_cgroups(p, msg.from.pid);
+	if (r == 0)
+		r = enter_cgroups(p, msg.from.pid);
 	if (r < 0) {
 		tell_failed(p->status, CUV_STAGE_CGROUP, r);
 		return;
