@@ -58,7 +58,7 @@ _noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
 
 /* 0 when the process is a run as it should be: a child of the box maker in
  * exactly these namespaces, without capabilities, under both filters, with the
- * run's id and one thread. Otherwise -EPERM, and why. */
+ * run's id and one thread. Otherwise -EPERM, and why; -ESRCH when it has died. */
 int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why);
 /* 0 when the zygote may be forked from: one thread, no shared writable mapping,
  * no descriptor but its own. Otherwise -EPERM, and why. */

@@ -76,6 +76,14 @@ static int check_namespaces(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMES
 	return 0;
 }
 
+/* "State:	Z (zombie)" or X: it can't do any harm. */
+static bool is_dead(const char *status)
+{
+	const char *state = strstr(status, "\nState:\t");
+
+	return state && (state[8] == 'Z' || state[8] == 'X');
+}
+
 int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why)
 {
 	static const struct {
@@ -101,6 +109,8 @@ int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACE
 
 	if (pid <= 0 || read_proc(proc_fd, pid, "status", &status) < 0)
 		return refuse(size, ret_why, "there is no such process");
+	if (is_dead(cuv_buf_str(&status)))
+		return -ESRCH;
 	for (i = 0; i < ARRAY_SIZE(lines); i++)
 		if (cuv_status_number(cuv_buf_str(&status), lines[i].key, lines[i].base, &have) < 0 ||
 		    have != lines[i].want)
