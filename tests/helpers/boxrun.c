@@ -10,6 +10,8 @@
  * running one's socket, sends one RUN (or --repeat N of them, one after the
  * other; or --parallel N at once), copies the output to stdout and stderr, and
  * prints the result as one line of JSON on descriptor --result-fd (default 2).
+ * With --zygote a run may be forked from that store path's zygote, which is
+ * --tenant's; --strict forbids it. The result tells which way it went.
  * Exit status: 0 when every run gave a result or failure of its own, 1 when the
  * launcher did not start or went away, 2 for a wrong command line.
  */
@@ -55,6 +57,7 @@ static _noreturn_ void usage(const char *why)
 		"usage: boxrun (--launcher BIN --store DIR | --connect SOCKET) --image NAME [--env NAME]\n"
 		"              [--closure NAME]... [--limit name=value]... [--file name=path]... [--stdin PATH]\n"
 		"              [--allow-degraded NAMES] [--boxes N] [--instance NAME] [--repeat N | --parallel N]\n"
+		"              [--zygote NAME] [--tenant NAME] [--strict]\n"
 		"              [--cancel-ms N] [--result-fd N] [--quiet] [--timing] (--layers | -- /program args...)\n",
 		why);
 	exit(2);
@@ -101,7 +104,8 @@ static const struct option long_options[] = {
 	{"allow-degraded", 1, NULL, 'a'}, {"boxes", 1, NULL, 'b'},    {"instance", 1, NULL, 'n'},
 	{"repeat", 1, NULL, 'r'},	  {"parallel", 1, NULL, 'P'}, {"cancel-ms", 1, NULL, 'C'},
 	{"result-fd", 1, NULL, 'R'},	  {"quiet", 0, NULL, 'q'},    {"timing", 0, NULL, 't'},
-	{"layers", 0, NULL, 'y'},	  {NULL, 0, NULL, 0},
+	{"layers", 0, NULL, 'y'},	  {"zygote", 1, NULL, 'z'},   {"tenant", 1, NULL, 'T'},
+	{"strict", 0, NULL, 'S'},	  {NULL, 0, NULL, 0},
 };
 
 static void parse(int argc, char **argv, struct options *o)
@@ -168,6 +172,15 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'y':
 			o->layers = true;
+			break;
+		case 'z':
+			snprintf(o->run.zygote, sizeof(o->run.zygote), "%s", optarg);
+			break;
+		case 'T':
+			snprintf(o->run.tenant, sizeof(o->run.tenant), "%s", optarg);
+			break;
+		case 'S':
+			o->run.strict = true;
 			break;
 		default:
 			usage("unknown option");
@@ -279,13 +292,14 @@ static int send_run(const struct options *o, int session)
 static void print_result(const struct options *o, const struct cuv_run_result *m, uint64_t total_ns)
 {
 	dprintf(o->result_fd,
-		"{\"status\":\"%s\",\"exit_code\":%d,\"signal\":%d,\"wall_ms\":%.3f,\"cpu_user_ms\":%.3f,"
+		"{\"status\":\"%s\",\"path\":\"%s\",\"why_cold\":\"%s\",\"exit_code\":%d,\"signal\":%d,"
+		"\"wall_ms\":%.3f,\"cpu_user_ms\":%.3f,"
 		"\"cpu_system_ms\":%.3f,\"max_memory_bytes\":%llu,\"stdout_truncated\":%s,\"stderr_truncated\":%s,"
 		"\"cpu_timeout\":%s,\"total_ms\":%.3f}\n",
-		cuv_run_status_name(m->status), m->exit_code, m->signal, (double)m->wall_ns / 1e6,
-		(double)m->cpu_user_ns / 1e6, (double)m->cpu_system_ns / 1e6, (unsigned long long)m->max_memory_bytes,
-		m->stdout_truncated ? "true" : "false", m->stderr_truncated ? "true" : "false",
-		m->cpu_timeout ? "true" : "false", (double)total_ns / 1e6);
+		cuv_run_status_name(m->status), cuv_run_path_name(m->path), m->why_cold, m->exit_code, m->signal,
+		(double)m->wall_ns / 1e6, (double)m->cpu_user_ns / 1e6, (double)m->cpu_system_ns / 1e6,
+		(unsigned long long)m->max_memory_bytes, m->stdout_truncated ? "true" : "false",
+		m->stderr_truncated ? "true" : "false", m->cpu_timeout ? "true" : "false", (double)total_ns / 1e6);
 }
 
 /* One frame of an answer: 1 when it was the last, 0 when not, -errno. */

@@ -21,6 +21,19 @@ except OSError:
     pass
 if sys.stdin.read():
     wrong.append("stdin")
+# A run may be forked from a process that earlier ones were forked from too.
+import builtins, gc, signal, threading
+if [n for n in (*vars(builtins), *vars(sys), *sys.modules, *os.environ) if "cuvette_escape" in n.lower()]:
+    wrong.append("names of an earlier run")
+if not all(type(f).__name__ in ("builtin_function_or_method", "type") for f in (print, open, len, __import__, __build_class__)):
+    wrong.append("builtins")
+if threading.active_count() != 1 or gc.callbacks or sys.gettrace() or sys.getprofile():
+    wrong.append("threads or hooks")
+handlers = {n for n in range(1, signal.NSIG) if signal.getsignal(n) not in (signal.SIG_DFL, None)}
+if not handlers <= {signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ} or signal.pthread_sigmask(signal.SIG_BLOCK, []):
+    wrong.append(("signals", handlers))
+if 7 + int("1") != 8 or [n for n in os.listdir("/proc/self/fd") if int(n) > 4]:
+    wrong.append("numbers or descriptors")
 print("canary", sum(range(100)), wrong)
 ''', limits={"timeout": "20"})
 

@@ -11,6 +11,12 @@ Head lines of programs/NAME.py (docs/escape-suite.md has them with examples):
     # expect: wall < 6                    also cpu, memory, stdout_bytes, stderr_bytes; <= >= >
     # expect: return_code 3, signal SIGKILL | none, truncated stdout
     # outside: fails                      harmless; --self-test runs it without a box
+    # paths: cold - REASON                the other ways into a box don't apply
+    # alone: REASON                       nothing else of the suite may run beside it
+What follows a line `# ---- the next run` is a program of its own, run right after
+in another box the same way: what the first did must not reach it. It must succeed,
+say `held` of something, and has head lines of its own: limits and args (besides the
+suite's values `{output}`, what the first printed, and `{secret_back}`), expect.
 """
 import dataclasses
 import operator
@@ -19,11 +25,13 @@ import re
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "programs"
 PRELUDE = pathlib.Path(__file__).resolve().parent / "prelude.py"
-HEAD = re.compile(r"^# (limits|args|with|needs|expect|outside): (.+)$")
+HEAD = re.compile(r"^# (limits|args|with|needs|expect|outside|paths|alone): (.+)$")
+NEXT = "# ---- the next run\n"
+PATHS = ("cold", "zygote", "pool")
 STATUSES = {"success", "error", "timeout", "out-of-memory", "output-limit", "killed", "failed"}
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-WALL_SLACK_S = 5.0
+WALL_SLACK_S = 0.2
 # What a program that --self-test runs without a box may not do.
 HARMFUL = re.compile(r"\b(rename|unlink|truncate|mknod|mkfifo|chmod|chown|rmtree|kill|killpg|sethostname|O_CREAT|O_WRONLY|"
                      r"symlink|copy|Popen)\b|system\(|, \"w|mount \w+\", 165")
@@ -45,7 +53,14 @@ class Observed:
     wall: float = 0.0
     cpu: float = 0.0
     memory: int = 0
+    path: str = ""  # the way into its box that the answer tells
+    why_cold: str = ""
     trouble: str = ""  # there was no proper answer
+
+
+class Late(str):
+    """What was wrong was a matter of time. The machine may have been busy with the
+    suite's other programs, so it is tried again with nothing beside it."""
 
 
 @dataclasses.dataclass
@@ -58,6 +73,9 @@ class Program:
     needs: list = dataclasses.field(default_factory=list)
     expect: list = dataclasses.field(default_factory=list)
     outside_fails: bool = False
+    paths: tuple = PATHS
+    alone: bool = False
+    next: "Program | None" = None
 
     @property
     def timeout(self) -> float:
@@ -75,8 +93,25 @@ class Program:
         return out
 
 
+def _parse_next(name: str, text: str) -> Program:
+    program = parse(f"{name}: the next run", "# expect: status success\n# expect: stdout ~ ^held \n" + text)
+    if program.next or program.companions or program.outside_fails:
+        raise BadProgram(f"{name}: the next run is a plain program")
+    return program
+
+
+def _parse_paths(name: str, value: str) -> tuple:
+    names, _, reason = value.partition(" - ")
+    if not reason or not set(names.split()) <= set(PATHS):
+        raise BadProgram(f"{name}: `# paths: {' '.join(PATHS)} - REASON` names those that apply and why")
+    return tuple(names.split())
+
+
 def parse(name: str, text: str) -> Program:
+    text, _, following = text.partition(NEXT)
     program = Program(name, text)
+    if following:
+        program.next = _parse_next(name, following)
     for line in text.splitlines():
         found = HEAD.match(line)
         if not found:
@@ -92,6 +127,10 @@ def parse(name: str, text: str) -> Program:
             program.needs += value.split()
         elif key == "outside":
             program.outside_fails = value == "fails"
+        elif key == "paths":
+            program.paths = _parse_paths(name, value)
+        elif key == "alone":
+            program.alone = True
         else:
             program.expect.append(expectation(name, value))
     if not any(label.startswith("status ") for label, _ in program.expect):
@@ -121,16 +160,17 @@ def expectation(name: str, text: str):
     words = text.split()
     subject = words[0]
     if subject == "status" and set(words[1:]) <= STATUSES and len(words) > 1:
-        return text, lambda o: None if o.status in words[1:] else f"status is {o.status}"
+        return text, lambda o: None if o.status in words[1:] else \
+            (Late if o.status == "timeout" else str)(f"status is {o.status}")
     if subject in ("stdout", "stderr") and len(words) > 2 and words[1] in ("~", "!~"):
         pattern = re.compile(text.split(None, 2)[2], re.MULTILINE)
         want = words[1] == "~"
         return text, lambda o: None if bool(pattern.search(getattr(o, subject))) == want else \
             f"{subject} {'lacks' if want else 'has'} /{pattern.pattern}/"
     if subject in ("wall", "cpu", "memory", "stdout_bytes", "stderr_bytes") and len(words) == 3 and words[1] in COMPARE:
-        bound, compare = _size(words[2]), COMPARE[words[1]]
+        bound, compare, kind = _size(words[2]), COMPARE[words[1]], Late if subject == "wall" else str
         return text, lambda o: None if compare(_measure(o, subject), bound) else \
-            f"{subject} is {_measure(o, subject):g}, not {words[1]} {words[2]}"
+            kind(f"{subject} is {_measure(o, subject):g}, not {words[1]} {words[2]}")
     if subject == "return_code" and len(words) == 2:
         return text, lambda o: None if o.return_code == int(words[1]) else f"return_code is {o.return_code}"
     if subject == "signal" and len(words) == 2:
@@ -155,7 +195,7 @@ def judge(program: Program, observed: Observed) -> list:
     for stream in ("stdout", "stderr"):
         wrong += [line[:300] for line in getattr(observed, stream).splitlines() if line.startswith("HOLE")][:5]
     if observed.wall > program.timeout + WALL_SLACK_S:
-        wrong.append(f"took {observed.wall:.1f} s with a timeout of {program.timeout:g} s")
+        wrong.append(Late(f"took {observed.wall:.2f} s with a timeout of {program.timeout:g} s"))
     if wrong and observed.stderr and observed.status == "error":
         wrong.append("stderr: " + observed.stderr.strip()[-300:])
     return wrong

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The ways a program gets into a box: over HTTP to a service, or straight to a
-launcher through the test client boxrun. Both give an Observed."""
+"""The ways a program gets into a box: over HTTP to a service, here or elsewhere;
+and no box at all, for the self-test. launcher.py has the one without HTTP. All
+give an Observed."""
 import contextlib
 import http.client
 import json
@@ -28,13 +29,6 @@ class NoService(Exception):
     pass
 
 
-def find_store_image(store: pathlib.Path) -> str:
-    names = sorted(p.name for p in store.glob("*-worker-image-python311") if p.is_dir())
-    if not names:
-        raise NoService(f"no worker image in {store}")
-    return max(names, key=lambda name: (store / name).stat().st_ctime)
-
-
 def form(fields: list) -> tuple:
     """(content type, body) of multipart/form-data; a field is (name, file name or None, bytes)."""
     boundary = "cuvette-" + secrets.token_hex(12)
@@ -46,9 +40,11 @@ def form(fields: list) -> tuple:
 
 
 class Http:
-    """A service by its URL."""
+    """A service by its URL. path: the way into a box that is asked for; None: none
+    is, as for a service that has only one."""
 
-    def __init__(self, url: str, key: str | None = None):
+    def __init__(self, url: str, key: str | None = None, path: str | None = None):
+        self.path = path
         parts = urllib.parse.urlsplit(url)
         self.url, self.host, self.port, self.key = url, parts.hostname, parts.port or 80, key
         self.root = self._service_here(self.host, self.port)
@@ -86,6 +82,8 @@ class Http:
     def send(self, program, arguments: list) -> Observed:
         fields = [("requirements", "requirements.txt", b"# none\n"), ("code", "main.py", program.source().encode())]
         fields += [(k, None, v.encode()) for k, v in program.limits.items()]
+        if self.path:
+            fields.append(("isolation", None, b"strict" if self.path == "cold" else b"auto"))
         if arguments:
             fields.append(("args", None, json.dumps(arguments).encode()))
         content_type, body = form(fields)
@@ -113,7 +111,8 @@ class Http:
             return Observed(trouble=f"success is {d['success']} with {d['status']} and {d['return_code']}")
         usage = d["usage"]
         return Observed(d["status"], d["return_code"], d.get("signal"), d["stdout"], d["stderr"], d["truncated"],
-                        usage["wall"], usage["cpu_user"] + usage["cpu_system"], usage["max_memory"])
+                        usage["wall"], usage["cpu_user"] + usage["cpu_system"], usage["max_memory"],
+                        d.get("path", ""), d.get("why_cold", ""))
 
     def close(self):
         pass
@@ -122,7 +121,7 @@ class Http:
 class OwnService(Http):
     """A service started for the suite, on a state folder that has the store."""
 
-    def __init__(self, binaries: pathlib.Path, state: str):
+    def __init__(self, binaries: pathlib.Path, state: str, path: str | None = None):
         self.secret = secrets.token_hex(12)
         self._log = tempfile.TemporaryFile("w+")
         # What a run must not see goes into the service's environment.
@@ -131,7 +130,7 @@ class OwnService(Http):
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
                                          env=environment)
         try:
-            super().__init__(self._wait_for_url())
+            super().__init__(self._wait_for_url(), None, path)
         except NoService:
             self.close()
             raise
@@ -157,54 +156,6 @@ class OwnService(Http):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-class Launcher:
-    """No service: boxrun starts a launcher for each run. For work on the launcher."""
-
-    def __init__(self, binaries: pathlib.Path, boxrun: pathlib.Path, state: str):
-        self.store = pathlib.Path(state) / "nix/nix/store"
-        self.command = [str(boxrun), "--launcher", str(binaries / "cuvette-launcher"), "--store", str(self.store),
-                        "--image", find_store_image(self.store), "--boxes", "2"]
-        self.secret, self.root, self.url = secrets.token_hex(12), None, "launcher"
-
-    def degraded(self) -> set:
-        return set()
-
-    def send(self, program, arguments: list) -> Observed:
-        with tempfile.TemporaryDirectory() as folder:
-            main = pathlib.Path(folder) / "main.py"
-            main.write_text(program.source())
-            read_end, write_end = os.pipe()
-            command = self.command + ["--file", f"main.py={main}", "--result-fd", str(write_end)]
-            for name, value in program.limits.items():
-                command += ["--limit", f"{name}={value}"]
-            command += ["--instance", "escape-" + secrets.token_hex(4), "--", "/usr/bin/python3", "main.py", *arguments]
-            try:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, pass_fds=(write_end,),
-                                      timeout=program.timeout + REQUEST_SLACK_S, check=False,
-                                      env={**os.environ, "CUV_ESCAPE_SECRET": self.secret})
-            except subprocess.TimeoutExpired:
-                return Observed(trouble="boxrun hangs")
-            finally:
-                os.close(write_end)
-            with open(read_end, "rb") as result:
-                text = result.read()
-        if done.returncode or not text or b'"failure"' in text:
-            return Observed(trouble=f"boxrun: {text.decode()} {done.stderr[-300:].decode('utf-8', 'replace')}")
-        return self._observed(json.loads(text), done)
-
-    @staticmethod
-    def _observed(d: dict, done) -> Observed:
-        name = signal.Signals(d["signal"]).name if d["signal"] else None
-        # The launcher's log goes the same way; a flood ends without a line's end.
-        stderr = re.sub(r'\{"time":"[^\n]*\}\n', "", done.stderr.decode("utf-8", "replace"))
-        return Observed(d["status"], d["exit_code"], name, done.stdout.decode("utf-8", "replace"), stderr,
-                        {"stdout": d["stdout_truncated"], "stderr": d["stderr_truncated"]}, d["wall_ms"] / 1000,
-                        (d["cpu_user_ms"] + d["cpu_system_ms"]) / 1000, d["max_memory_bytes"])
-
-    def close(self):
-        pass
 
 
 NOBODY = 65534

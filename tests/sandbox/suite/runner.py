@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Runs programs against one way into a box, several at once, and judges each.
+
+After each program comes a canary, the same way. Whether anything was left on the
+machine can only be told when nothing runs: it is looked for after each batch, and
+where something is found the batch's programs are run again one by one, so that the
+one that left it is named. What was wrong only in time is run again with nothing
+beside it, twice at most: two processors with four hostile programs on them are
+late by themselves now and then, while an attack on the clock is so each time."""
+import concurrent.futures
+import dataclasses
+import socket
+import threading
+import time
+
+from . import canary, companions, leftovers, program as programs
+
+WARM_RUNS = 6  # until as many boxes wait as there should be
+JOBS = 4
+BATCH = 12
+TRIES_ALONE = 2
+OUTPUT_MAX = 2000  # of what a first program printed, given to the next
+
+
+@dataclasses.dataclass
+class Verdict:
+    name: str
+    wrong: list = dataclasses.field(default_factory=list)
+    skipped: str = ""
+    seconds: float = 0.0
+
+
+def _weight(program) -> float:
+    """About how long it takes, so that those that take long stand together."""
+    waits = any("timeout" in label for label, _ in program.expect if label.startswith("status "))
+    return (program.timeout if waits else 0.3) + (companions.VICTIM_SECONDS if program.companions else 0)
+
+
+class Runner:
+    def __init__(self, sender, state: str | None, jobs: int = JOBS):
+        self.sender, self.state, self.jobs = sender, state, jobs
+        self.listeners = companions.Listeners()
+        self.taken, self._lock = {}, threading.Lock()
+        self.watch, self.degraded = None, set()
+
+    def warm(self) -> list:
+        """A few runs first: what a service makes once and keeps is there after them."""
+        if wrong := canary.wrong(self._send):
+            return wrong
+        for _ in range(WARM_RUNS):
+            canary.wrong(self._send)
+        self.watch, self.degraded = leftovers.Leftovers(self.sender.root, self.state), self.sender.degraded()
+        return []
+
+    def _send(self, program, arguments: list):
+        observed = self.sender.send(program, arguments)
+        with self._lock:
+            self.taken[observed.path] = self.taken.get(observed.path, 0) + 1
+        if not observed.trouble and self.sender.path and not _as_asked(self.sender.path, observed):
+            observed.trouble = f"it took the path {observed.path or '(none told)'}, not {self.sender.path}: {observed.why_cold}"
+        return observed
+
+    def _values(self) -> dict:
+        secret, service_secret = secrets_of(self.sender)
+        # The service's is given the wrong way round, so that the arguments are not what is found.
+        return {**self.listeners.values, "host_addresses": companions.host_addresses(),
+                "far_addresses": companions.FAR_ADDRESSES, "hostname": socket.gethostname(),
+                "state": self.state or "/var/lib/cuvette", "service_secret": service_secret[::-1], "secret": secret,
+                "secret_back": secret[::-1]}
+
+    def _once(self, program) -> list:
+        values = self._values()
+        victim = companions.Victim(self._send, values["secret"]) if "victim" in program.companions else None
+        observed = self._send(program, program.arguments(values))
+        wrong = programs.judge(program, observed)
+        if program.next and not observed.trouble:
+            values["output"] = observed.stdout.strip()[:OUTPUT_MAX]
+            following = self._send(program.next, program.next.arguments(values))
+            wrong += [type(w)("the next run: " + w) for w in programs.judge(program.next, following)]
+        if victim:
+            wrong += victim.wrong()
+        return wrong + canary.wrong(self._send)
+
+    def _left(self) -> list:
+        return [f"the host's {name} listener was reached" for name in self.listeners.heard()] + \
+               ["left: " + what for what in self.watch.find()]
+
+    def _alone(self, program, wrong: list) -> list:
+        """Again by itself, while what is wrong is a matter of time only."""
+        for _ in range(TRIES_ALONE):
+            if not wrong or not all(isinstance(w, programs.Late) for w in wrong):
+                break
+            wrong = self._once(program)
+        return wrong
+
+    def _batch(self, batch: list) -> list:
+        def timed(program):
+            since = time.monotonic()
+            return Verdict(program.name, self._once(program), "", time.monotonic() - since)
+
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            verdicts = list(pool.map(timed, batch))
+        left = self._left()
+        for program, verdict in zip(batch, verdicts):
+            verdict.wrong = self._alone(program, verdict.wrong)
+            if left and len(batch) > 1:
+                verdict.wrong += self._once(program) + self._left()
+        if left and not any(v.wrong for v in verdicts):
+            verdicts[0].wrong = [f"{what} (one of {', '.join(p.name for p in batch)})" for what in left]
+        return verdicts
+
+    def run(self, wanted: list, report) -> list:
+        """Calls report with each Verdict as soon as it is known."""
+        verdicts, fit = [], []
+        for program in wanted:
+            if why := self._skip(program):
+                verdicts.append(Verdict(program.name, skipped=why))
+                report(verdicts[-1])
+            else:
+                fit.append(program)
+        together = sorted((p for p in fit if not p.alone), key=_weight, reverse=True)
+        batches = [together[n:n + BATCH] for n in range(0, len(together), BATCH)] + [[p] for p in fit if p.alone]
+        for batch in batches:
+            for verdict in self._batch(batch):
+                verdicts.append(verdict)
+                report(verdict)
+        return verdicts
+
+    def _skip(self, program) -> str:
+        if off := self.degraded & set(program.needs):
+            return f"the service runs without {', '.join(sorted(off))}"
+        return ""
+
+
+def _as_asked(path: str, observed) -> bool:
+    """A pool that is being filled is allowed to fork on demand meanwhile."""
+    return observed.path in {"cold": ("cold",), "zygote": ("zygote",), "pool": ("pool", "zygote"),
+                             "auto": ("cold", "zygote", "pool")}[path]
+
+
+def secrets_of(sender) -> tuple:
+    import secrets
+    return secrets.token_hex(12), getattr(sender, "secret", secrets.token_hex(12))
