@@ -151,6 +151,7 @@ static void answer_tools(struct server *sv, struct session *s)
 		return;
 	}
 	tools.resolver_sealed = sv->b->sealed;
+	(void)cuv_pins_zygote(&sv->b->state, tools.zygote);
 	cuv_writer_init(&w, CUV_MSG_TOOLS);
 	cuv_tools_put(&w, &tools);
 	session_answer(s, &w);
