@@ -21,6 +21,7 @@ UNPACK = BUILD / "bin" / "cuvette-unpack"
 CONF = ROOT / "worker-image" / "image"
 IMAGE_LINK = "worker-image-python311"
 PINS = image_common.read_images()[IMAGE_LINK][0]
+TOOLCHAIN = image_common.read_images()["toolchain"][0]
 TOOLS = image_common.read_tools()
 
 
@@ -77,11 +78,11 @@ def open_up(folder):
         part.chmod(part.stat().st_mode | 0o055)
 
 
-def debs(folder):
+def debs(folder, pins=PINS):
     """All pinned packages as files: from the suite's store, else from the mirrors."""
     folder.mkdir(exist_ok=True)
     files = []
-    for deb in PINS["debs"]:
+    for deb in pins["debs"]:
         kept = physical(image_common.file_path(image_common.deb_name(deb), deb["sha256"]))
         target = folder / image_common.deb_name(deb)
         if kept.is_file():
@@ -90,6 +91,16 @@ def debs(folder):
             image_fetch.fetch_deb(deb, str(folder), image_common.mirrors())
         files.append(str(target))
     return files
+
+
+def lay_out_mirror(folder, *images):
+    """A mirror on this disk that holds the images' packages at their pinned paths."""
+    for pins in images:
+        for deb, file in zip(pins["debs"], debs(folder / "files", pins)):
+            target = folder / deb["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(file, target)
+    return folder
 
 
 def compile_unpacker(folder, compiler, optimisation):

@@ -7,9 +7,11 @@ import subprocess
 
 import pytest
 
-from helpers import (BUILD, CONF, IMAGE_LINK, PINS, ROOT, TOOLS, UNPACK, image_common, own_store, physical, suite_store)
+from helpers import (BUILD, CONF, IMAGE_LINK, PINS, ROOT, TOOLCHAIN, TOOLS, UNPACK, image_common, own_store, physical,
+                     state, suite_store)
 
 HEX = re.compile(r"[0-9a-f]{64}")
+FILES = ("python311.json", "toolchain.json", "tools.json")
 PATH = re.compile(r"pool/main/[a-z0-9+./_~-]+\.deb")
 
 
@@ -44,13 +46,15 @@ def no_host(text):
 
 def test_the_committed_pins_have_their_form_and_name_no_host():
     check_image(PINS)
+    check_image(TOOLCHAIN)
     check_tools(json.loads((CONF / "tools.json").read_text()))
-    for name in ("python311.json", "tools.json"):
+    for name in FILES:
         no_host((CONF / name).read_text())
 
 
 def every_output():
     yield "worker-image-" + PINS["image"], PINS["sha256"], PINS["path"]
+    yield "toolchain", TOOLCHAIN["sha256"], TOOLCHAIN["path"]
     for tool in TOOLS.values():
         yield f"{tool['name']}-{tool['version']}", tool["sha256"], tool["path"]
 
@@ -64,7 +68,8 @@ def test_nix_computes_the_same_store_paths(tmp_path):
     store = own_store(tmp_path / "state")
     for name, sha256, path in every_output():
         assert store.as_owner(["nix-store", "--print-fixed-path", "--recursive", "sha256", sha256, name]).strip() == path
-    for deb in PINS["debs"]:
+    # A process for each: of the toolchain's a few.
+    for deb in PINS["debs"] + TOOLCHAIN["debs"][:5]:
         name = image_common.deb_name(deb)
         assert (store.as_owner(["nix-store", "--print-fixed-path", "sha256", deb["sha256"], name]).strip()
                 == image_common.file_path(name, deb["sha256"]))
@@ -72,7 +77,7 @@ def test_nix_computes_the_same_store_paths(tmp_path):
 
 def test_the_flake_gives_the_pinned_paths(tmp_path):
     store = own_store(tmp_path / "state")
-    for attribute, path in [("worker-image", PINS["path"]), (IMAGE_LINK, PINS["path"])] + [
+    for attribute, path in [("worker-image", PINS["path"]), (IMAGE_LINK, PINS["path"]), ("toolchain", TOOLCHAIN["path"])] + [
             (tool["name"], tool["path"]) for tool in TOOLS.values()]:
         found = subprocess.run(["nix", "eval", "--raw", f".#{attribute}.outPath"], cwd=ROOT, env=store.env, check=True,
                                capture_output=True, text=True, timeout=60)
@@ -81,6 +86,8 @@ def test_the_flake_gives_the_pinned_paths(tmp_path):
 
 @pytest.mark.parametrize("name,sha256,path", list(every_output()), ids=lambda value: None)
 def test_the_store_holds_exactly_what_is_pinned(name, sha256, path):
+    if name == "toolchain":
+        subprocess.run([ROOT / "tools/image-store", state(), "--only", name], check=True, stdout=subprocess.DEVNULL)
     store = suite_store()
     assert store.as_owner(["nix-hash", "--type", "sha256", str(physical(path))]).strip() == sha256
     store.as_owner(["nix-store", "--verify-path", path])
@@ -103,8 +110,11 @@ def test_update_pins_makes_pins_of_the_same_form(tmp_path):
     check_image(new)
     assert [deb["package"] for deb in new["debs"]] == [deb["package"] for deb in PINS["debs"]]
     assert image_common.folder_path("worker-image-python311", new["sha256"]) == new["path"]
+    toolchain = json.loads((tmp_path / "toolchain.json").read_text())
+    check_image(toolchain)
+    assert toolchain == TOOLCHAIN or toolchain["debs"] != TOOLCHAIN["debs"]
     check_tools(json.loads((tmp_path / "tools.json").read_text()))
-    for name in ("python311.json", "tools.json"):
+    for name in FILES:
         no_host((tmp_path / name).read_text())
     # The same tool versions are the same wheels, whatever day it is.
     assert (tmp_path / "tools.json").read_text() == (CONF / "tools.json").read_text()

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from helpers import IMAGE_LINK, PINS, ROOT, TOOLS, debs, image_common, image_fetch, open_up, state
+from helpers import IMAGE_LINK, PINS, ROOT, TOOLS, image_common, image_fetch, lay_out_mirror, open_up, state
 
 TOOL = ROOT / "tools/image-store"
 
@@ -34,13 +34,7 @@ def open_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def disk_mirror(tmp_path_factory):
-    """A mirror on this disk that holds the pinned packages at their pinned paths."""
-    folder = tmp_path_factory.mktemp("mirror")
-    for deb, file in zip(PINS["debs"], debs(folder / "files")):
-        target = folder / deb["path"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(file, target)
-    return folder
+    return lay_out_mirror(tmp_path_factory.mktemp("mirror"), PINS)
 
 
 def test_a_whole_store_needs_no_process_and_no_time():
@@ -59,6 +53,7 @@ def test_a_whole_store_needs_no_process_and_no_time():
 
 def test_it_prints_what_the_links_say():
     lines = dict(line.split() for line in call(state()).stdout.splitlines())
+    assert lines.pop("zygote").endswith("-cuvette-zygote")
     assert lines == {IMAGE_LINK: PINS["path"], **{tool["name"]: tool["path"] for tool in TOOLS.values()}}
     for name, path in lines.items():
         assert os.readlink(roots(state()) / name) == path
@@ -120,7 +115,7 @@ def test_as_an_ordinary_user(open_folder, disk_mirror, tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("the whole suite runs as an ordinary user already")
     tree = tmp_path_factory.mktemp("tree")
-    for name in ("flake.nix", "flake.lock", "tools", "worker-image", "nixenv"):
+    for name in ("flake.nix", "flake.lock", "tools", "worker-image", "nixenv", "lib"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tree / name)
     (tree / "build/bin").mkdir(parents=True)

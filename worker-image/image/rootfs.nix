@@ -15,6 +15,6 @@ lib.unpacked {
   # The same rule as tools/image_common.py's image_name.
   name = if pins.python == "-" then pins.image else "worker-image-${pins.image}";
   sha256 = pins.sha256;
-  command = "make image";
+  command = if pins.python == "-" then "make toolchain" else "make image";
   args = out: [ "root" out pins.python ] ++ map deb pins.debs;
 }
