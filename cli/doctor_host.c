@@ -5,6 +5,7 @@
 #include "lib/base/child.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/ids.h"
 #include "lib/base/landlock.h"
 #include "lib/base/parse.h"
 
@@ -118,11 +119,11 @@ static void check_namespaces(struct cuv_findings *f)
 		x->state = CUV_FOUND_MISSING;
 		cuv_finding_text(x, "the kernel gives none");
 		cuv_finding_fix(x, "sysctl -w user.max_user_namespaces=15000");
-	} else if (geteuid() != 0 && read_sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
+	} else if (!cuv_ids_are_root() && read_sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
 		x->state = CUV_FOUND_MISSING;
 		cuv_finding_text(x, "not for ordinary users");
 		cuv_finding_fix(x, "sysctl -w kernel.unprivileged_userns_clone=1");
-	} else if (geteuid() != 0 && read_sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
+	} else if (!cuv_ids_are_root() && read_sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
 		x->state = CUV_FOUND_MISSING;
 		cuv_finding_text(x, "AppArmor takes their rights from ordinary users'");
 		cuv_finding_fix(x, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
@@ -158,7 +159,7 @@ static void check_subids(struct cuv_findings *f)
 	const char *name = pw ? pw->pw_name : "";
 	char user[64];
 
-	if (geteuid() == 0) {
+	if (cuv_ids_are_root()) {
 		cuv_finding_text(x, "not needed by root");
 		return;
 	}

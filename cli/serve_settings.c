@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/state.h"
+#include "lib/base/ids.h"
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
 
@@ -227,6 +228,6 @@ void cuv_serve_settings_print(const struct cuv_serve_settings *s)
 		print_row(typed, text, source);
 	}
 	printf("\nlistens on http://%s, started as %s\n", s->listen,
-	       geteuid() == 0 ? "root: builder, manager and boxes get user ids of their own"
+	       cuv_ids_are_root() ? "root: builder, manager and boxes get user ids of their own"
 			      : "an ordinary user: all processes run as that user");
 }

@@ -177,7 +177,7 @@ static int resolve(const char *text, bool make, struct cuv_state *s, struct cuv_
 		return r;
 	}
 	if (make)
-		r = make_folders(given, geteuid() == 0 ? 0755 : 0700);
+		r = make_folders(given, cuv_ids_are_root() ? 0755 : 0700);
 	if (r == 0 && !realpath(given, real))
 		r = -errno;
 	if (r < 0) {
@@ -185,7 +185,7 @@ static int resolve(const char *text, bool make, struct cuv_state *s, struct cuv_
 			      make ? "made" : "opened", strerror(-r));
 		return r;
 	}
-	s->root = geteuid() == 0;
+	s->root = cuv_ids_are_root();
 	s->own = stat(real, &st) == 0 && st.st_uid == geteuid();
 	return set_paths(s, real, err);
 }

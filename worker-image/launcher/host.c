@@ -2,6 +2,7 @@
 #include "worker-image/launcher/host.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/ids.h"
 #include "worker-image/launcher/idmap.h"
 #include "worker-image/launcher/mounts.h"
 
@@ -30,7 +31,7 @@ int cuv_host_enter(struct cuv_host *h, struct cuv_error *err)
 {
 	int r;
 
-	h->privileged = geteuid() == 0;
+	h->privileged = cuv_ids_are_root();
 	if (h->privileged) {
 		h->many_ids = true;
 		if (setgroups(0, NULL) < 0) {
