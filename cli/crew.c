@@ -114,6 +114,19 @@ static void let_go(const struct cuv_crew_spec *spec, struct cuv_joint *j)
 	j->worker = cuv_close(j->worker);
 }
 
+/* For a single run a zygote would cost more than it saves. */
+static int add_zygotes(const struct cuv_crew_spec *spec, struct cuv_strv *args)
+{
+	size_t i;
+	int r = 0;
+
+	if (!spec->zygote_args)
+		return add_pair(args, "--zygotes", "0");
+	for (i = 0; r == 0 && i < spec->zygote_args->n; i++)
+		r = cuv_strv_add(args, spec->zygote_args->items[i]);
+	return r;
+}
+
 static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT, env = CUV_STRV_INIT;
@@ -127,6 +140,8 @@ static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *cre
 		r = add_pair(&args, "--instance", spec->instance);
 	if (r == 0 && spec->boxes)
 		r = add_pair(&args, "--boxes", spec->boxes);
+	if (r == 0)
+		r = add_zygotes(spec, &args);
 	if (r == 0)
 		r = add_common(spec, &args);
 	if (r == 0)
@@ -237,7 +252,8 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 	} pairs[] = {{"--listen", spec->listen},
 		     {"--clients", spec->clients},
 		     {"--memory", spec->request_memory},
-		     {"--drain", spec->drain}};
+		     {"--drain", spec->drain},
+		     {"--zygote-sharing", spec->sharing}};
 	int r = 0;
 	size_t i;
 

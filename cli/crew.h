@@ -20,18 +20,20 @@ enum cuv_role { CUV_ROLE_LAUNCHER, CUV_ROLE_BUILDER, CUV_ROLE_MANAGER, _CUV_ROLE
 /* How to start them; all borrowed for the crew's life. */
 struct cuv_crew_spec {
 	const struct cuv_state *state;
-	const char *instance;	    /* name of the launcher's cgroups */
-	const char *allow_degraded; /* "layer,layer"; NULL or "": none */
-	const char *boxes;	    /* number for the launcher; NULL: its own choice */
-	bool sockets;		    /* listen at STATE/run/{launcher,builder}.sock */
-	bool again;		    /* a part that dies is started again: see struct cuv_joint */
-	int log_fd;		    /* their log lines; -1: kept, shown when one fails */
+	const char *instance;		    /* name of the launcher's cgroups */
+	const char *allow_degraded;	    /* "layer,layer"; NULL or "": none */
+	const char *boxes;		    /* number for the launcher; NULL: its own choice */
+	const struct cuv_strv *zygote_args; /* the launcher's options about zygotes; NULL: it makes none */
+	bool sockets;			    /* listen at STATE/run/{launcher,builder}.sock */
+	bool again;			    /* a part that dies is started again: see struct cuv_joint */
+	int log_fd;			    /* their log lines; -1: kept, shown when one fails */
 	struct cuv_cgroup_limits builder_limits;
 	/* Of the manager; NULL: its own choice. */
 	const char *listen; /* ADDR:PORT */
 	const char *clients;
 	const char *request_memory;
 	const char *drain;
+	const char *sharing; /* of zygotes */
 	const char *api_key;
 	int cancel_fd; /* readable: give up starting; -1: none */
 };

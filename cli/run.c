@@ -19,6 +19,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/parse.h"
 #include "manager/answer.h"
+#include "manager/isolation.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,7 +30,21 @@
 #define ASK_MS 10000
 #define STEP_MS_MAX 3600000
 
-enum { REQUIREMENTS, STATE, STANDALONE, DEGRADED, JSON, QUIET, STDIN, NEWER, RESOLVE, BUILD, QUEUE, FIRST_LIMIT };
+enum {
+	REQUIREMENTS,
+	STATE,
+	STANDALONE,
+	DEGRADED,
+	JSON,
+	QUIET,
+	STDIN,
+	NEWER,
+	RESOLVE,
+	BUILD,
+	QUEUE,
+	ISOLATION,
+	FIRST_LIMIT
+};
 
 /* clang-format off */
 static const struct cuv_option options[] = {
@@ -45,6 +60,7 @@ static const struct cuv_option options[] = {
 	[RESOLVE] = {"resolve_timeout", 0, "S", NULL, "60", "seconds for choosing versions"},
 	[BUILD] = {"build_timeout", 0, "S", NULL, "600", "seconds for downloading and installing"},
 	[QUEUE] = {"queue_timeout", 0, "S", NULL, "60", "seconds to wait for a free box"},
+	[ISOLATION] = {"isolation", 0, "HOW", NULL, "auto", "auto, or strict: share nothing with other runs, be slower"},
 #define MS "S"
 #define BYTES "SIZE"
 #define MILLI "CPUS"
@@ -112,6 +128,13 @@ static int read_step(const struct cuv_values *v, int option, uint32_t *ret, stru
 	return 0;
 }
 
+/* The user's own zygotes, apart from those of the service's HTTP clients. */
+static const char *own_tenant(char ret[CUV_TENANT_SIZE])
+{
+	snprintf(ret, CUV_TENANT_SIZE, "uid:%u", (unsigned)getuid());
+	return ret;
+}
+
 static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struct cuv_error *err)
 {
 	int r = read_limits(v, &ret->limits, err);
@@ -128,6 +151,8 @@ static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struc
 				  v->value[NEWER].text);
 	if (r == 0 && v->value[DEGRADED].text)
 		r = cuv_serve_settings_degraded(v->value[DEGRADED].text, err);
+	if (r == 0)
+		r = cuv_isolation_read("--isolation", v->value[ISOLATION].text, &ret->strict, err);
 	ret->lint = v->value[JSON].text != NULL;
 	cuv_random_id(ret->run_id);
 	return r;
@@ -196,7 +221,8 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 				     .cancel_fd = cancel->fd};
 	struct cuv_run_output output = {.cancel = cancel, .progress = !v->value[QUIET].text && isatty(STDERR_FILENO)};
 	struct cuv_attach attach = CUV_ATTACH_INIT;
-	struct cuv_job_spec spec = {0};
+	char tenant[CUV_TENANT_SIZE];
+	struct cuv_job_spec spec = {.tenant = own_tenant(tenant)};
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = read_spec(v, &spec, &err), status = CUV_EXIT_FAILED;
 

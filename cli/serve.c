@@ -114,6 +114,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.instance = instance,
 		.allow_degraded = s->allow_degraded,
 		.boxes = s->boxes,
+		.zygote_args = &s->zygote_args,
 		.sockets = true,
 		.again = true,
 		.log_fd = STDERR_FILENO,
@@ -122,6 +123,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.clients = s->clients,
 		.request_memory = s->request_memory,
 		.drain = s->drain,
+		.sharing = cuv_sharing_name(s->sharing),
 		.api_key = s->api_key,
 		.cancel_fd = signals,
 	};

@@ -13,10 +13,32 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOXES_MAX 510
+#define BOXES_MAX 512
 #define CLIENTS_MAX 1024
+#define ZYGOTES_MAX 64
+#define POOL_MAX 16
 
-enum { LISTEN, PORT, STATE, KEY, DEGRADED, BOXES, CLIENTS, REQUESTS, DRAIN, MEMORY, PROCESSES, LOG, CHECK };
+enum {
+	LISTEN,
+	PORT,
+	STATE,
+	KEY,
+	DEGRADED,
+	BOXES,
+	CLIENTS,
+	REQUESTS,
+	DRAIN,
+	MEMORY,
+	PROCESSES,
+	SHARING,
+	ZYGOTES,
+	ZYGOTE_MEMORY,
+	ZYGOTE_RUNS,
+	ZYGOTE_AGE,
+	POOL,
+	LOG,
+	CHECK
+};
 
 /* clang-format off */
 static const struct cuv_option options[] = {
@@ -39,6 +61,13 @@ static const struct cuv_option options[] = {
 		    "memory of all resolving and building together"},
 	[PROCESSES] = {"builder_processes", 0, "N", "CUVETTE_BUILDER_PROCESSES", "512",
 		       "processes of all resolving and building together"},
+	[SHARING] = {"zygote_sharing", 0, "HOW", "ZYGOTE_SHARING", "tenant",
+		     "who shares the processes that runs are forked from: tenant, environment or none"},
+	[ZYGOTES] = {"zygotes", 0, "N", "ZYGOTES", "16", "as many of them at the same time, 0: none"},
+	[ZYGOTE_MEMORY] = {"zygote_memory", 0, "SIZE", "ZYGOTE_MEMORY", "512MiB", "memory of all of them together"},
+	[ZYGOTE_RUNS] = {"zygote_runs", 0, "N", "ZYGOTE_RUNS", "1000", "runs after which one is made anew"},
+	[ZYGOTE_AGE] = {"zygote_age", 0, "S", "ZYGOTE_AGE", "3600", "seconds after which one is made anew"},
+	[POOL] = {"pool", 0, "N", "POOL", "2", "runs of each that wait ready in their boxes, 0: none"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -60,6 +89,7 @@ static const struct cuv_usage usage = {
 void cuv_serve_settings_done(struct cuv_serve_settings *s)
 {
 	cuv_values_done(&s->values);
+	cuv_strv_done(&s->zygote_args);
 }
 
 bool cuv_serve_settings_is_loopback(const char *host)
@@ -164,6 +194,47 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 	return 0;
 }
 
+/* What the launcher is told about zygotes, in its own options' words. */
+static int read_zygotes(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	static const struct {
+		int option;
+		uint64_t least, most;
+		const char *what;
+	} numbers[] = {{ZYGOTES, 0, ZYGOTES_MAX, "number up to 64"},
+		       {ZYGOTE_MEMORY, 16 * CUV_MIB, 1024 * CUV_GIB, "size of at least 16MiB"},
+		       {ZYGOTE_RUNS, 1, UINT32_MAX, "number of at least 1"},
+		       {ZYGOTE_AGE, 1, 365 * 86400, "number of seconds of at least 1"},
+		       {POOL, 0, POOL_MAX, "number up to 16"}};
+	const struct cuv_value *v = s->values.value;
+	int sharing = cuv_sharing_find(v[SHARING].text), r = 0;
+	size_t i;
+
+	if (sharing < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "zygote-sharing: `%s` is none of " CUV_SHARING_CHOICES,
+				     v[SHARING].text);
+	s->sharing = (enum cuv_sharing)sharing;
+	for (i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++) {
+		int option = numbers[i].option;
+		const char *text = v[option].text;
+		char typed[48];
+		uint64_t n;
+
+		cuv_option_typed(options[option].name, typed, sizeof(typed));
+		r = option == ZYGOTE_MEMORY ? cuv_parse_size(text, numbers[i].most, &n)
+					    : cuv_parse_u64(text, numbers[i].most, &n);
+		if (r < 0 || n < numbers[i].least)
+			return cuv_error_set(err, CUV_E_BAD_REQUEST, "%s: %s is not a %s", typed, text,
+					     numbers[i].what);
+		if (option == ZYGOTES && s->sharing == CUV_SHARING_NONE)
+			n = 0;
+		r = cuv_strv_addf(&s->zygote_args, "--%s", typed);
+		if (r == 0)
+			r = cuv_strv_addf(&s->zygote_args, "%llu", (unsigned long long)n);
+	}
+	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "no memory for the settings") : 0;
+}
+
 enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_settings *ret)
 {
 	const struct cuv_value *v = ret->values.value;
@@ -191,6 +262,8 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	r = read_listen(ret, &err);
 	if (r == 0)
 		r = read_numbers(ret, &err);
+	if (r == 0)
+		r = read_zygotes(ret, &err);
 	if (r == 0)
 		r = cuv_serve_settings_degraded(ret->allow_degraded, &err);
 	if (r < 0) {
@@ -229,5 +302,5 @@ void cuv_serve_settings_print(const struct cuv_serve_settings *s)
 	}
 	printf("\nlistens on http://%s, started as %s\n", s->listen,
 	       cuv_ids_are_root() ? "root: builder, manager and boxes get user ids of their own"
-			      : "an ordinary user: all processes run as that user");
+				  : "an ordinary user: all processes run as that user");
 }

@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "lib/base/error.h"
+#include "manager/isolation.h"
 
 struct cuv_serve_settings {
 	struct cuv_values values;   /* what the rest borrows from */
@@ -19,6 +20,8 @@ struct cuv_serve_settings {
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
 	const char *api_key; /* NULL: open, on loopback only */
+	enum cuv_sharing sharing;
+	struct cuv_strv zygote_args; /* the launcher's options about zygotes */
 	uint64_t drain_ms;
 	uint64_t builder_memory_bytes;
 	uint64_t builder_processes;

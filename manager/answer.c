@@ -114,6 +114,8 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
 	json_object_set_new(a, "success", json_boolean(run->status == CUV_RUN_SUCCESS && run->exit_code == 0));
 	json_object_set_new(a, "status", json_string(cuv_run_status_name(run->status)));
 	json_object_set_new(a, "signal", signal_name(run->signal));
+	json_object_set_new(a, "path", json_string(cuv_run_path_name(run->path)));
+	json_object_set_new(a, "why_cold", run->why_cold[0] ? json_string(run->why_cold) : json_null());
 	json_object_set_new(a, "usage", usage(run));
 	json_object_set_new(a, "environment", environment(&r->environment));
 	json_object_set_new(a, "image", image(r->environment.image));
@@ -122,7 +124,7 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
 			    json_pack("{s:b, s:b}", "stdout", run->stdout_truncated, "stderr", run->stderr_truncated));
 	json_object_set_new(a, "run_id", json_string(spec->run_id));
 	json_object_set_new(a, "request_id", request_id ? json_string(request_id) : json_null());
-	if (json_object_size(a) != 17) { /* a value without memory is not set */
+	if (json_object_size(a) != 19) { /* a value without memory is not set */
 		json_decref(a);
 		return NULL;
 	}

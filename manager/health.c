@@ -146,7 +146,20 @@ static json_t *tool(const struct cuv_health_state *s, const char *version, const
 	return c;
 }
 
-json_t *cuv_health_components(const struct cuv_health_state *s, uint32_t running, uint32_t running_max)
+/* Without one every run is served, only slower. */
+static json_t *zygote(const struct cuv_health_state *s, enum cuv_sharing sharing)
+{
+	bool lacking = s->tools_error.code == CUV_E_NONE && !s->tools.zygote[0] && sharing != CUV_SHARING_NONE;
+	json_t *c = tool(s, NULL, lacking ? "the store has no zygote, all runs are cold; run: make store" : NULL);
+
+	json_object_set_new(c, "sharing", json_string(cuv_sharing_name(sharing)));
+	if (s->tools_error.code == CUV_E_NONE && s->tools.zygote[0])
+		json_object_set_new(c, "store_path", json_sprintf("/nix/store/%s", s->tools.zygote));
+	return c;
+}
+
+json_t *cuv_health_components(const struct cuv_health_state *s, enum cuv_sharing sharing, uint32_t running,
+			      uint32_t running_max)
 {
 	json_t *store = tool(s, NULL, NULL), *queue = component(running < running_max ? "ok" : "degraded", NULL);
 
@@ -157,7 +170,8 @@ json_t *cuv_health_components(const struct cuv_health_state *s, uint32_t running
 	json_object_set_new(queue, "running", json_integer(running));
 	json_object_set_new(queue, "running_max", json_integer(running_max));
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o}", "sandbox", sandbox(s), "nix", tool(s, NULL, NULL), "resolver",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sandbox", sandbox(s), "zygote", zygote(s, sharing), "nix",
+		tool(s, NULL, NULL), "resolver",
 		tool(s, s->tools.uv_version, s->tools.resolver_sealed ? NULL : "it does not run under Landlock"),
 		"ruff", tool(s, s->tools.ruff_version, NULL), "store", store, "queue", queue);
 }

@@ -7,7 +7,7 @@
 #ifndef CUV_HEALTH_H
 #define CUV_HEALTH_H
 
-#include "manager/job.h"
+#include "manager/isolation.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -40,6 +40,7 @@ void cuv_health_get(struct cuv_health *h, uint32_t max_age_ms, struct cuv_health
 /* Whether runs can be served. */
 bool cuv_health_is_serving(const struct cuv_health_state *s);
 /* The `components` of GET /health; a new reference. */
-json_t *cuv_health_components(const struct cuv_health_state *s, uint32_t running, uint32_t running_max);
+json_t *cuv_health_components(const struct cuv_health_state *s, enum cuv_sharing sharing, uint32_t running,
+			      uint32_t running_max);
 
 #endif

@@ -158,6 +158,9 @@ static int fill_program(const struct job *j, struct cuv_run *m)
 	snprintf(m->run_id, sizeof(m->run_id), "%s", j->spec->run_id);
 	snprintf(m->image, sizeof(m->image), "%s", e->image);
 	snprintf(m->env, sizeof(m->env), "%s", e->store_name);
+	snprintf(m->zygote, sizeof(m->zygote), "%s", j->tools->zygote);
+	snprintf(m->tenant, sizeof(m->tenant), "%s", j->spec->tenant ? j->spec->tenant : "");
+	m->strict = j->spec->strict;
 	for (i = 0; r == 0 && i < e->closure.n; i++)
 		r = cuv_strv_add(&m->closure, e->closure.items[i]);
 	if (r == 0)

@@ -52,6 +52,10 @@ struct cuv_job_spec {
 	uint32_t build_ms;
 	uint32_t queue_ms; /* longest wait for a free box */
 	bool lint;	   /* run ruff */
+	bool strict;	   /* never from a zygote */
+	/* Whose run it is; a zygote is shared with runs of the same tenant. "" or
+	 * NULL: with everybody. */
+	const char *tenant;
 };
 
 /* Called from the job's thread while it runs; any may be NULL. */

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "manager/answer.h"
+#include "manager/isolation.h"
 #include "manager/run_request.h"
 #include "manager/server.h"
 
@@ -71,6 +72,7 @@ static void log_run(const struct cuv_http *h, const struct cuv_job_result *r)
 {
 	cuv_log(CUV_LOG_INFO, "run", CUV_S("request_id", h->request_id), CUV_S("run_id", h->run_id),
 		CUV_S("status", cuv_run_status_name(r->run.status)), CUV_I("exit_code", r->run.exit_code),
+		CUV_S("path", cuv_run_path_name(r->run.path)), CUV_S("why_cold", r->run.why_cold),
 		CUV_I("wall_us", r->run.wall_ns / 1000), CUV_I("max_memory", r->run.max_memory_bytes),
 		CUV_S("environment", r->environment.digest), CUV_I("cached", r->environment.cached),
 		CUV_I("resolve_us", r->environment.resolve_ns / 1000),
@@ -136,6 +138,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *ch
 		r = cuv_run_request_read(&form, state.tools.python, cuv_wall_s(), &request, err);
 	if (r < 0)
 		return r;
+	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &request.spec);
 	cuv_random_id(h->run_id);
 	snprintf(request.spec.run_id, sizeof(request.spec.run_id), "%s", h->run_id);
 	return run(s, h, &state, &request, charge, err);

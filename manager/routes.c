@@ -27,11 +27,12 @@ static void get_health(struct cuv_server *s, struct cuv_http *h)
 	bool serving;
 
 	health_status(s, &state, &serving);
-	reply_health(h, serving,
-		     json_pack("{s:s, s:s, s:s, s:b, s:o}", "status", serving ? "healthy" : "unhealthy", "docker",
-			       state.layers_error.code == CUV_E_NONE ? "connected" : "unreachable", "version",
-			       CUV_VERSION, "draining", atomic_load(&s->draining), "components",
-			       cuv_health_components(&state, atomic_load(&s->runs), s->runs_max)));
+	reply_health(
+		h, serving,
+		json_pack("{s:s, s:s, s:s, s:b, s:o}", "status", serving ? "healthy" : "unhealthy", "docker",
+			  state.layers_error.code == CUV_E_NONE ? "connected" : "unreachable", "version", CUV_VERSION,
+			  "draining", atomic_load(&s->draining), "components",
+			  cuv_health_components(&state, s->settings->sharing, atomic_load(&s->runs), s->runs_max)));
 }
 
 static void get_root(struct cuv_server *s, struct cuv_http *h)

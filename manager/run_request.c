@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
+#include "manager/isolation.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ static const struct cuv_field_info fields[] = {
 	{"args", CUV_FIELD_TEXT, ARGS_TEXT_MAX},
 	{"python", CUV_FIELD_TEXT, TEXT_MAX},
 	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
+	{"isolation", CUV_FIELD_TEXT, TEXT_MAX},
 #define X(name, field, unit, def, max, text) {field, CUV_FIELD_TEXT, TEXT_MAX},
 	CUV_LIMIT_TABLE(X)
 #undef X
@@ -249,6 +251,9 @@ static int read_options(const struct cuv_form *f, const char *python, int64_t no
 	field = cuv_form_get(f, "exclude_newer");
 	if (e == 0 && field)
 		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
+	field = cuv_form_get(f, "isolation");
+	if (e == 0 && field)
+		e = cuv_isolation_read("the field `isolation`", cuv_buf_str(&field->value), &r->spec.strict, err);
 	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
 }
 

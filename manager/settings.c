@@ -23,6 +23,7 @@ static const struct option options[] = {
 	{"clients", required_argument, NULL, 'c'},
 	{"memory", required_argument, NULL, 'm'},
 	{"drain", required_argument, NULL, 'd'},
+	{"zygote-sharing", required_argument, NULL, 'z'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -38,6 +39,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --clients N          connections handled at once (256)\n"
 	       "  --memory SIZE        memory that all requests together may hold (1GiB)\n"
 	       "  --drain SECONDS      longest wait for running requests at SIGTERM (30)\n"
+	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
 	       "  --help               this text\n"
 	       "API_KEY in the environment is the key that clients must send; without one the\n"
@@ -119,6 +121,12 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		r = cuv_parse_milli(text, 3600 * 1000, &n);
 		s->drain_ms = (uint32_t)n;
 		return r;
+	case 'z':
+		r = cuv_sharing_find(text);
+		if (r < 0)
+			return -EINVAL;
+		s->sharing = (enum cuv_sharing)r;
+		return 0;
 	case 'a':
 		return read_degraded(text, s);
 	default:

@@ -3,7 +3,7 @@
 #ifndef CUV_SETTINGS_H
 #define CUV_SETTINGS_H
 
-#include "lib/base/error.h"
+#include "manager/isolation.h"
 
 #include <sys/types.h>
 
@@ -15,6 +15,7 @@ struct cuv_manager_settings {
 	uint32_t clients;      /* connections handled at once */
 	uint64_t memory_bytes; /* of all requests together */
 	uint32_t drain_ms;
+	enum cuv_sharing sharing;
 	bool landlock_may_miss; /* --allow-degraded landlock */
 	const char *api_key;	/* borrowed from the environment; NULL: open */
 	bool help;

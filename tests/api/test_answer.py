@@ -10,7 +10,7 @@ import pytest
 
 SEVEN = {"stdout": str, "stderr": str, "return_code": int, "execution_time": float, "formatted_code": str,
          "lint_warnings": list, "success": bool}
-OURS = {"status": str, "usage": dict, "environment": dict, "image": dict, "artifacts": list, "truncated": dict,
+OURS = {"status": str, "path": str, "usage": dict, "environment": dict, "image": dict, "artifacts": list, "truncated": dict,
         "run_id": str, "request_id": str}
 MESSY = '''import os, sys
 import json

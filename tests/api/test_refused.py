@@ -73,6 +73,8 @@ BODIES = {
     "args that are no strings": (FORM + part("args", b"[1]") + END, 422, "field-invalid"),
     "args with a NUL": (FORM + part("args", b'["a\\u0000b"]') + END, 422, "field-invalid"),
     "another Python": (FORM + part("python", b"2.7") + END, 422, "field-invalid"),
+    "an isolation that there is not": (FORM + part("isolation", b"none") + END, 422, "field-invalid"),
+    "an isolation of nothing": (FORM + part("isolation", b"") + END, 422, "field-invalid"),
     "a date that is none": (FORM + part("exclude_newer", b"yesterday") + END, 422, "field-invalid"),
     "a date to come": (FORM + part("exclude_newer", b"2999-01-01T00:00:00Z") + END, 422, "field-invalid"),
 }

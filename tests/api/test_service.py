@@ -34,6 +34,7 @@ def test_health_lists_the_components(service):
     assert answer["version"] == (client.ROOT / "VERSION").read_text().strip()
     for name in ("sandbox", "nix", "resolver", "ruff", "store", "queue"):
         assert answer["components"][name]["status"] in ("ok", "degraded"), (name, answer)
+    assert answer["components"]["zygote"]["sharing"] == "tenant"
 
 
 def test_api_health_has_a_utc_timestamp(service):

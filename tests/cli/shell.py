@@ -34,7 +34,8 @@ def suite_state() -> pathlib.Path:
 
 
 def clean_environment(**more) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k not in ("PORT", "API_KEY")}
+    kept = {k: v for k, v in os.environ.items()
+            if not k.startswith(("CUVETTE_", "ZYGOTE")) and k not in ("PORT", "API_KEY", "POOL")}
     return {**kept, **more}
 
 

@@ -115,6 +115,7 @@ def test_bad_input_starts_nothing(state):
         ((ok, *["x"] * 300), "(too-large)"),
         (("--allow-degraded", "seccomp", ok), "nothing runs without"),
         (("--no-such-option", ok), "there is no such option"),
+        (("--isolation", "none", ok), "--isolation must be `auto`, or `strict`"),
         ((), "which program"),
     ]:
         done = shell.cuvette("run", "--state", "/nonexistent/state", *words)
@@ -199,6 +200,16 @@ def test_json(run):
     assert shown.returncode == 0 and "requests 2.31.0" in shown.stdout, shown.stderr
     assert answer["environment"]["store_path"] in shown.stdout
 
+
+
+@pytest.mark.parametrize("how", ["auto", "strict"])
+def test_isolation_is_chosen_and_told(run, how):
+    for _ in range(3):
+        done = run("--isolation", how, "--json", shell.program("print('in')"))
+        answer = json.loads(done.stdout)
+        assert done.returncode == 0 and answer["stdout"] == "in\n"
+        assert answer["path"] in (("cold", "zygote", "pool") if (how, run.kind) == ("auto", "attached") else ("cold",))
+        assert (answer["why_cold"] is None) == (answer["path"] != "cold"), answer
 
 
 def test_json_of_failures(run):

@@ -28,6 +28,10 @@ REFUSED = [
     (("--allow-degraded", "nonsense"), "there is no layer"),
     (("operand",), "options only"),
     (("--unknown",), "there is no such option"),
+    (("--zygote-sharing", "all"), "zygote-sharing: `all` is none of tenant, environment or none"),
+    (("--zygotes", "-1"), "zygotes: -1 is not a number"),
+    (("--zygote-memory", "1"), "zygote-memory: 1 is not a size"),
+    (("--pool", "17"), "pool: 17 is not a number"),
 ]
 
 
@@ -51,8 +55,18 @@ def test_check_tells_where_values_come_from():
     assert found["log"] == ("/tmp/x", "environment")
     assert found["builder-memory"] == ("4GiB", "default")
     assert found["clients"] == ("-", "not set")
+    assert found["zygote-sharing"] == ("tenant", "default") and found["zygotes"] == ("16", "default")
+    assert found["zygote-memory"] == ("512MiB", "default") and found["pool"] == ("2", "default")
     assert found["api-key"] == ("(set)", ".env"), "a secret is not shown"
     assert found["state"][1] == "default"
+
+
+def test_zygotes_can_be_set_by_the_environment():
+    given = {"ZYGOTE_SHARING": "none", "ZYGOTES": "3", "ZYGOTE_MEMORY": "1GiB", "ZYGOTE_RUNS": "7", "ZYGOTE_AGE": "60",
+             "POOL": "0"}
+    found = rows(**given)
+    assert {name: found[name.lower().replace("_", "-")] for name in given} == \
+        {name: (value, "environment") for name, value in given.items()}
 
 
 @pytest.mark.parametrize("words, environment, port", [

@@ -105,6 +105,25 @@ TEST(every_field_of_an_answer)
 	assert_text(a, "run_id", "0123456789abcdef0123456789abcdef");
 	assert_text(a, "request_id", "request");
 	assert_text(a, "lint", "done");
+	assert_text(a, "path", "cold");
+	assert_true(json_is_null(at(a, "why_cold")));
+	json_decref(a);
+}
+
+TEST(an_answer_tells_the_way_into_the_box)
+{
+	struct sample s;
+	json_t *a;
+
+	sample_init(&s);
+	s.result.run.path = CUV_RUN_PATH_POOL;
+	a = answer_of(&s);
+	assert_text(a, "path", "pool");
+	json_decref(a);
+	sample_init(&s);
+	snprintf(s.result.run.why_cold, sizeof(s.result.run.why_cold), "it is being made");
+	a = answer_of(&s);
+	assert_text(a, "why_cold", "it is being made");
 	json_decref(a);
 }
 
@@ -274,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_of_an_answer),
+		cmocka_unit_test(an_answer_tells_the_way_into_the_box),
 		cmocka_unit_test(output_that_is_no_text_is_replaced),
 		cmocka_unit_test(a_program_that_failed_is_no_success),
 		cmocka_unit_test(warnings_are_ours_in_shape),

@@ -49,14 +49,17 @@ TEST(defaults_and_options)
 	assert_string_equal(s.address, "127.0.0.1");
 	assert_int_equal(s.port, 8080);
 	assert_true(s.uid == (uid_t)-1 && !s.api_key && !s.landlock_may_miss);
+	assert_int_equal(s.sharing, CUV_SHARING_TENANT);
 	assert_ok(read_settings(ARGV(A("--listen"), A("127.1.2.3:0"), A("--uid"), A("5"), A("--gid"), A("6"),
 				     A("--clients"), A("32"), A("--memory"), A("256MiB"), A("--drain"), A("1.5"),
-				     A("--allow-degraded"), A("cgroup-cpu,landlock")),
+				     A("--zygote-sharing"), A("environment"), A("--allow-degraded"),
+				     A("cgroup-cpu,landlock")),
 				&s, &err));
 	assert_string_equal(s.address, "127.1.2.3");
 	assert_true(s.port == 0 && s.uid == 5 && s.gid == 6 && s.clients == 32 && s.drain_ms == 1500);
 	assert_int_equal(s.memory_bytes, 256 << 20);
 	assert_true(s.landlock_may_miss);
+	assert_int_equal(s.sharing, CUV_SHARING_ENVIRONMENT);
 	assert_ok(read_settings(ARGV(A("--listen"), A("localhost:80")), &s, &err));
 	assert_string_equal(s.address, "127.0.0.1");
 }
@@ -74,6 +77,7 @@ TEST(wrong_options)
 	assert_bad(ARGV(A("--uid"), A("5")), "go together");
 	assert_bad(ARGV(A("--uid"), A("-1"), A("--gid"), A("1")), "--uid");
 	assert_bad(ARGV(A("--allow-degraded"), A("namespaces")), "--allow-degraded");
+	assert_bad(ARGV(A("--zygote-sharing"), A("all")), "--zygote-sharing");
 	assert_bad(ARGV(A("--colour")), "not an option");
 	assert_bad(ARGV(A("stray")), "not an option");
 }

@@ -41,6 +41,7 @@ struct peers {
 	pthread_t thread[2];
 	struct cuv_peers peers;
 	pthread_mutex_t lock;
+	char seen_sharing[320], seen_lint_zygote[256];
 	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
 	int sessions_open, environment_open_at_end;
@@ -165,11 +166,13 @@ static void launcher_session(struct peers *s, int fd, struct cuv_frame *f)
 	if (f->type != CUV_MSG_RUN || cuv_run_get(&f->body, &run) < 0)
 		return;
 	if (strstr(run.argv.items[0], "/ruff")) {
+		snprintf(s->seen_lint_zygote, sizeof(s->seen_lint_zygote), "%s", run.zygote);
 		ruff(s, fd, strcmp(run.argv.items[1], "check") == 0);
 		return;
 	}
 	see(f, 0, s->seen_stdin, sizeof(s->seen_stdin));
 	see(f, 1, s->seen_file, sizeof(s->seen_file));
+	snprintf(s->seen_sharing, sizeof(s->seen_sharing), "%s %s %d", run.zygote, run.tenant, run.strict);
 	snprintf(s->seen_program, sizeof(s->seen_program), "%s %s %s|%s|%s|%zu %s", run.argv.items[0],
 		 run.argv.items[1], run.argv.n == 3 ? run.argv.items[2] : "?", run.env, run.image, run.closure.n,
 		 run.files.items[0]);
@@ -305,8 +308,11 @@ static void on_started(void *arg)
 
 static void run_job(struct peers *s, struct cuv_job_spec *spec, struct cuv_job_events *events, struct outcome *o)
 {
-	static const struct cuv_tools tools = {
-		.image = HASH "-image", .python = "3.11.2", .uv = HASH "-uv", .ruff = HASH "-ruff"};
+	static const struct cuv_tools tools = {.image = HASH "-image",
+					       .python = "3.11.2",
+					       .uv = HASH "-uv",
+					       .ruff = HASH "-ruff",
+					       .zygote = HASH "-zygote"};
 
 	*o = (struct outcome){.err = CUV_ERROR_INIT};
 	if (!spec->limits.value[CUV_LIMIT_WALL])
@@ -550,9 +556,32 @@ TEST(peers_that_are_not_there_are_unavailable)
 	cuv_close(pair[0]);
 }
 
+TEST(a_run_says_what_it_may_share)
+{
+	struct peers s = {0};
+	struct cuv_job_spec spec = SPEC;
+	struct cuv_job_events events = CUV_JOB_EVENTS_INIT;
+	struct outcome o;
+
+	spec.tenant = "somebody";
+	run_job(&s, &spec, &events, &o);
+	assert_ok(o.r);
+	assert_string_equal(s.seen_sharing, HASH "-zygote somebody 0");
+	assert_string_equal(s.seen_lint_zygote, "");
+	cuv_job_result_done(&o.result);
+	s = (struct peers){0};
+	spec.tenant = NULL;
+	spec.strict = true;
+	run_job(&s, &spec, &events, &o);
+	assert_ok(o.r);
+	assert_string_equal(s.seen_sharing, HASH "-zygote  1");
+	cuv_job_result_done(&o.result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_says_what_it_may_share),
 		cmocka_unit_test(a_whole_job),
 		cmocka_unit_test(a_box_that_nobody_gives_is_waited_for_so_long),
 		cmocka_unit_test(a_failing_environment_ends_the_job_with_its_error),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The form of POST /api/v1/run: fields, their bounds, and what they mean. */
 #include "lib/base/clock.h"
+#include "manager/isolation.h"
 #include "manager/run_request.h"
 #include "tests/unit/multipart_test.h"
 
@@ -102,6 +103,33 @@ TEST(every_field_arrives)
 	assert_int_equal(u.request.spec.limits.value[CUV_LIMIT_PROCESSES], 7);
 }
 
+TEST(isolation_is_auto_or_strict)
+{
+	static const struct {
+		const char *body;
+		bool strict;
+	} cases[] = {{REQUIREMENTS CODE END, false},
+		     {REQUIREMENTS CODE FIELD("isolation", "auto") END, false},
+		     {REQUIREMENTS CODE FIELD("isolation", "strict") END, true}};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_upload_ struct upload u;
+		struct cuv_job_spec spec;
+
+		read_upload(&u, SIZE_MAX, cases[i].body, strlen(cases[i].body));
+		assert_ok(u.result);
+		assert_int_equal(u.request.spec.strict, cases[i].strict);
+		spec = u.request.spec;
+		cuv_sharing_apply(CUV_SHARING_TENANT, "t", &spec);
+		assert_true(strcmp(spec.tenant, "t") == 0 && spec.strict == cases[i].strict);
+		cuv_sharing_apply(CUV_SHARING_ENVIRONMENT, "t", &spec);
+		assert_true(strcmp(spec.tenant, "") == 0 && spec.strict == cases[i].strict);
+		cuv_sharing_apply(CUV_SHARING_NONE, "t", &spec);
+		assert_true(spec.strict);
+	}
+}
+
 TEST(a_byte_order_mark_is_dropped)
 {
 	_cleanup_upload_ struct upload u;
@@ -155,6 +183,9 @@ TEST(values_are_checked)
 	REFUSED(WITH("cpus", "65"), LIMIT_EXCEEDED, "maximum of 64 CPUs");
 	REFUSED(WITH("processes", "513"), LIMIT_EXCEEDED, "maximum of 512");
 	REFUSED(WITH("processes", "many"), FIELD_INVALID, "a whole number");
+	REFUSED(WITH("isolation", "none"), FIELD_INVALID, "must be `auto`, or `strict`");
+	REFUSED(WITH("isolation", ""), FIELD_INVALID, "must be `auto`, or `strict`");
+	REFUSED(WITH("isolation", "STRICT"), FIELD_INVALID, "must be `auto`, or `strict`");
 	REFUSED(WITH("python", "3.12"), FIELD_INVALID, "asks for 3.12; this service has 3.11.2");
 	REFUSED(WITH("python", "3.1"), FIELD_INVALID, "asks for 3.1;");
 	REFUSED(WITH("python", "3"), FIELD_INVALID, "asks for 3;");
@@ -279,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_least_upload_has_the_defaults),
 		cmocka_unit_test(every_field_arrives),
+		cmocka_unit_test(isolation_is_auto_or_strict),
 		cmocka_unit_test(a_byte_order_mark_is_dropped),
 		cmocka_unit_test(files_are_required_named_and_readable),
 		cmocka_unit_test(fields_are_known_and_sent_once),
