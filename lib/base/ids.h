@@ -16,8 +16,8 @@
 /* Box of slot n runs as CUV_BOX_UID_BASE + n; CUV_BOX_SLOTS_MAX ids are ours. */
 #define CUV_BOX_UID_BASE 1878910000u
 #define CUV_BOX_SLOTS_MAX 2048u
-/* The last of all: a box has one for its program and one for its init. */
-#define CUV_IDS_LAST (CUV_BOX_UID_BASE + 2 * CUV_BOX_SLOTS_MAX - 1)
+/* The last of all. */
+#define CUV_IDS_LAST (CUV_BOX_UID_BASE + CUV_BOX_SLOTS_MAX - 1)
 
 /* What a run sees inside its box, whatever the host id is. */
 #define CUV_BOX_INNER_UID 1000u
