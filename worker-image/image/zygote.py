@@ -5,12 +5,16 @@ gcc, as and ld of the toolchain image are run through that image's own loader, a
 /lib64 does not exist here. gcc's driver does the same with its children (-wrapper);
 ld is called directly, because the driver's helper for linking would not."""
 import os
+import re
 import subprocess
 import sys
 
 # As mk/flags.mk has them, and for its reasons. Not position independent: Debian's
 # libpython*.a is not, and neither is its interpreter, whose speed is the measure.
-COMPILE = ("-std=c17 -D_GNU_SOURCE -I. -O2 -g0 -fno-pie -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection "
+# NDEBUG and fwrapv as that library has them, for the code in its headers. Names of our
+# own stay out of what extension modules see.
+COMPILE = ("-std=c17 -D_GNU_SOURCE -DNDEBUG -I. -O2 -g0 -fwrapv -fno-pie -fvisibility=hidden "
+           "-fstack-protector-strong -fstack-clash-protection "
            "-fno-delete-null-pointer-checks -fno-strict-overflow -D_FORTIFY_SOURCE=3 -Wall -Wextra -Wshadow "
            "-Wpointer-arith -Wcast-qual -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes "
            "-Wold-style-definition -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wswitch-enum -Werror").split()
@@ -33,6 +37,15 @@ def lay_out(names, files):
         os.symlink(file, name)
 
 
+def wraps(sources):
+    """A source that defines __wrap_NAME takes the calls of the interpreter's NAME."""
+    names = set()
+    for source in sources:
+        with open(source, encoding="utf-8") as file:
+            names.update(re.findall(r"\b__wrap_(\w+)\(", file.read()))
+    return [f"--wrap={name}" for name in sorted(names)]
+
+
 def main():
     given = os.environ
     root, python, sources = given["toolchain"], given["python"], given["sources"].split()
@@ -46,11 +59,11 @@ def main():
     for source in sources:
         objects.append(source.replace("/", "_") + ".o")
         run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-gcc-12", "-wrapper", ",".join(loader), f"-B{root}/usr/bin/",
-            f"--sysroot={root}", *COMPILE, "-isystem", f"{root}/usr/include/python{python}",
+            f"--sysroot={root}", f"-ffile-prefix-map={root}=", *COMPILE, "-isystem", f"{root}/usr/include/python{python}",
             "-include", given["prelude"], "-c", source, "-o", objects[-1])
     target = os.path.join(given["out"], "bin", "cuvette-zygote")
     os.makedirs(os.path.dirname(target))
-    run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-ld", f"--sysroot={root}", *LINK, "-o", target,
+    run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-ld", f"--sysroot={root}", *LINK, *wraps(sources), "-o", target,
         f"{libs}/crt1.o", f"{libs}/crti.o", f"{gcc}/crtbegin.o", *objects, "--whole-archive",
         f"{root}/usr/lib/python{python}/config-{python}-x86_64-linux-gnu/libpython{python}.a", "--no-whole-archive",
         f"-L{gcc}", f"-L{libs}", "-lexpat", "-lz", "-lm", "-lgcc", "-lc", "-lgcc", f"{gcc}/crtend.o", f"{libs}/crtn.o")
