@@ -248,8 +248,10 @@ static void check_zygotes(struct cuv_server *s, const struct pollfd *p)
 			cuv_zygotes_on_news(z, &z->zygote[i]);
 			s->run_ended = true; /* there may be somebody to stand by now */
 		}
-	if (cuv_now_ns() >= s->zygotes_ns)
+	if (cuv_now_ns() >= s->zygotes_ns) {
 		s->zygotes_ns = cuv_zygotes_tick(z);
+		cuv_slots_trim(s->slots);
+	}
 }
 
 static int serve_once(struct cuv_server *s)

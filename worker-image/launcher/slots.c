@@ -138,6 +138,23 @@ static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot, struct cuv_z
 	return 0;
 }
 
+/* Those that wait in a zygote that is going, or where nobody comes any more: a
+ * keeper whose socket is closed ends, and its box with it. */
+void cuv_slots_trim(struct cuv_slots *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++) {
+		struct cuv_slot *slot = &s->slot[i];
+
+		if (stands_by(slot) && slot->orders >= 0 && slot->zygote &&
+		    slot->zygote->waiting - slot->zygote->leaving > cuv_zygotes_standby(&s->zygotes, slot->zygote)) {
+			slot->orders = cuv_close(slot->orders);
+			slot->zygote->leaving++;
+		}
+	}
+}
+
 void cuv_slots_stand_by(struct cuv_slots *s)
 {
 	struct cuv_slot *slot;
@@ -150,8 +167,8 @@ void cuv_slots_stand_by(struct cuv_slots *s)
 		struct cuv_zygote *g = &s->zygotes.zygote[i];
 		const unsigned want = cuv_zygotes_standby(&s->zygotes, g);
 
-		while (g->waiting < want && all < CUV_SLOTS_SPARE && (slot = find_free(s))) {
-			if (start_keeper(s, slot, g, g->waiting < s->zygotes.set.pool) < 0)
+		while (g->waiting - g->leaving < want && all < CUV_SLOTS_SPARE && (slot = find_free(s))) {
+			if (start_keeper(s, slot, g, g->waiting - g->leaving < s->zygotes.set.pool) < 0)
 				return;
 			all++;
 		}

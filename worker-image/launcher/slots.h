@@ -62,6 +62,8 @@ static inline bool cuv_slots_full(const struct cuv_slots *s)
 void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task);
 /* Makes keepers stand by, as many as there should be. */
 void cuv_slots_stand_by(struct cuv_slots *s);
+/* Lets those go that stand by for nothing; to be called now and then. */
+void cuv_slots_trim(struct cuv_slots *s);
 /* Reaps what keepers have ended, without waiting, and makes their slots ready.
  * True when one of them had a task. */
 bool cuv_slots_reap(struct cuv_slots *s);

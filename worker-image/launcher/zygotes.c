@@ -404,13 +404,11 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 {
 	const uint64_t now = cuv_now_ns();
 	uint64_t pss = 0;
-	bool any = false;
 	size_t i;
 
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		struct cuv_zygote *g = &z->zygote[i];
 
-		any |= g->state != CUV_ZYGOTE_NONE;
 		pss += is_alive(g) ? g->pss_bytes : 0;
 		if (g->state == CUV_ZYGOTE_STARTING && now >= g->deadline_ns)
 			(void)kill(g->keeper, SIGKILL);
@@ -427,7 +425,7 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 		if (g && g->state == CUV_ZYGOTE_WARM)
 			retire(g);
 	}
-	return any ? now + TICK_MS * CUV_NS_PER_MS : CUV_NEVER;
+	return z->set.max > 0 ? now + TICK_MS * CUV_NS_PER_MS : CUV_NEVER;
 }
 
 void cuv_zygotes_stop(struct cuv_zygotes *z)

@@ -38,6 +38,7 @@ struct cuv_zygote {
 	unsigned deaths;	/* of warm ones of this entry */
 	unsigned keepers;	/* of boxes in it */
 	unsigned waiting;	/* of these, without a task */
+	unsigned leaving;	/* of these, told to go */
 	unsigned busy_peak;	/* with a task, at once, in the present period */
 	uint64_t period_end_ns; /* of the peak */
 	uint64_t runs;
