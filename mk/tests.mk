@@ -45,6 +45,9 @@ check: ## every test: installs what they need, builds, makes the store, prints t
 	$(Q)$(MAKE) --no-print-directory $(ASAN) all test-programs
 	$(Q)tests/run --build $(BUILD) --asan $(BUILD)/asan
 
+check-full: ## the same with the long form of the tests in tests/fault (hours are not needed, one is)
+	$(Q)CUVETTE_TEST_FULL=1 $(MAKE) --no-print-directory check
+
 check-deps:
 	$(Q)tools/deps run check
 
@@ -65,6 +68,6 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), findings kept below build/
 	$(Q)$(MAKE) --no-print-directory $(LIBFUZZER) fuzz-programs
 	$(Q)tests/fuzz/run $(BUILD)/libfuzzer/tests/libfuzzer $(FUZZ_SECONDS)
 
-.PHONY: check check-deps check-unit check-asan check-valgrind check-fresh fuzz test-programs fuzz-programs
+.PHONY: check check-full check-deps check-unit check-asan check-valgrind check-fresh fuzz test-programs fuzz-programs
 
 -include mk/bench.mk

@@ -18,7 +18,8 @@ from runner import state as states  # noqa: E402
 
 PARTS = ("cuvette-launcher", "cuvette-builder", "cuvette-manager")
 # Answers that say: nothing is wrong with the request, it can be sent again.
-RETRYABLE = {500: {"internal"}, 503: {"unavailable", "overloaded", "no-space", "no-memory", "no-processes"}}
+RETRYABLE = {500: {"internal"}, 503: {"unavailable", "overloaded", "draining", "no-space", "no-memory", "no-processes",
+                                        "index-unreachable"}}
 BUILT = client.BIN
 wait_until = client.wait_until
 
