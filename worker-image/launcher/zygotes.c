@@ -260,29 +260,82 @@ static const char *never(const struct cuv_zygotes *z, const struct cuv_run *run)
 	return NULL;
 }
 
-struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run *run, char ret_why[CUV_WHY_COLD_SIZE])
+/* The one to use: warm if there is one, else what there is. */
+static struct cuv_zygote *lookup(struct cuv_zygotes *z, const struct cuv_run *run)
 {
-	const char *why = never(z, run);
+	struct cuv_zygote *found = NULL;
 	size_t i;
 
-	for (i = 0; !why && i < CUV_ZYGOTES_MAX; i++) {
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		struct cuv_zygote *g = &z->zygote[i];
 
 		if (!is_of(g, run))
 			continue;
+		if (!found || g->state == CUV_ZYGOTE_WARM)
+			found = g;
+	}
+	return found;
+}
+
+struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run *run, char ret_why[CUV_WHY_COLD_SIZE])
+{
+	const char *why = never(z, run);
+	struct cuv_zygote *g = why ? NULL : lookup(z, run);
+
+	if (g) {
 		g->used_ns = cuv_now_ns();
 		if (g->state == CUV_ZYGOTE_WARM)
 			return g;
-		snprintf(ret_why, CUV_WHY_COLD_SIZE, "%s",
-			 g->state == CUV_ZYGOTE_FAILED ? g->why : "the zygote is being started");
-		return NULL;
-	}
-	if (!why) {
+		why = g->state == CUV_ZYGOTE_FAILED ? g->why : "the zygote is being started";
+	} else if (!why) {
 		begin(z, run);
 		why = "the zygote is being started";
 	}
 	snprintf(ret_why, CUV_WHY_COLD_SIZE, "%s", why);
 	return NULL;
+}
+
+/* Starts the one that takes its place; until that is warm it goes on. */
+static void succeed(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	struct cuv_zygote *next;
+	size_t i;
+	int r = 0;
+
+	if (g->replaced)
+		return;
+	g->replaced = true;
+	next = count_alive(z) < CUV_ZYGOTES_MAX ? free_entry(z) : NULL;
+	if (!next) {
+		retire(g);
+		return;
+	}
+	next->run = g->run;
+	next->run.closure = next->run.argv = CUV_STRV_INIT;
+	for (i = 0; r == 0 && i < g->run.closure.n; i++)
+		r = cuv_strv_add(&next->run.closure, g->run.closure.items[i]);
+	for (i = 0; r == 0 && i < g->run.argv.n; i++)
+		r = cuv_strv_add(&next->run.argv, g->run.argv.items[i]);
+	next->bare = g->bare;
+	if (r == 0) {
+		start(z, next);
+	} else {
+		clear(next);
+		retire(g);
+	}
+}
+
+/* A new one is warm: those that it was made to replace go. */
+static void retire_replaced(struct cuv_zygotes *z, const struct cuv_zygote *by)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		struct cuv_zygote *g = &z->zygote[i];
+
+		if (g != by && g->state == CUV_ZYGOTE_WARM && g->replaced && is_of(g, &by->run))
+			retire(g);
+	}
 }
 
 void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g)
@@ -295,8 +348,10 @@ void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g)
 		g->period_end_ns = now + PERIOD_MS * CUV_NS_PER_MS;
 	}
 	g->busy_peak = CUV_MAX(g->busy_peak, g->keepers - g->waiting);
-	if (++g->runs >= z->set.runs)
-		retire(g);
+	if (++g->runs >= 2 * z->set.runs)
+		retire(g); /* nothing came of its successor */
+	else if (g->runs >= z->set.runs)
+		succeed(z, g);
 }
 
 unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g)
@@ -329,6 +384,7 @@ void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
 	if (g->state == CUV_ZYGOTE_STARTING) {
 		g->state = CUV_ZYGOTE_WARM;
 		g->warmed = true;
+		retire_replaced(z, g);
 		cuv_log(CUV_LOG_INFO, "zygote-warm", CUV_S("environment", g->run.env), CUV_I("imported", news.imported),
 			CUV_I("failed", news.failed), CUV_I("pss_bytes", news.pss_bytes),
 			CUV_I("start_ms", (cuv_now_ns() - g->started_ns) / CUV_NS_PER_MS), CUV_I("bare", g->bare));
@@ -400,6 +456,15 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 	return false;
 }
 
+/* One that is used gets a successor, one that is not just ends. */
+static void recycle_old(struct cuv_zygotes *z, struct cuv_zygote *g, uint64_t now)
+{
+	if (now < g->used_ns + UNUSED_POOL_MS * CUV_NS_PER_MS && now < g->started_ns + 2 * z->set.age_ns)
+		succeed(z, g);
+	else
+		retire(g);
+}
+
 uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 {
 	const uint64_t now = cuv_now_ns();
@@ -413,7 +478,7 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 		if (g->state == CUV_ZYGOTE_STARTING && now >= g->deadline_ns)
 			(void)kill(g->keeper, SIGKILL);
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
-			retire(g);
+			recycle_old(z, g, now);
 		else if (g->state == CUV_ZYGOTE_FAILED && now >= g->deadline_ns && !is_alive(g))
 			clear(g);
 		else if (g->state == CUV_ZYGOTE_ENDING && g->keepers == 0)

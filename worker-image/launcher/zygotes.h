@@ -35,6 +35,7 @@ struct cuv_zygote {
 	int boxes;		/* to its box maker */
 	bool bare;		/* it imports nothing */
 	bool warmed;		/* the present one has been warm */
+	bool replaced;		/* another one is being made to take its place */
 	unsigned deaths;	/* of warm ones of this entry */
 	unsigned keepers;	/* of boxes in it */
 	unsigned waiting;	/* of these, without a task */
