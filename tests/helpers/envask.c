@@ -104,9 +104,9 @@ static void print_environment(const struct cuv_environment *e, uint64_t asked_ns
 
 static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
 {
-	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "image", t->image, "python", t->python, "uv", t->uv,
-			     "ruff", t->ruff, "uv_version", t->uv_version, "ruff_version", t->ruff_version,
-			     "resolver_sealed", (int)t->resolver_sealed),
+	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "image", t->image, "python", t->python, "uv",
+			     t->uv, "ruff", t->ruff, "zygote", t->zygote, "uv_version", t->uv_version, "ruff_version",
+			     t->ruff_version, "resolver_sealed", (int)t->resolver_sealed),
 		   asked_ns);
 }
 

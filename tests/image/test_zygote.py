@@ -224,14 +224,17 @@ def runs_in_the_image(copy, path):
     subprocess.run(["cp", "-a", copy.physical(path), root / "nix/store"], check=True)
 
     def run(program, *arguments):
-        return subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", root, program, *arguments], timeout=60,
-                              capture_output=True, text=True, env={"PATH": "/usr/bin"}, check=True).stdout
+        done = subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", root, program, *arguments], timeout=60,
+                              capture_output=True, text=True, env={"PATH": "/usr/bin"}, check=True)
+        return done.stdout, done.stderr
 
     program = path + "/bin/cuvette-zygote"
-    assert run(program, "where") == "worker-image/zygote/main.c 8 -1\n"
+    assert run(program, "where") == ("worker-image/zygote/main.c 8 -1\n", "")
     code = ("import sys, ssl, ctypes, sqlite3, zlib, pyexpat, lzma, decimal;"
             "print(sys.version, sys.prefix, sys.flags, sorted(sys.builtin_module_names), sys.path[1:])")
-    assert run(program, "-I", "-c", code) == run("/usr/bin/python3.11", "-I", "-c", code)
+    said, remark = run(program, "-I", "-c", code)
+    # Its own function goes before the interpreter's.
+    assert (said, remark) == (run("/usr/bin/python3.11", "-I", "-c", code)[0], "the end\n")
 
 
 def test_where_the_zygote_is_there_nothing_is_downloaded(copy):

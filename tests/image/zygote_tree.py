@@ -11,6 +11,14 @@ MAIN = """#include "lib/base/fd.h"
 
 #include <Python.h>
 
+int __real_Py_FinalizeEx(void);
+int __wrap_Py_FinalizeEx(void);
+
+int __wrap_Py_FinalizeEx(void)
+{
+	return fputs("the end\\n", stderr) < 0 ? -1 : __real_Py_FinalizeEx();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "where") == 0)

@@ -2,6 +2,7 @@
 # tests/run: seconds=900
 """Environments by the real builder, from the real index, in real stores."""
 import json
+import os
 import re
 import subprocess
 
@@ -138,6 +139,18 @@ def test_store_without_image():
         [answer] = ask(state, "idna\n", "--tools")
         assert answer["failure"]["code"] == "unavailable"
         assert "uv" in answer["failure"]["message"] and "make store" in answer["failure"]["message"]
+
+
+def test_tools_name_the_zygote_that_the_store_has():
+    """As the link says when it is asked; a store without one serves all the same."""
+    with clean_state() as state:
+        link = state / "nix/nix/var/nix/gcroots/cuvette/zygote"
+        target = os.readlink(link)
+        [answer] = ask(state, "", "--tools")
+        assert answer["zygote"] == target.removeprefix("/nix/store/")
+        link.unlink()
+        [answer] = ask(state, "", "--tools")
+        assert answer["zygote"] == "" and answer["uv"]
 
 
 def test_progress_is_told():
