@@ -88,7 +88,7 @@ int cuv_joined_on_status(struct cuv_keeper *k)
 	if (r != 0 || e.kind != CUV_BOX_WAITING || k->waiting)
 		return -ECHILD;
 	k->waiting = true;
-	return 0;
+	return cuv_keeper_count(k); /* now, not when a client waits for it */
 }
 
 int cuv_joined_order(struct cuv_keeper *k)
@@ -103,10 +103,10 @@ int cuv_joined_order(struct cuv_keeper *k)
 		return -EINVAL;
 	if (!k->asked)
 		r = cuv_joined_ask(k);
-	if (r == 0)
-		r = cuv_keeper_limit_slot(k);
 	if (r == 0 && !k->waiting)
 		r = wait_for(k, CUV_BOX_WAITING, WAITING_MS, &msg);
+	if (r == 0)
+		r = cuv_keeper_limit_slot(k);
 	if (r < 0)
 		return r;
 	k->box.shared->started_ns = cuv_now_ns();

@@ -82,6 +82,7 @@ struct cuv_keeper {
 	int order;
 	int out, err; /* read ends of the program's streams, until the pump has them */
 	struct cuv_pump pump;
+	bool counted; /* before is */
 	bool asked;   /* in a zygote: the run was asked for */
 	bool waiting; /* and it is there */
 	enum cuv_run_path path;
@@ -107,6 +108,8 @@ int cuv_keeper_enter_slot(struct cuv_keeper *k);
 int cuv_keeper_open_streams(struct cuv_keeper *k);
 int cuv_keeper_send_order(struct cuv_keeper *k);
 int cuv_keeper_limit_slot(struct cuv_keeper *k);
+/* Reads what the cgroup has counted so far, unless that was done. */
+int cuv_keeper_count(struct cuv_keeper *k);
 
 /* The same two for a box in a zygote (joined.c). A failure leaves the task as it
  * was: it can be given back. 0 or -errno. */

@@ -305,7 +305,6 @@ int cuv_keeper_send_order(struct cuv_keeper *k)
 
 int cuv_keeper_limit_slot(struct cuv_keeper *k)
 {
-	const struct cuv_cgroups *c = k->seat->cgroups;
 	const struct cuv_limits *l = &k->task.run.limits;
 	struct cuv_limits usual;
 	int r = 0;
@@ -313,11 +312,17 @@ int cuv_keeper_limit_slot(struct cuv_keeper *k)
 	cuv_limits_default(&usual);
 	if (k->has_cgroup && (l->value[CUV_LIMIT_MEMORY] != usual.value[CUV_LIMIT_MEMORY] ||
 			      l->value[CUV_LIMIT_PROCESSES] != usual.value[CUV_LIMIT_PROCESSES] ||
-			      l->value[CUV_LIMIT_CPUS] != usual.value[CUV_LIMIT_CPUS]))
+			      l->value[CUV_LIMIT_CPUS] != usual.value[CUV_LIMIT_CPUS])) {
 		r = set_limits(k, l);
-	if (r == 0 && k->has_cgroup)
-		r = c->ops->read_usage(&k->cgroup, &k->before);
-	return r;
+		k->counted = false; /* it starts the counters anew */
+	}
+	return r == 0 && !k->counted ? cuv_keeper_count(k) : r;
+}
+
+int cuv_keeper_count(struct cuv_keeper *k)
+{
+	k->counted = true;
+	return k->has_cgroup ? k->seat->cgroups->ops->read_usage(&k->cgroup, &k->before) : 0;
 }
 
 int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err)

@@ -273,9 +273,15 @@ void cuv_watch_init(struct cuv_watch *w, struct cuv_keeper *k)
 
 void cuv_watch_start(struct cuv_watch *w)
 {
+	const struct cuv_limits *l = &w->k->task.run.limits;
+
 	w->setup_deadline_ns = cuv_deadline_ms(SETUP_MS);
-	w->deadline_ns = cuv_deadline_ms(w->k->task.run.limits.value[CUV_LIMIT_WALL]);
-	w->cpu_check_ns = 0;
+	w->deadline_ns = cuv_deadline_ms(l->value[CUV_LIMIT_WALL]);
+	/* Nor can its CPU time before that. */
+	w->cpu_check_ns = w->k->seat->cgroups->controllers & CUV_CG_CPUACCT
+				  ? cuv_now_ns() + cuv_limits_cpu_ms(l) * 1000 / CUV_MAX(l->value[CUV_LIMIT_CPUS], 1u) *
+							   CUV_NS_PER_MS
+				  : CUV_NEVER;
 }
 
 void cuv_watch_run(struct cuv_watch *w)
