@@ -14,6 +14,11 @@
  *     launcher ──fork──► keeper ──clone──► init ──fork──► program
  *     (server.c, slots.c) (prepare.c, keeper.c) (init.c)   (program.c)
  *
+ * Runs of an environment that is used often are forked from a *zygote*, a program
+ * in a box of its own whose init is a *box maker* (zygotes.c, zygote_keeper.c,
+ * maker.c). The run's keeper then asks the box maker for a box and a run in it
+ * (joined.c), and does all else as for any run.
+ *
  * Ids. Started by root, boxes take ids of a range that is ours (lib/base/ids.h),
  * two for each slot: the program's and its init's. Started by an ordinary user,
  * the launcher first becomes root of a user namespace of its own, with the
