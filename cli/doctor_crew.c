@@ -85,6 +85,19 @@ static void add_tool(struct cuv_findings *f, const char *name, const char *store
 	}
 }
 
+/* A service without one serves all the same. */
+static void add_zygote(struct cuv_findings *f, const char *store_name)
+{
+	struct cuv_finding *x = cuv_findings_add(f, "store", "zygote", store_name[0] ? CUV_FOUND_OK : CUV_FOUND_INFO);
+
+	if (store_name[0]) {
+		cuv_finding_text(x, "/nix/store/%s", store_name);
+	} else {
+		cuv_finding_text(x, "not in the store: every run starts an interpreter of its own");
+		cuv_finding_fix(x, "make store");
+	}
+}
+
 static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
@@ -97,6 +110,7 @@ static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
 	add_tool(f, "image", tools.image, tools.python);
 	add_tool(f, "uv", tools.uv, tools.uv_version);
 	add_tool(f, "ruff", tools.ruff, tools.ruff_version);
+	add_zygote(f, tools.zygote);
 	if (!tools.resolver_sealed) {
 		struct cuv_finding *x = cuv_findings_add(f, "store", "resolver", CUV_FOUND_INFO);
 

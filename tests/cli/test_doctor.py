@@ -25,7 +25,7 @@ def test_all_that_there_is(state):
     status, found = findings("--state", state, "--allow-degraded", allowed)
     assert [name for name in found if found[name]["group"] == "layers"] == LAYERS
     for name in ("kernel", "nix", "user-namespaces", "subordinate-ids", "cgroups", "kernel-landlock", "kernel-seccomp", "folder",
-                 "image", "uv", "ruff"):
+                 "image", "uv", "ruff", "zygote"):
         assert name in found, f"nothing is said of {name}"
     assert status == 0, [item for item in found.values() if item["needed"]]
     assert found["image"]["text"].startswith("3.11.") and "/nix/store/" in found["image"]["text"]
@@ -63,6 +63,19 @@ def test_a_tool_that_is_missing(state):
     done = shell.cuvette("doctor", "--state", folder)
     shell.states.remove(folder)
     assert done.returncode == 1 and "ruff" in done.stdout and "make store" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_zygote_that_is_missing_is_told_and_no_fault(state):
+    _, found = findings("--state", state)
+    link = "nix/nix/var/nix/gcroots/cuvette/zygote"
+    assert found["zygote"]["state"] == "ok" and found["zygote"]["text"] == os.readlink(state / link)
+    folder = shell.scratch() / "s"
+    shell.states.copy(shell.client.base_state(), folder)
+    (folder / link).unlink()
+    status, found = findings("--state", folder)
+    shell.states.remove(folder)
+    assert found["zygote"]["state"] == "info" and found["zygote"]["do"] == "make store"
+    assert status == 0 and found["ruff"]["state"] == "ok"
 
 
 def test_no_nix_in_path(state):
