@@ -212,26 +212,29 @@ static size_t join_ranges(const struct verdict all[ALL_CALLS], struct range ret[
 	return n;
 }
 
+static int no_memory(struct cuv_error *err)
+{
+	cuv_error_set(err, CUV_E_UNAVAILABLE, "the system call filter could not be built: no memory");
+	return -ENOMEM;
+}
+
 static int build(bool zygote, struct cuv_seccomp *ret, struct cuv_error *err)
 {
 	_cleanup_free_ struct workspace *w = calloc(1, sizeof(*w));
-	struct code *code = w ? &w->code : NULL;
-	struct sock_filter *filter = NULL;
+	struct sock_filter *filter;
 
-	if (w) {
-		code->zygote = zygote;
-		judge_all(zygote, w->verdicts);
-		emit_gate(code);
-		emit_tree(code, w->ranges, join_ranges(w->verdicts, w->ranges));
-		cuv_assert(!code->full); /* the lists decide that, nothing else */
-		filter = malloc(code->n * sizeof(*filter));
-	}
-	if (!filter) {
-		cuv_error_set(err, CUV_E_UNAVAILABLE, "the system call filter could not be built: no memory");
-		return -ENOMEM;
-	}
-	memcpy(filter, code->at, code->n * sizeof(*filter));
-	*ret = (struct cuv_seccomp){.filter = filter, .n = (uint16_t)code->n};
+	if (!w)
+		return no_memory(err);
+	w->code.zygote = zygote;
+	judge_all(zygote, w->verdicts);
+	emit_gate(&w->code);
+	emit_tree(&w->code, w->ranges, join_ranges(w->verdicts, w->ranges));
+	cuv_assert(!w->code.full); /* the lists decide that, nothing else */
+	filter = malloc(w->code.n * sizeof(*filter));
+	if (!filter)
+		return no_memory(err);
+	memcpy(filter, w->code.at, w->code.n * sizeof(*filter));
+	*ret = (struct cuv_seccomp){.filter = filter, .n = (uint16_t)w->code.n};
 	return 0;
 }
 
