@@ -57,7 +57,6 @@ static bool is_of(const struct cuv_zygote *g, const struct cuv_run *run)
 /* The run that executes the zygote of such runs. */
 static int make_run(const struct cuv_run *of, struct cuv_run *ret)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct cuv_run m = CUV_RUN_INIT;
 	size_t i;
 	int r = 0;
@@ -67,9 +66,8 @@ static int make_run(const struct cuv_run *of, struct cuv_run *ret)
 	memcpy(m.zygote, of->zygote, sizeof(m.zygote));
 	memcpy(m.tenant, of->tenant, sizeof(m.tenant));
 	snprintf(m.run_id, sizeof(m.run_id), "zygote");
-	cuv_limits_default(&m.limits);
+	cuv_limits_default(&m.limits); /* one CPU, as its runs: libraries count them */
 	m.limits.value[CUV_LIMIT_PROCESSES] = PROCESSES;
-	m.limits.value[CUV_LIMIT_CPUS] = (uint64_t)CUV_MIN(CUV_MAX(cpus, 1), 64) * 1000;
 	for (i = 0; r == 0 && i < of->closure.n; i++)
 		r = cuv_strv_add(&m.closure, of->closure.items[i]);
 	if (r == 0 && !cuv_strv_has(&m.closure, of->zygote))
