@@ -15,8 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define START_MS 60000	     /* to import everything, on a busy host */
-#define FAILED_MS 600000     /* until it is tried again */
+#define START_MS 60000 /* to import everything, on a busy host */
+#define FAILED_MS 5000 /* until it is tried again; doubled each time */
+#define FAILED_MS_MAX 600000
 #define UNUSED_POOL_MS 60000 /* without a run: nobody waits in it any more */
 #define PERIOD_MS 2000	     /* of which the peak of runs at once is kept */
 #define TICK_MS 1000
@@ -140,7 +141,8 @@ static void fail(struct cuv_zygote *g, const char *why)
 {
 	close_ends(g);
 	g->state = CUV_ZYGOTE_FAILED;
-	g->deadline_ns = cuv_deadline_ms(FAILED_MS);
+	g->deadline_ns = cuv_deadline_ms(CUV_MIN((uint64_t)FAILED_MS << CUV_MIN(g->failures, 10u), FAILED_MS_MAX));
+	g->failures++;
 	snprintf(g->why, sizeof(g->why), "%s", why);
 	cuv_log(CUV_LOG_WARNING, "zygote-failed", CUV_S("environment", g->run.env), CUV_S("why", why),
 		CUV_I("bare", g->bare));
@@ -258,6 +260,26 @@ static const char *never(const struct cuv_zygotes *z, const struct cuv_run *run)
 	return NULL;
 }
 
+/* What it is told to import when it is started next. 0 or -ENOMEM. */
+static int set_preload(struct cuv_zygote *g, bool bare)
+{
+	struct cuv_strv argv = CUV_STRV_INIT;
+	int r = cuv_strv_add(&argv, g->run.argv.items[0]);
+
+	if (r == 0)
+		r = cuv_strv_add(&argv, g->run.argv.items[1]);
+	if (r == 0)
+		r = cuv_strv_add(&argv, bare ? CUV_ZYGOTE_PRELOAD_NOTHING : CUV_ZYGOTE_PRELOAD_PACKAGES);
+	if (r < 0) {
+		cuv_strv_done(&argv);
+		return r;
+	}
+	cuv_strv_done(&g->run.argv);
+	g->run.argv = argv;
+	g->bare = bare;
+	return 0;
+}
+
 /* The one to use: warm if there is one, else what there is. */
 static struct cuv_zygote *lookup(struct cuv_zygotes *z, const struct cuv_run *run)
 {
@@ -284,6 +306,11 @@ struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run 
 		g->used_ns = cuv_now_ns();
 		if (g->state == CUV_ZYGOTE_WARM)
 			return g;
+		if (g->state == CUV_ZYGOTE_FAILED && !is_alive(g) && g->used_ns >= g->deadline_ns &&
+		    set_preload(g, false) == 0) {
+			g->deaths = 0;
+			start(z, g);
+		}
 		why = g->state == CUV_ZYGOTE_FAILED ? g->why : "the zygote is being started";
 	} else if (!why) {
 		begin(z, run);
@@ -402,30 +429,14 @@ static void clear_cgroup(struct cuv_zygotes *z, const struct cuv_zygote *g)
 	cuv_cgroup_slot_close(&c);
 }
 
-/* Once more: as it was when it had worked, otherwise without importing what may be
- * at fault. */
-static void try_again(struct cuv_zygotes *z, struct cuv_zygote *g, bool was_warm)
+/* At once: as it was when it had worked, otherwise without importing what may be at
+ * fault. After that only when some time has passed, and somebody asks. */
+static void try_again(struct cuv_zygotes *z, struct cuv_zygote *g)
 {
-	_cleanup_(cuv_strv_done) struct cuv_strv argv = CUV_STRV_INIT;
-	int r;
+	const bool as_it_was = g->warmed && ++g->deaths <= DEATHS_MAX;
 
-	if (was_warm && ++g->deaths <= DEATHS_MAX) {
+	if (as_it_was || (!g->bare && set_preload(g, true) == 0))
 		start(z, g);
-		return;
-	}
-	if (g->bare)
-		return;
-	argv = g->run.argv;
-	g->run.argv = CUV_STRV_INIT;
-	r = cuv_strv_add(&g->run.argv, argv.items[0]);
-	if (r == 0)
-		r = cuv_strv_add(&g->run.argv, argv.items[1]);
-	if (r == 0)
-		r = cuv_strv_add(&g->run.argv, CUV_ZYGOTE_PRELOAD_NOTHING);
-	if (r < 0)
-		return;
-	g->bare = true;
-	start(z, g);
 }
 
 bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
@@ -448,7 +459,7 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 		if (g->state == CUV_ZYGOTE_ENDING)
 			clear(g);
 		else if (!z->stopping)
-			try_again(z, g, g->warmed);
+			try_again(z, g);
 		return true;
 	}
 	return false;
@@ -477,8 +488,6 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 			(void)kill(g->keeper, SIGKILL);
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
 			recycle_old(z, g, now);
-		else if (g->state == CUV_ZYGOTE_FAILED && now >= g->deadline_ns && !is_alive(g))
-			clear(g);
 		else if (g->state == CUV_ZYGOTE_ENDING && g->keepers == 0)
 			g->news = cuv_close(g->news);
 	}

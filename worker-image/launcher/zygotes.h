@@ -7,7 +7,8 @@
  *                           └──────died, misbehaved, too late──────┴──► FAILED (cold until a time)
  *
  * A zygote whose packages can't be imported in one is tried once more without
- * importing any; if that fails too the environment stays cold for a while.
+ * importing any; if that fails too the environment stays cold for a while, 5 s the
+ * first time and 10 min in the end.
  *
  * The launcher reads nothing of a zygote's: all news come from its keeper.
  */
@@ -36,6 +37,7 @@ struct cuv_zygote {
 	bool bare;		/* it imports nothing */
 	bool warmed;		/* the present one has been warm */
 	bool replaced;		/* another one is being made to take its place */
+	unsigned failures;	/* until it was warm */
 	unsigned deaths;	/* of warm ones of this entry */
 	unsigned keepers;	/* of boxes in it */
 	unsigned waiting;	/* of these, without a task */
