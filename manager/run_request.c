@@ -29,6 +29,7 @@ static const struct cuv_field_info fields[] = {
 	{"python", CUV_FIELD_TEXT, TEXT_MAX},
 	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
 	{"isolation", CUV_FIELD_TEXT, TEXT_MAX},
+	{"lint", CUV_FIELD_TEXT, TEXT_MAX},
 #define X(name, field, unit, def, max, text) {field, CUV_FIELD_TEXT, TEXT_MAX},
 	CUV_LIMIT_TABLE(X)
 #undef X
@@ -178,6 +179,14 @@ static int read_exclude_newer(const char *text, int64_t now_s, int64_t *ret, str
 	return 0;
 }
 
+static int read_lint(const char *text, bool *ret, struct cuv_error *err)
+{
+	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `lint` must be `on` or `off`");
+	*ret = strcmp(text, "on") == 0;
+	return 0;
+}
+
 static const char *unit_text(enum cuv_limit_unit unit)
 {
 	switch (unit) {
@@ -254,6 +263,9 @@ static int read_options(const struct cuv_form *f, const char *python, int64_t no
 	field = cuv_form_get(f, "isolation");
 	if (e == 0 && field)
 		e = cuv_isolation_read("the field `isolation`", cuv_buf_str(&field->value), &r->spec.strict, err);
+	field = cuv_form_get(f, "lint");
+	if (e == 0 && field)
+		e = read_lint(cuv_buf_str(&field->value), &r->spec.lint, err);
 	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
 }
 

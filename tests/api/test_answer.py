@@ -85,6 +85,12 @@ def test_lint_warnings_are_ruffs_in_our_shape(service):
             assert warning["fix"]["message"] == theirs["fix"]["message"] and warning["fix"]["edits"]
 
 
+def test_lint_can_be_left_out(service):
+    answer = service.answer(MESSY, lint="off")
+    assert answer["lint"] == "skipped" and answer["formatted_code"] == MESSY and answer["lint_warnings"] == []
+    assert answer["status"] == "success"
+
+
 def test_clean_code_has_no_warnings(service):
     assert service.answer("print(1)\n")["lint_warnings"] == []
 

@@ -130,6 +130,18 @@ TEST(isolation_is_auto_or_strict)
 	}
 }
 
+TEST(lint_can_be_left_out)
+{
+	_cleanup_upload_ struct upload u, w;
+
+	read_upload(&u, SIZE_MAX, BYTES(REQUIREMENTS CODE FIELD("lint", "off") END));
+	assert_ok(u.result);
+	assert_false(u.request.spec.lint);
+	read_upload(&w, SIZE_MAX, BYTES(REQUIREMENTS CODE FIELD("lint", "on") END));
+	assert_ok(w.result);
+	assert_true(w.request.spec.lint);
+}
+
 TEST(a_byte_order_mark_is_dropped)
 {
 	_cleanup_upload_ struct upload u;
@@ -183,6 +195,7 @@ TEST(values_are_checked)
 	REFUSED(WITH("cpus", "65"), LIMIT_EXCEEDED, "maximum of 64 CPUs");
 	REFUSED(WITH("processes", "513"), LIMIT_EXCEEDED, "maximum of 512");
 	REFUSED(WITH("processes", "many"), FIELD_INVALID, "a whole number");
+	REFUSED(WITH("lint", "no"), FIELD_INVALID, "must be `on` or `off`");
 	REFUSED(WITH("isolation", "none"), FIELD_INVALID, "must be `auto`, or `strict`");
 	REFUSED(WITH("isolation", ""), FIELD_INVALID, "must be `auto`, or `strict`");
 	REFUSED(WITH("isolation", "STRICT"), FIELD_INVALID, "must be `auto`, or `strict`");
@@ -311,6 +324,7 @@ int main(void)
 		cmocka_unit_test(the_least_upload_has_the_defaults),
 		cmocka_unit_test(every_field_arrives),
 		cmocka_unit_test(isolation_is_auto_or_strict),
+		cmocka_unit_test(lint_can_be_left_out),
 		cmocka_unit_test(a_byte_order_mark_is_dropped),
 		cmocka_unit_test(files_are_required_named_and_readable),
 		cmocka_unit_test(fields_are_known_and_sent_once),
