@@ -58,7 +58,7 @@ static bool filter_holds(void)
 {
 	return prctl(PR_GET_SECCOMP) == 2 && fails_with(unshare(CLONE_NEWUSER), EPERM) &&
 	       fails_with(mount("none", "/tmp", "tmpfs", 0, NULL), EPERM) &&
-	       fails_with(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), EAFNOSUPPORT);
+	       fails_with(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), EOPNOTSUPP);
 }
 
 int cuv_probe_inside(const struct cuv_box *box)

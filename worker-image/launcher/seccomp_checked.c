@@ -68,6 +68,9 @@ static const struct cuv_seccomp_check checks[] = {
 
 	/* Everything else (netlink, packet, vsock, alg, …, and SCTP, MPTCP, …) is only
 	 * attack surface, and asking for it makes the host's kernel load modules. */
+	{RULE(socket, EOPNOTSUPP),
+	 .why = "routes and interfaces; libzmq goes on without them at this errno, and aborts at others",
+	 .when = {LOW_IS(0, AF_NETLINK)}},
 	{RULE(socket, EAFNOSUPPORT), .why = "sockets are Unix ones, and IP over the box's own loopback",
 	 .when = {IS_NOT(0, AF_UNIX), IS_NOT(0, AF_INET), IS_NOT(0, AF_INET6)}},
 	{RULE(socket, EPERM), .why = "IP is streams and datagrams, nothing raw",
