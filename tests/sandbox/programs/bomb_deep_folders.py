@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A path deeper than any path can be named: it has to be cleared all the same."""
+# paths: cold - folders of its own size; bomb_folders has the usual ones
 # limits: timeout=20 work_inodes=65536
 # expect: status success
 # expect: stdout ~ ^deep

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fills every place that can be written, each up to its own limit."""
+# paths: cold - folders of its own size; bomb_folders has the usual ones
 # limits: timeout=30 memory=512MiB work_size=8MiB tmp_size=8MiB shm_size=8MiB
 # expect: status success
 # expect: stdout ~ ^held /box

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Creates empty files until it is told to stop, in every place."""
+# paths: cold - folders of its own size; bomb_folders has the usual ones
 # limits: timeout=30 work_inodes=500
 # expect: status success
 # expect: stdout ~ ^held /box

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fills /dev/shm beyond the memory limit."""
 # needs: cgroup-memory
+# paths: cold - folders of its own size; bomb_folders has the usual ones
 # limits: timeout=20 memory=96MiB shm_size=512MiB file_size=512MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The CPU time of dead children counts too: each burns a little and ends."""
 # needs: cgroup-cpu
-# limits: timeout=30 cpu_time=2
+# limits: timeout=30 cpu_time=1
 # expect: status timeout
-# expect: cpu < 4
+# expect: cpu < 3
 # expect: wall < 15
 import os
 import time

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Many processes burn CPU time that only adds up for the whole run."""
 # needs: cgroup-cpu
-# limits: timeout=30 cpu_time=2
+# limits: timeout=30 cpu_time=1
 # expect: status timeout
-# expect: cpu < 4
+# expect: cpu < 3
 # expect: wall < 15
 import os
 

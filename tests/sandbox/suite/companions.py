@@ -42,6 +42,10 @@ while time.monotonic() < until:
     time.sleep(0.05)
     with open(os.path.dirname(os.__file__) + "/this.py", "rb") as f:
         f.read(1)
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    assert os.waitpid(child, 0)[1] == 7 << 8
 for place in places:
     assert open(place).read() == secret, place
 try:

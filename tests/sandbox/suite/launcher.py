@@ -37,7 +37,7 @@ class Launcher:
     def __init__(self, binaries: pathlib.Path, boxrun: pathlib.Path, store: pathlib.Path, path: str = "cold",
                  options: tuple = (), environment: dict | None = None):
         self.boxrun, self.store, self.path, self.url = boxrun, store, path, "launcher"
-        self.image, self.zygote = find_in_store(store, "worker-image-python311"), find_in_store(store, "zygote")
+        self.image, self.zygote = find_in_store(store, "worker-image-python311"), find_in_store(store, "cuvette-zygote")
         if not self.image:
             raise NoService(f"no worker image in {store}")
         if path != "cold" and not self.zygote:
@@ -57,7 +57,7 @@ class Launcher:
 
     @staticmethod
     def _pool_options(path: str) -> list:
-        return {"cold": [], "zygote": ["--pool", "0"], "pool": []}[path]
+        return {"cold": [], "zygote": ["--pool", "0"], "pool": ["--pool", "8"]}[path]
 
     def _start(self, program: pathlib.Path, options: list, environment: dict | None) -> tuple:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -12,6 +12,7 @@ MARK = "cuvette-escape"
 PATIENCE_S = 4.0
 BOX_UIDS = range(1878910000, 1878910000 + 4096)  # lib/base/ids.h, with init's ids
 LAUNCHER = "cuvette-launche"  # as the kernel cuts it
+MAKER = "cuvette-maker"
 DESCRIPTOR_SLACK = 40
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
@@ -32,11 +33,12 @@ class Process:
             raise ProcessLookupError(pid)
         rest = stat.rpartition(")")[2].split()
         self.pid, self.uid, self.name = pid, int(uid.group(1)), stat[stat.index("(") + 1:stat.rindex(")")]
-        self.zombie, self.parent = rest[0] == "Z", int(rest[1])
-        self.file = None
+        self.zombie, self.parent, self.threads = rest[0] == "Z", int(rest[1]), int(rest[17])
+        self.file = self.pid_ns = None
         with contextlib.suppress(OSError):
             found = os.stat(f"/proc/{pid}/exe")
             self.file = (found.st_dev, found.st_ino)
+            self.pid_ns = os.readlink(f"/proc/{pid}/ns/pid")
 
     def __str__(self):
         return f"process {self.pid} ({self.name}, uid {self.uid}, child of {self.parent})"
@@ -102,17 +104,36 @@ class Leftovers:
 
     def _standing(self, table: dict) -> set:
         """Boxes that wait for a run: keeper, init, and a process that has not yet
-        become a program. Known by the file they execute, which no run can have."""
+        become a program; zygotes, and what waits in them. Known by the file they
+        execute, which no run can have, and by who is whose child."""
         found = set()
         if self._launcher not in table:
             return found
         file = table[self._launcher].file
         ours = {pid for pid in _below(table, self._launcher) if table[pid].file == file and not table[pid].zombie}
-        for keeper in (pid for pid in ours if table[pid].parent == self._launcher):
+        keepers = [pid for pid in ours if table[pid].parent == self._launcher]
+        zygotes_boxes = 0
+        for keeper in keepers:
             box = _below(table, keeper)
             if len(box) == 3 and box <= ours:
                 found |= box
-        return found
+            elif makers := [pid for pid in box & ours if table[pid].name == MAKER and table[pid].parent == keeper]:
+                inits, waiting, zygote = self._in_zygote(table, makers[0], file)
+                found |= {keeper, makers[0], *inits, *waiting, *zygote}
+                zygotes_boxes += len(inits)
+        alone = [pid for pid in keepers if len(_below(table, pid)) == 1]
+        return found | set(sorted(alone)[:zygotes_boxes])
+
+    @staticmethod
+    def _in_zygote(table: dict, maker: int, file: tuple) -> tuple:
+        """All of these are the box maker's own children, and have none: what a run
+        leaves behind becomes its box's init's. The zygote itself is one process; a
+        run that waits is one for each init at most, and has one thread."""
+        children = [p for p in table.values() if p.parent == maker and not p.zombie]
+        inits = {p.pid_ns: p.pid for p in children if p.file == file}
+        zygote = [p.pid for p in children if p.file != file and p.pid_ns == table[maker].pid_ns]
+        waiting = {p.pid_ns: p.pid for p in children if p.pid_ns in inits and p.pid not in inits.values() and p.threads == 1}
+        return list(inits.values()), list(waiting.values()), zygote[:1]
 
     def _find_instance(self) -> str | None:
         words = _read(f"/proc/{self._launcher}/cmdline").split("\0") if self._launcher else []

@@ -9,6 +9,7 @@ beside it, twice at most: two processors with four hostile programs on them are
 late by themselves now and then, while an attack on the clock is so each time."""
 import concurrent.futures
 import dataclasses
+import secrets
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ WARM_RUNS = 6  # until as many boxes wait as there should be
 JOBS = 4
 BATCH = 12
 TRIES_ALONE = 2
+TRIES_PATH = 4
+WARM_S = 10
 OUTPUT_MAX = 2000  # of what a first program printed, given to the next
 
 
@@ -44,7 +47,11 @@ class Runner:
         self.watch, self.degraded = None, set()
 
     def warm(self) -> list:
-        """A few runs first: what a service makes once and keeps is there after them."""
+        """A few runs first: what a service makes once and keeps is there after them,
+        the zygote too."""
+        until = time.monotonic() + WARM_S
+        while not self._is_as_asked(self.sender.send(canary.CANARY, [])) and time.monotonic() < until:
+            time.sleep(0.1)
         if wrong := canary.wrong(self._send):
             return wrong
         for _ in range(WARM_RUNS):
@@ -52,16 +59,26 @@ class Runner:
         self.watch, self.degraded = leftovers.Leftovers(self.sender.root, self.state), self.sender.degraded()
         return []
 
+    def _is_as_asked(self, observed) -> bool:
+        """A pool that is being filled may fork on demand meanwhile."""
+        wanted = {"cold": ("cold",), "zygote": ("zygote",), "pool": ("pool", "zygote")}.get(self.sender.path)
+        return bool(observed.trouble) or not wanted or observed.path in wanted
+
     def _send(self, program, arguments: list):
-        observed = self.sender.send(program, arguments)
-        with self._lock:
-            self.taken[observed.path] = self.taken.get(observed.path, 0) + 1
-        if not observed.trouble and self.sender.path and not _as_asked(self.sender.path, observed):
-            observed.trouble = f"it took the path {observed.path or '(none told)'}, not {self.sender.path}: {observed.why_cold}"
+        """Where it took another path (a zygote is replaced now and then) it is sent
+        again, a few times."""
+        for attempt in range(TRIES_PATH):
+            observed = self.sender.send(program, arguments)
+            with self._lock:
+                self.taken[observed.path] = self.taken.get(observed.path, 0) + 1
+            if self._is_as_asked(observed):
+                return observed
+            time.sleep(0.3 * attempt)
+        observed.trouble = f"it took the path {observed.path or '(none told)'}, not {self.sender.path}: {observed.why_cold}"
         return observed
 
     def _values(self) -> dict:
-        secret, service_secret = secrets_of(self.sender)
+        secret, service_secret = secrets.token_hex(12), getattr(self.sender, "secret", secrets.token_hex(12))
         # The service's is given the wrong way round, so that the arguments are not what is found.
         return {**self.listeners.values, "host_addresses": companions.host_addresses(),
                 "far_addresses": companions.FAR_ADDRESSES, "hostname": socket.gethostname(),
@@ -130,14 +147,3 @@ class Runner:
         if off := self.degraded & set(program.needs):
             return f"the service runs without {', '.join(sorted(off))}"
         return ""
-
-
-def _as_asked(path: str, observed) -> bool:
-    """A pool that is being filled is allowed to fork on demand meanwhile."""
-    return observed.path in {"cold": ("cold",), "zygote": ("zygote",), "pool": ("pool", "zygote"),
-                             "auto": ("cold", "zygote", "pool")}[path]
-
-
-def secrets_of(sender) -> tuple:
-    import secrets
-    return secrets.token_hex(12), getattr(sender, "secret", secrets.token_hex(12))

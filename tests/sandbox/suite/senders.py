@@ -112,7 +112,7 @@ class Http:
         usage = d["usage"]
         return Observed(d["status"], d["return_code"], d.get("signal"), d["stdout"], d["stderr"], d["truncated"],
                         usage["wall"], usage["cpu_user"] + usage["cpu_system"], usage["max_memory"],
-                        d.get("path", ""), d.get("why_cold", ""))
+                        d.get("path", ""), d.get("why_cold") or "")
 
     def close(self):
         pass
@@ -126,7 +126,8 @@ class OwnService(Http):
         self._log = tempfile.TemporaryFile("w+")
         # What a run must not see goes into the service's environment.
         environment = {**os.environ, "CUV_ESCAPE_SECRET": self.secret, "REDIS_PASSWORD": self.secret}
-        self._process = subprocess.Popen([str(binaries / "cuvette"), "serve", "--listen", "127.0.0.1:0", "--state", state],
+        self._process = subprocess.Popen([str(binaries / "cuvette"), "serve", "--listen", "127.0.0.1:0", "--state", state,
+                                          "--pool", {"zygote": "0", "pool": "8"}.get(path, "2")],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
                                          env=environment)
         try:
