@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#define Py_BUILD_CORE
+#include <Python.h>
+#include <internal/pycore_interp.h>
+
+#include "worker-image/zygote/zygote.h"
+
+#include "lib/base/fd.h"
+#include "worker-image/launcher/deliver.h"
+#include "worker-image/launcher/privileges.h"
+#include "worker-image/launcher/rlimits.h"
+#include "worker-image/launcher/seccomp_delta.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SEED_BYTES 32
+#define MAIN_FILE "main.py"
+
+static const char *run_python;
+
+void cuv_run_set_python(const char *python)
+{
+	run_python = python;
+}
+
+void cuv_hello_send(int sock, enum cuv_zygote_step step, int r)
+{
+	const struct cuv_zygote_hello hello = {.version = CUV_ZYGOTE_VERSION, .step = step, .error = -r};
+
+	/* Nobody there: then there is no run to wait for either. */
+	(void)send(sock, &hello, sizeof(hello), MSG_NOSIGNAL);
+}
+
+_noreturn_ static void fail(int sock, enum cuv_zygote_step step, int r)
+{
+	cuv_hello_send(sock, step, r);
+	_exit(127);
+}
+
+static int enter(const int fds[CUV_ZYGOTE_FDS])
+{
+	static const struct {
+		enum cuv_zygote_fd fd;
+		int type;
+	} namespaces[] = {
+		{CUV_ZYGOTE_FD_MNT, CLONE_NEWNS},	 {CUV_ZYGOTE_FD_NET, CLONE_NEWNET},
+		{CUV_ZYGOTE_FD_IPC, CLONE_NEWIPC},	 {CUV_ZYGOTE_FD_UTS, CLONE_NEWUTS},
+		{CUV_ZYGOTE_FD_CGROUP, CLONE_NEWCGROUP},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(namespaces); i++)
+		if (setns(fds[namespaces[i].fd], namespaces[i].type) < 0)
+			return -errno;
+	return setsid() < 0 ? -errno : 0;
+}
+
+static int give_up_rights(void)
+{
+	int r = cuv_privileges_drop_all();
+
+	if (r < 0)
+		return r;
+	/* As an exec leaves it; the name is that of the file. */
+	if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0 || prctl(PR_SET_NAME, "python") < 0)
+		return -errno;
+	return 0;
+}
+
+/* Calls module.function(args) if the module is loaded; what it raises is nobody's. */
+static void call_if_loaded(const char *module, const char *function, PyObject *args)
+{
+	PyObject *m = PyDict_GetItemString(PyImport_GetModuleDict(), module), *f = NULL, *r = NULL;
+
+	if (m && m != Py_None)
+		f = PyObject_GetAttrString(m, function);
+	if (f)
+		r = PyObject_CallObject(f, args);
+	Py_XDECREF(r);
+	Py_XDECREF(f);
+	PyErr_Clear();
+}
+
+/* Random states that would be each run's the same. `random` has a fork hook of its
+ * own, libraries with pthread_atfork have had theirs; numpy's old global state has
+ * none, and OpenSSL tells a fork by the process id, which is the same in each box. */
+static void reseed(void)
+{
+	unsigned char seed[SEED_BYTES];
+	PyObject *args;
+
+	call_if_loaded("numpy.random", "seed", NULL);
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return;
+	args = Py_BuildValue("(y#d)", (const char *)seed, (Py_ssize_t)sizeof(seed), (double)sizeof(seed));
+	if (args)
+		call_if_loaded("_ssl", "RAND_add", args);
+	Py_XDECREF(args);
+	PyErr_Clear();
+}
+
+/* A small program of the usual kind, so that the pages which every run writes to are
+ * this process's own before it is asked for. */
+static void rehearse(void)
+{
+	static const char text[] = "class A:\n"
+				   "    def f(self, n):\n"
+				   "        return {str(i): [i, (i, i + .5)] for i in range(n)}\n"
+				   "def g(*a, **k):\n"
+				   "    try:\n"
+				   "        raise ValueError(len(a))\n"
+				   "    except ValueError as e:\n"
+				   "        return f'{e!r} {A().f(3)} %s' % sorted(k)\n"
+				   "g(1, 2, b=3, a=4)\n";
+	PyObject *globals = PyDict_New(), *r = NULL;
+
+	if (globals)
+		r = PyRun_String(text, Py_file_input, globals, globals);
+	Py_XDECREF(r);
+	if (globals)
+		PyDict_Clear(globals);
+	Py_XDECREF(globals);
+	PyErr_Clear();
+}
+
+/* Only what a cold run would execute for it: that python, that file. */
+static int check_argv(const struct cuv_strv *argv)
+{
+	if (argv->n < 2 || strcmp(argv->items[0], run_python) != 0 || strcmp(argv->items[1], MAIN_FILE) != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+/* What Py_RunMain leaves to main. */
+_noreturn_ static void run(const struct cuv_run *m)
+{
+	int r = cuv_interpreter_set_argv(m->argv.items, m->argv.n);
+
+	if (r < 0)
+		_exit(127);
+	cuv_interpreter_restore_gc();
+	exit(Py_RunMain());
+}
+
+static void close_rest(const int fds[CUV_ZYGOTE_FDS])
+{
+	int keep[] = {fds[CUV_ZYGOTE_FD_HELLO], fds[CUV_ZYGOTE_FD_ORDER], fds[CUV_ZYGOTE_FD_OUT],
+		      fds[CUV_ZYGOTE_FD_ERR]};
+	int r = cuv_close_others(keep, ARRAY_SIZE(keep));
+
+	if (r < 0)
+		fail(fds[CUV_ZYGOTE_FD_HELLO], CUV_ZYGOTE_STEP_PRIVILEGES, r);
+}
+
+/* Nothing is kept but the streams; both the frame and the run are freed, for the
+ * program's heap should hold none of ours. */
+static void deliver(const int fds[CUV_ZYGOTE_FDS], struct cuv_run *ret)
+{
+	struct cuv_frame order = CUV_FRAME_INIT;
+	int hello = fds[CUV_ZYGOTE_FD_HELLO], keep[] = {hello};
+	int r = cuv_deliver_receive(fds[CUV_ZYGOTE_FD_ORDER], &order, ret);
+
+	if (r == 1)
+		_exit(0);
+	if (r == 0)
+		r = check_argv(&ret->argv);
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_ORDER, r);
+	r = cuv_deliver_files(ret, &order);
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_FILES, r);
+	r = cuv_deliver_streams(&order, fds[CUV_ZYGOTE_FD_OUT], fds[CUV_ZYGOTE_FD_ERR], keep, ARRAY_SIZE(keep));
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_STREAMS, r);
+	free(TAKE_PTR(order.data)); /* its descriptors are closed already */
+	r = cuv_rlimits_set(&ret->limits, false);
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_LIMITS, r);
+	cuv_close(hello);
+}
+
+void cuv_run_child(const struct cuv_zygote_fork *q, const int fds[CUV_ZYGOTE_FDS])
+{
+	const int hello = fds[CUV_ZYGOTE_FD_HELLO];
+	struct cuv_run m = CUV_RUN_INIT;
+	int r = enter(fds);
+
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_NAMESPACES, r);
+	r = give_up_rights();
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_PRIVILEGES, r);
+	close_rest(fds);
+	r = cuv_seccomp_load_delta();
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_FILTER, r);
+	reseed();
+	if (q->rehearse)
+		rehearse();
+	cuv_hello_send(hello, CUV_ZYGOTE_STEP_NONE, 0);
+	deliver(fds, &m);
+	run(&m);
+}
