@@ -33,3 +33,15 @@ for family in (2, 10):
     for kind, protocol in ((2, 1), (1, 6 | 1 << 32), (1, 132), (1, 262), (2, 136), (3, 1), (3, 255)):
         result, error = syscall(41, family, kind, protocol)
         check(f"socket {family} {kind} {protocol}", result == -1 and error in (errno.EPERM, errno.EPROTONOSUPPORT), f"{result} {error}")
+# Advice that would drop a page of the image from memory, for every other run too.
+fd = os.open(os.__file__, os.O_RDONLY)
+os.pread(fd, 4096, 0)
+try:
+    os.preadv(fd, [bytearray(4096)], 0, os.RWF_NOWAIT)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.preadv(fd, [bytearray(4096)], 0, os.RWF_NOWAIT)
+    held("fadvise")
+except BlockingIOError:
+    hole("fadvise", "the page is gone")
+except OSError as error:
+    held("fadvise", f"this file system does not tell: {error}")

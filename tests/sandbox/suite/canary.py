@@ -13,10 +13,18 @@ for folder, want in (("/box", ["main.py"]), ("/tmp", []), ("/dev/shm", []), ("/h
 pids = {int(n) for n in os.listdir("/proc") if n.isdigit()}
 if not pids <= {1, os.getpid()}:
     wrong.append(("processes", sorted(pids)))
+for name, most in (("unix", 0), ("tcp", 0), ("tcp6", 0), ("udp", 0), ("raw", 0), ("igmp", 9)):
+    try:
+        rows = open("/proc/self/net/" + name).read().splitlines()[1:]
+    except OSError:
+        continue
+    rows = [row for row in rows if name != "unix" or "@" in row]
+    if len(rows) > most:
+        wrong.append((name, rows[:3]))
 try:
-    sockets = [line for line in open("/proc/self/net/unix") if "@" in line]
-    if sockets:
-        wrong.append(("sockets", sockets[:3]))
+    counted = [line.split()[1:4] for line in open("/proc/self/net/dev") if line.strip().startswith("lo:")]
+    if counted not in ([], [["0", "0", "0"]]):
+        wrong.append(("loopback", counted))
 except OSError:
     pass
 if sys.stdin.read():

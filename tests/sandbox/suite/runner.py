@@ -43,7 +43,7 @@ class Runner:
     def __init__(self, sender, state: str | None, jobs: int = JOBS):
         self.sender, self.state, self.jobs = sender, state, jobs
         self.listeners = companions.Listeners()
-        self.taken, self._lock = {}, threading.Lock()
+        self.taken, self.retried, self._lock = {}, 0, threading.Lock()
         self.watch, self.degraded = None, set()
 
     def warm(self) -> list:
@@ -107,6 +107,7 @@ class Runner:
         for _ in range(TRIES_ALONE):
             if not wrong or not all(isinstance(w, programs.Late) for w in wrong):
                 break
+            self.retried += 1
             wrong = self._once(program)
         return wrong
 

