@@ -41,10 +41,6 @@ def _includes(text):
                 yield quoted[1].decode()
 
 
-def has_sources():
-    return os.path.exists(os.path.join(ROOT, SOURCES))
-
-
 def inputs():
     """{name: content} of the sources with all headers they come to, sorted."""
     listed = _read(SOURCES)
@@ -69,7 +65,7 @@ def digest():
 
 def stage(folder):
     """Copies the C sources into a staged flake."""
-    for name, content in inputs().items() if has_sources() else ():
+    for name, content in inputs().items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
