@@ -278,6 +278,8 @@ TEST(sockets)
 
 TEST(arguments_of_others)
 {
+	struct seccomp_data data = {.arch = NATIVE};
+
 	assert_int_equal(call(SYS_ioctl, 0, TIOCSTI, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_ioctl, 0, (1ull << 32) | TIOCSTI, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_ioctl, 0, TIOCLINUX, 0), ERRNO(EPERM));
@@ -286,6 +288,11 @@ TEST(arguments_of_others)
 	assert_int_equal(call(SYS_fcntl, 3, (1ull << 32) | F_NOTIFY, 1), ERRNO(EPERM));
 	assert_int_equal(call(SYS_fcntl, 3, F_SETLEASE, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_fcntl, 3, F_GETFL, 0), SECCOMP_RET_ALLOW);
+	data.nr = SYS_fadvise64;
+	data.args[3] = POSIX_FADV_DONTNEED;
+	assert_int_equal(judge(&data), ERRNO(0));
+	data.args[3] = POSIX_FADV_WILLNEED;
+	assert_int_equal(judge(&data), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(SYS_setrlimit, RLIMIT_CORE, 1, 0), ERRNO(0));
 	assert_int_equal(call(SYS_setrlimit, RLIMIT_NOFILE, 1, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(SYS_prlimit64, 0, RLIMIT_CORE, 1), ERRNO(0));

@@ -71,7 +71,6 @@ static const struct cuv_seccomp_call allowed[] = {
 	ALLOW(fdatasync, STREAMS),
 	ALLOW(sync_file_range, STREAMS),
 	ALLOW(readahead, STREAMS),
-	ALLOW(fadvise64, STREAMS),
 	ALLOW(fallocate, STREAMS),
 	ALLOW(ftruncate, STREAMS),
 	ALLOW(flock, STREAMS),

@@ -52,6 +52,9 @@ static const struct cuv_seccomp_check checks[] = {
 	{RULE(fcntl, EPERM), .why = "notices about files that other runs use", .when = {LOW_IS(1, F_NOTIFY)}},
 	{RULE(fcntl, EPERM), .why = "leases on files that other runs use", .when = {LOW_IS(1, F_SETLEASE)}},
 
+	{RULE(fadvise64, DONE), .why = "drops the image's pages from memory for every run; advice need not be taken",
+	 .when = {LOW_IS(3, POSIX_FADV_DONTNEED)}},
+
 	{RULE(setrlimit, DONE),
 	 .why = "the core limit stays at 1 (rlimits.c), and switching core files off must not fail",
 	 .when = {LOW_IS(0, RLIMIT_CORE)}},
