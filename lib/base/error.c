@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SHORT_RETRY_S 5
+
 static const struct {
 	const char *name;
 	int http;
@@ -61,6 +63,39 @@ int cuv_error_set(struct cuv_error *err, enum cuv_error_code code, const char *f
 	va_start(ap, fmt);
 	set_message(err, code, fmt, ap);
 	va_end(ap);
+	return -EINVAL;
+}
+
+static enum cuv_error_code code_of_errno(int number)
+{
+	switch (number) {
+	case EAGAIN: /* fork, clone, threads: a limit of processes */
+		return CUV_E_NO_PROCESSES;
+	case ENOMEM:
+		return CUV_E_NO_MEMORY;
+	case EMFILE:
+	case ENFILE:
+	case EUSERS: /* namespaces in one another, or of one user */
+		return CUV_E_OVERLOADED;
+	case ENOSPC:
+	case EDQUOT:
+		return CUV_E_NO_SPACE;
+	default:
+		return CUV_E_INTERNAL;
+	}
+}
+
+int cuv_error_set_errno(struct cuv_error *err, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -EINVAL;
+	va_start(ap, fmt);
+	set_message(err, code_of_errno(-r), fmt, ap);
+	va_end(ap);
+	if (err->code != CUV_E_INTERNAL)
+		err->retry_after_s = SHORT_RETRY_S;
 	return -EINVAL;
 }
 

@@ -53,7 +53,9 @@
 	X(OVERLOADED, "overloaded", 503, "the service has no free place for this request")                             \
 	X(DRAINING, "draining", 503, "the service is stopping")                                                        \
 	X(UNAVAILABLE, "unavailable", 503, "a part of the service is not running")                                     \
-	X(NO_SPACE, "no-space", 503, "the service's disk is full")
+	X(NO_SPACE, "no-space", 503, "the service's disk is full")                                                     \
+	X(NO_MEMORY, "no-memory", 503, "the machine has not enough memory left for this request")                      \
+	X(NO_PROCESSES, "no-processes", 503, "the machine can start no more processes for this request")
 
 enum cuv_error_code {
 #define X(name, kebab, http, text) CUV_E_##name,
@@ -82,6 +84,11 @@ int cuv_error_set(struct cuv_error *err, enum cuv_error_code code, const char *f
 /* The same with a place in the user's file; the excerpt is len bytes at text. */
 int cuv_error_set_at(struct cuv_error *err, enum cuv_error_code code, uint32_t line, uint32_t column, const char *text,
 		     size_t len, const char *fmt, ...) _printf_(7, 8);
+
+/* For a system call that was refused (r is -errno): the code that says what the
+ * machine has run out of, with a time to come back, or CUV_E_INTERNAL where it is
+ * no such thing. Else as cuv_error_set. */
+int cuv_error_set_errno(struct cuv_error *err, int r, const char *fmt, ...) _printf_(3, 4);
 
 /* Copies src into dst[size] as valid UTF-8, cut on a character boundary; bytes
  * that are not UTF-8 and control characters other than \n and \t become '?'. */

@@ -47,7 +47,7 @@ static int internal(struct cuv_error *err, const char *what, int r)
 		err->retry_after_s = 60;
 		return -EINVAL;
 	}
-	return cuv_error_set(err, CUV_E_INTERNAL, "%s: %s", what, strerror(-r));
+	return cuv_error_set_errno(err, r, "%s: %s", what, strerror(-r));
 }
 
 /* --- the lock --- */

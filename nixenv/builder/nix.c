@@ -8,6 +8,7 @@
 #include "nixenv/storepath.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -97,7 +98,8 @@ static int failed(const struct run *run, const struct cuv_child_result *res, str
 	if (res->end == CUV_CHILD_CANCELLED)
 		return cuv_error_set(err, CUV_E_CANCELLED, "the request was given up");
 	if (res->end == CUV_CHILD_SIGNALED)
-		cuv_error_set(err, CUV_E_INTERNAL, "Nix was killed by signal %d", res->status);
+		(void)cuv_error_set_errno(err, res->status == SIGKILL ? -ENOMEM : 0, "Nix was killed by signal %d",
+					  res->status);
 	else
 		cuv_nix_log_error(&run->log, err);
 	if (err->code != CUV_E_NO_SPACE && disk_is_full(run->o->tmp)) {
@@ -140,7 +142,7 @@ static int run_nix(const struct cuv_builder *b, const char *program, const struc
 	spec.arg = run;
 	r = cuv_child_run(&spec, ret);
 	if (r < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "Nix can't be started: %s", strerror(-r));
+		return cuv_error_set_errno(err, r, "Nix can't be started: %s", strerror(-r));
 	return cuv_child_ok(ret) ? 0 : failed(run, ret, err);
 }
 

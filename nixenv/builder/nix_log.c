@@ -51,6 +51,10 @@ static void judge(struct cuv_nix_log *l, const char *text)
 	const char *log = strstr(text, "log lines:");
 	size_t len = log ? (size_t)(log - text) : strlen(text);
 
+	if (has(text, len, "Resource temporarily unavailable"))
+		l->short_of = EAGAIN;
+	if (has(text, len, "Cannot allocate memory") || has(text, len, "std::bad_alloc"))
+		l->short_of = ENOMEM;
 	l->disk_full |= has(text, len, "No space left on device") || has(text, len, "Disk quota exceeded") ||
 			has(text, len, "database or disk is full");
 	l->timed_out |= has(text, len, "timed out after");
@@ -159,6 +163,9 @@ int cuv_nix_log_error(const struct cuv_nix_log *l, struct cuv_error *err)
 		err->retry_after_s = 60;
 		return -EINVAL;
 	}
+	if (l->short_of)
+		return cuv_error_set_errno(err, -l->short_of, "Nix had not enough %s",
+					   l->short_of == ENOMEM ? "memory" : "processes");
 	if (l->timed_out)
 		return cuv_error_set(err, CUV_E_BUILD_TIMEOUT, "installing a wheel took longer than the limit");
 	if (l->reason[0])

@@ -17,6 +17,7 @@ struct cuv_nix_log {
 	char reason[512];	 /* what our installer said, "" if nothing */
 	/* What Nix itself said; a build's own text never counts. */
 	bool disk_full;
+	int short_of; /* EAGAIN: processes; ENOMEM; 0: neither */
 	bool timed_out;
 	bool build_failed;
 	uint64_t running[CUV_NIX_RUNNING_MAX];

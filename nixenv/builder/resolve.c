@@ -11,6 +11,7 @@
 #include "nixenv/toml.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,7 +155,9 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 		return cuv_error_set(err, CUV_E_CANCELLED, "the request was given up");
 	if (res->end == CUV_CHILD_SIGNALED) {
 		cuv_log(CUV_LOG_ERROR, "resolver-killed", CUV_I("signal", res->status));
-		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver was killed by signal %d", res->status);
+		/* Nobody else sends it this signal. */
+		return cuv_error_set_errno(err, res->status == SIGKILL ? -ENOMEM : 0,
+					   "the resolver was killed by signal %d", res->status);
 	}
 	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, date, err);
 	if (err->code == CUV_E_INTERNAL)
@@ -193,7 +196,7 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 	r = cuv_child_run(&spec, ret);
 	if (r < 0) {
 		cuv_log(CUV_LOG_ERROR, "resolver-not-started", CUV_S("error", strerror(-r)));
-		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver can't be started: %s", strerror(-r));
+		return cuv_error_set_errno(err, r, "the resolver can't be started: %s", strerror(-r));
 	}
 	return 0;
 }

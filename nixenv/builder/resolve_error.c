@@ -237,6 +237,10 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 		err->retry_after_s = 60;
 		return -EINVAL;
 	}
+	if (has(copy, "Resource temporarily unavailable") || has(copy, "(os error 11)"))
+		return cuv_error_set_errno(err, -EAGAIN, "the resolver could not start a process or thread");
+	if (has(copy, "Cannot allocate memory") || has(copy, "(os error 12)") || has(copy, "memory allocation of "))
+		return cuv_error_set_errno(err, -ENOMEM, "the resolver had not enough memory");
 	if (is_unreachable(copy)) {
 		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached");
 		err->retry_after_s = INDEX_RETRY_S;

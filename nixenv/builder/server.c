@@ -362,8 +362,7 @@ static void start_flights(struct server *sv)
 	int r = 0;
 
 	while ((flight = cuv_flights_start(&sv->flights, sv->b, &r))) {
-		cuv_error_set(&err, r == -ENOSPC ? CUV_E_NO_SPACE : CUV_E_INTERNAL,
-			      "the environment's worker can't be started: %s", strerror(-r));
+		(void)cuv_error_set_errno(&err, r, "the environment's worker can't be started: %s", strerror(-r));
 		flight_fail(sv, flight, &err);
 	}
 }

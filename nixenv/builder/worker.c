@@ -89,6 +89,8 @@ static int send_ready(const struct cuv_environment *e)
 static int no_namespaces(struct cuv_error *err, int r)
 {
 	cuv_log(CUV_LOG_ERROR, "worker-namespaces", CUV_S("error", strerror(-r)));
+	if (r == -EAGAIN || r == -ENOMEM)
+		return cuv_error_set_errno(err, r, "the environment's worker can't be started: %s", strerror(-r));
 	return cuv_error_set(err, CUV_E_UNAVAILABLE,
 			     "environments can't be built here: this host gives no user namespaces (%s)",
 			     r == -ENOSPC ? "user.max_user_namespaces is reached" : strerror(-r));
@@ -155,8 +157,11 @@ static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
 		_exit(1);
 	}
 	pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		no_namespaces(&err, -errno);
+		(void)cuv_failure_send(SOCK_FD, &err);
 		_exit(1);
+	}
 	if (pid == 0) {
 		(void)close(alive[1]);
 		worker_main(m, alive[0]);

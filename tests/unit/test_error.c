@@ -42,6 +42,28 @@ TEST(setting_clears_what_was_there)
 	assert_int_equal(cuv_error_set(NULL, CUV_E_INTERNAL, "x"), -EINVAL);
 }
 
+TEST(what_the_machine_has_run_out_of)
+{
+	static const struct {
+		int number;
+		enum cuv_error_code code;
+	} all[] = {{EAGAIN, CUV_E_NO_PROCESSES}, {ENOMEM, CUV_E_NO_MEMORY},  {EMFILE, CUV_E_OVERLOADED},
+		   {ENFILE, CUV_E_OVERLOADED},	 {EUSERS, CUV_E_OVERLOADED}, {ENOSPC, CUV_E_NO_SPACE},
+		   {EDQUOT, CUV_E_NO_SPACE},	 {EPERM, CUV_E_INTERNAL},    {0, CUV_E_INTERNAL}};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		struct cuv_error e;
+
+		assert_int_equal(cuv_error_set_errno(&e, -all[i].number, "no %s", "fork"), -EINVAL);
+		assert_int_equal(e.code, all[i].code);
+		assert_string_equal(e.message, "no fork");
+		/* One that says 503 says when to come back. */
+		assert_int_equal(e.retry_after_s > 0, cuv_error_http_status(e.code) == 503);
+	}
+	assert_int_equal(cuv_error_set_errno(NULL, -ENOMEM, "x"), -EINVAL);
+}
+
 TEST(long_text_is_cut_between_characters)
 {
 	struct cuv_error e;
@@ -110,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codes_have_one_kebab_name_each_and_a_fitting_status),
 		cmocka_unit_test(setting_clears_what_was_there),
+		cmocka_unit_test(what_the_machine_has_run_out_of),
 		cmocka_unit_test(long_text_is_cut_between_characters),
 		cmocka_unit_test(what_is_not_text_is_replaced),
 		cmocka_unit_test(the_documentation_lists_every_code),

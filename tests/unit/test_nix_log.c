@@ -35,6 +35,9 @@ static void kinds(void **state)
 	assert_int_equal(code_of("", NULL, 0), CUV_E_INTERNAL);
 	assert_int_equal(code_of(MESSAGE("error: writing to file: No space left on device"), NULL, 0), CUV_E_NO_SPACE);
 	assert_int_equal(code_of("error: database or disk is full\n", NULL, 0), CUV_E_NO_SPACE);
+	assert_int_equal(code_of(MESSAGE("error: unable to fork: Resource temporarily unavailable"), NULL, 0),
+			 CUV_E_NO_PROCESSES);
+	assert_int_equal(code_of(MESSAGE("error: mapping: Cannot allocate memory"), NULL, 0), CUV_E_NO_MEMORY);
 	assert_int_equal(code_of(MESSAGE("error: building of 'x' timed out after 5 seconds"), NULL, 0),
 			 CUV_E_BUILD_TIMEOUT);
 	assert_int_equal(code_of(MESSAGE("error: builder for 'x' failed with exit code 1"), NULL, 0),

@@ -57,6 +57,9 @@ static const struct sample samples[] = {
 	 CUV_E_INDEX_UNREACHABLE, 0, "can't be reached"},
 	{"requests\n", "error: Failed to write /cache/x\n  cause: No space left on device (os error 28)\n",
 	 CUV_E_NO_SPACE, 0, "disk is full"},
+	{"requests\n", "error: Failed to start\n  cause: Resource temporarily unavailable (os error 11)\n",
+	 CUV_E_NO_PROCESSES, 0, "process or thread"},
+	{"requests\n", "memory allocation of 8388608 bytes failed\n", CUV_E_NO_MEMORY, 0, "enough memory"},
 	{"requests\n", "error: something new\n", CUV_E_INTERNAL, 0, "the resolver failed"},
 	{"", "", CUV_E_INTERNAL, 0, "the resolver failed"},
 };

@@ -52,6 +52,7 @@ struct cuv_cgroup_usage {
 	uint64_t cpu_system_ns;
 	uint64_t memory_peak_bytes;
 	uint64_t oom_kills;
+	uint64_t limit_hits; /* that its own memory limit stood in the way: 0, or how often it did, if that is known */
 };
 
 struct cuv_cgroup_ops {

@@ -159,8 +159,8 @@ static const char *below_root(const char *own, const char *root)
 	return *own == '/' ? own + 1 : own;
 }
 
-/* Version 1: below the mounted root, or, where that may not be written to, below
- * where this process is. */
+/* Version 1: below where this process is, so that what an operator has set around
+ * the service holds for its runs; where that can't be, below the mounted root. */
 static int start_v1(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, const char *own_text)
 {
 	static const char *const names[] = {"memory", "pids", "cpu", "cpuacct"};
@@ -173,16 +173,16 @@ static int start_v1(struct cuv_cgroups *c, const struct cuv_cgroup_mount *m, con
 		return 0;
 	if (point < 0)
 		return -errno;
-	r = add_hierarchy(c, fcntl(point, F_DUPFD_CLOEXEC, 0), new);
-	if (r == 0 || r == -EADDRINUSE)
-		return r;
 	for (i = 0; i < ARRAY_SIZE(names) - 1; i++) /* new is not empty: it is the last if none before */
 		if (new &(1u << i))
 			break;
-	if (cuv_cgroup_find_own(own_text, names[i], sizeof(own), own) < 0 || !below_root(own, m->root)[0])
-		return r;
-	fd = open_dir_at(point, below_root(own, m->root));
-	return fd < 0 ? fd : add_hierarchy(c, fd, new);
+	if (cuv_cgroup_find_own(own_text, names[i], sizeof(own), own) == 0 && below_root(own, m->root)[0]) {
+		fd = open_dir_at(point, below_root(own, m->root));
+		r = fd < 0 ? fd : add_hierarchy(c, fd, new);
+		if (r == 0 || r == -EADDRINUSE)
+			return r;
+	}
+	return add_hierarchy(c, fcntl(point, F_DUPFD_CLOEXEC, 0), new);
 }
 
 /* What a folder hands to its children. How much CPU time is used is told even

@@ -14,6 +14,7 @@
  * A fuller one is renewed rather than emptied by force: that would throw the
  * image's own files out of memory. */
 #define RESIDUE_BYTES_MAX (4 * CUV_MIB)
+#define CHARGE_BYTES_MAX (256 * 1024) /* the kernel asks for up to 64 pages at once */
 #define PERIOD_US 100000u
 #define QUOTA_US_MIN 1000u
 
@@ -104,6 +105,15 @@ static int read_cpu(int dir, struct cuv_cgroup_usage *u)
 	return 0;
 }
 
+/* Whether it has been as full as it may be. memory.failcnt would say it, but later
+ * kernels don't count there. */
+static uint64_t was_full(int dir, uint64_t peak)
+{
+	uint64_t limit;
+
+	return cuv_cgroup_read_u64(dir, "memory.limit_in_bytes", &limit) == 0 && peak + CHARGE_BYTES_MAX >= limit;
+}
+
 static int read_usage(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
 {
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY), cpuacct = cuv_cgroup_dir_of(s, CUV_CG_CPUACCT);
@@ -114,6 +124,7 @@ static int read_usage(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *
 		r = cuv_cgroup_read_u64(memory, "memory.max_usage_in_bytes", &u.memory_peak_bytes);
 		if (r == 0)
 			r = cuv_cgroup_read_key(memory, "memory.oom_control", "oom_kill", &u.oom_kills);
+		u.limit_hits = was_full(memory, u.memory_peak_bytes);
 	}
 	if (r == 0 && cpuacct >= 0)
 		r = read_cpu(cpuacct, &u);

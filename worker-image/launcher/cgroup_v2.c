@@ -100,6 +100,8 @@ static int read_usage(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *
 
 	if (s->cgroups->controllers & CUV_CG_MEMORY) {
 		r = cuv_cgroup_read_key(s->dir[0], "memory.events", "oom_kill", &u.oom_kills);
+		if (r == 0)
+			r = cuv_cgroup_read_key(s->dir[0], "memory.events", "max", &u.limit_hits);
 		if (r == 0 && cuv_cgroup_read_u64(s->dir[0], "memory.peak", &u.memory_peak_bytes) < 0)
 			(void)cuv_cgroup_read_u64(s->dir[0], "memory.current", &u.memory_peak_bytes);
 	}

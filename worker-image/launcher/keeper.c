@@ -24,7 +24,8 @@
 #include <unistd.h>
 
 #define EMPTY_WAIT_MS 2000
-#define OOM_SCORE "500" /* under pressure the host should take a run, not a service */
+#define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
+#define OOM_SCORE "500"	 /* under pressure the host should take a run, not a service */
 
 /* What may be done with the slot now. All of it after the answer is out. */
 static enum cuv_keeper_exit look_over_slot(struct cuv_watch *w)
@@ -138,6 +139,16 @@ static void begin_joined(struct cuv_keeper *k)
 		_exit(CUV_KEEPER_GIVEN_BACK);
 }
 
+/* Could not begin. Whoever is meant to have the box now is told why; without a
+ * task that would be whoever comes next, when there may be no reason any more. */
+static void wait_for_blame(const struct cuv_keeper *k)
+{
+	struct pollfd p = {.fd = k->seat->orders, .events = POLLIN};
+
+	if (!k->seat->probe && (poll(&p, 1, TASK_WAIT_MS) <= 0 || !(p.revents & POLLIN)))
+		_exit(CUV_KEEPER_GIVEN_BACK);
+}
+
 void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
 {
 	struct cuv_keeper k;
@@ -152,6 +163,8 @@ void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
 		begin_joined(&k);
 	else
 		r = begin(&k, &w.err);
+	if (r < 0)
+		wait_for_blame(&k);
 	wait_for_task(&k);
 	if (r == 0 && cuv_keeper_is_joined(&k)) {
 		if (cuv_joined_order(&k) < 0)

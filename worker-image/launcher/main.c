@@ -77,6 +77,7 @@ struct launcher {
 	struct cuv_cgroups cgroups;
 	struct cuv_layers layers;
 	struct cuv_slots slots;
+	struct cuv_shortage shortage;
 	struct cuv_server server;
 };
 
@@ -185,6 +186,8 @@ static int start(struct launcher *l, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the supervisor is gone");
 	r = cuv_cgroups_start(o->instance, l->host.privileged, &l->cgroups, err);
 	if (r == 0)
+		cuv_shortage_init(&l->shortage, &l->host.proc_fd, &l->cgroups);
+	if (r == 0)
 		r = cuv_host_seal(&l->host, o->store, err);
 	if (r == 0)
 		r = cuv_seccomp_build(&l->host.filter, err);
@@ -199,6 +202,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 	l->server = (struct cuv_server){
 		.slots = &l->slots,
 		.layers = &l->layers,
+		.shortage = &l->shortage,
 		.allowed_uid = l->host.started_uid,
 		.control = {CONTROL_FD, o->control_fd},
 		.listener = o->listen_fd,
@@ -261,6 +265,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = cuv_server_run(&l.server);
 	cuv_slots_stop(&l.slots, STOP_WAIT_MS);
+	cuv_shortage_done(&l.shortage);
 	cuv_cgroups_stop(&l.cgroups);
 	cuv_host_done(&l.host);
 	cuv_log(r < 0 ? CUV_LOG_ERROR : CUV_LOG_INFO, "stopped", CUV_I("errno", -r));

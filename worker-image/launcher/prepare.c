@@ -21,7 +21,9 @@
 
 static int internal(struct cuv_error *err, int r, const char *what)
 {
-	cuv_error_set(err, CUV_E_INTERNAL, "the box could not be made: %s (%s)", what, strerror(-r));
+	/* Here the kernel says so when there are too many namespaces or groups: no disk is full. */
+	(void)cuv_error_set_errno(err, r == -ENOSPC ? -EUSERS : r, "the box could not be made: %s (%s)", what,
+				  strerror(-r));
 	return r;
 }
 

@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -117,16 +118,32 @@ static void send_last(struct cuv_watch *w, struct cuv_writer *last)
 	(void)shutdown(w->k->task.session, SHUT_RDWR);
 }
 
+/* The OOM killer took it although it was within its own limit: the host, or a
+ * control group around the whole service, had no more. */
+static void blame_host(struct cuv_watch *w)
+{
+	struct cuv_cgroup_usage u;
+
+	if (w->cause == CUV_CAUSE_CANCELLED || !w->k->has_cgroup || cuv_watch_used(w, &u) < 0 || u.oom_kills == 0 ||
+	    u.limit_hits > 0)
+		return;
+	w->cause = CUV_CAUSE_FAILED;
+	(void)cuv_error_set_errno(&w->err, -ENOMEM,
+				  "the machine ran out of memory and the run was ended; the request can be sent again");
+}
+
 void cuv_report(struct cuv_watch *w)
 {
 	struct cuv_run_result m = {0};
 	struct cuv_writer last;
 
+	blame_host(w);
+
 	if (w->cause == CUV_CAUSE_FAILED && !cuv_watch_started_ns(w) && w->k->has_cgroup) {
 		struct cuv_cgroup_usage u;
 
 		/* A memory limit that is too small even for the start. */
-		if (cuv_watch_used(w, &u) == 0 && u.oom_kills > 0)
+		if (cuv_watch_used(w, &u) == 0 && u.oom_kills > 0 && u.limit_hits > 0)
 			w->cause = CUV_CAUSE_OOM;
 	}
 	if (w->cause == CUV_CAUSE_CANCELLED) {

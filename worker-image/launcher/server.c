@@ -26,7 +26,7 @@ static void close_with(int fd, enum cuv_error_code code, const char *text)
 	struct cuv_error err;
 
 	cuv_error_set(&err, code, "%s", text);
-	if (code == CUV_E_OVERLOADED || code == CUV_E_DRAINING)
+	if (cuv_error_http_status(code) == 503)
 		err.retry_after_s = RETRY_S;
 	(void)cuv_failure_send(fd, &err);
 	cuv_close(fd);
@@ -74,6 +74,9 @@ static void add_run(struct cuv_server *s, int fd, struct cuv_frame *f)
 	} else if (s->slots->n == 0) {
 		close_with(TAKE_FD(t->session), CUV_E_UNAVAILABLE,
 			   "the launcher has lost all its boxes; restart the service");
+		cuv_task_free(t);
+	} else if (cuv_shortage_of_memory(s->shortage)) {
+		close_with(TAKE_FD(t->session), CUV_E_NO_MEMORY, "the machine has not enough memory left for a run");
 		cuv_task_free(t);
 	} else if (t->run.stream && s->slots->streams == CUV_STREAM_RUNS_MAX) {
 		close_with(TAKE_FD(t->session), CUV_E_OVERLOADED, "all places for runs with a stream are taken");

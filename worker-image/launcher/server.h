@@ -8,6 +8,7 @@
 #ifndef CUV_LAUNCHER_SERVER_H
 #define CUV_LAUNCHER_SERVER_H
 
+#include "worker-image/launcher/shortage.h"
 #include "worker-image/launcher/slots.h"
 
 #define CUV_CONTROLS_MAX 2
@@ -19,6 +20,7 @@
 struct cuv_server {
 	struct cuv_slots *slots;	 /* borrowed */
 	const struct cuv_layers *layers; /* borrowed */
+	struct cuv_shortage *shortage;	 /* borrowed */
 	uid_t allowed_uid;
 	int control[CUV_CONTROLS_MAX]; /* [0] is the supervisor's: its end is ours */
 	int listener;		       /* -1: none */

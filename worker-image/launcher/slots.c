@@ -83,7 +83,8 @@ static void refuse(int session, const char *run_id, const char *what, int r)
 {
 	struct cuv_error err;
 
-	cuv_error_set(&err, CUV_E_INTERNAL, "%s (%s); the request can be sent again", what, strerror(-r));
+	(void)cuv_error_set_errno(&err, r == -ENOSPC ? -EUSERS : r, "%s (%s); the request can be sent again", what,
+				  strerror(-r));
 	cuv_log(CUV_LOG_ERROR, "run-failed", CUV_S("run_id", run_id), CUV_S("why", err.message));
 	(void)cuv_failure_send(session, &err);
 }

@@ -52,6 +52,7 @@ int cuv_watch_used(const struct cuv_watch *w, struct cuv_cgroup_usage *ret)
 	u.cpu_user_ns -= CUV_MIN(k->before.cpu_user_ns, u.cpu_user_ns);
 	u.cpu_system_ns -= CUV_MIN(k->before.cpu_system_ns, u.cpu_system_ns);
 	u.oom_kills -= CUV_MIN(k->before.oom_kills, u.oom_kills);
+	u.limit_hits -= CUV_MIN(k->before.limit_hits, u.limit_hits);
 	*ret = u;
 	return 0;
 }
@@ -113,8 +114,9 @@ static void on_failed(struct cuv_watch *w, const struct cuv_box_event *e)
 		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s could not be executed in the box: %s",
 			      w->k->task.run.argv.items[0], strerror(e->error));
 	else
-		cuv_error_set(&w->err, CUV_E_INTERNAL, "the box could not be made: %s (%s)", cuv_stage_text(e->stage),
-			      strerror(e->error));
+		(void)cuv_error_set_errno(&w->err, e->error == ENOSPC ? -EUSERS : -e->error,
+					  "the box could not be made: %s (%s)", cuv_stage_text(e->stage),
+					  strerror(e->error));
 	w->ended.stage = e->stage;
 	cuv_watch_end(w, CUV_CAUSE_FAILED);
 }
