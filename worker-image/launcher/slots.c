@@ -307,8 +307,10 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 		*counter(s, again ? again : slot->task) -= 1;
 	else
 		count_standby(s, slot, -1);
-	if (slot->zygote)
+	if (slot->zygote) {
 		slot->zygote->keepers--;
+		slot->zygote->leaving -= !had_task && slot->orders < 0;
+	}
 	slot->zygote = NULL;
 	if (slot->task && !as_it_should)
 		answer_for(s, slot, code);

@@ -103,6 +103,14 @@ static void clear(struct cuv_zygote *g)
 	*g = (struct cuv_zygote){.news = -1, .boxes = -1, .ns = CUV_SLOTNS_INIT};
 }
 
+/* Keepers of boxes that were in it count themselves out of it: until the last one
+ * has, the entry can't be another's. */
+static void clear_if_left(struct cuv_zygote *g)
+{
+	if (g->keepers == 0)
+		clear(g);
+}
+
 static int fork_keeper(struct cuv_zygotes *z, struct cuv_zygote *g)
 {
 	struct cuv_seat seat = CUV_SEAT_INIT;
@@ -182,7 +190,7 @@ static struct cuv_zygote *oldest(struct cuv_zygotes *z, bool alive)
 		struct cuv_zygote *g = &z->zygote[i];
 
 		if (g->state == CUV_ZYGOTE_NONE || g->state == CUV_ZYGOTE_ENDING || is_alive(g) != alive ||
-		    g->keepers > g->waiting)
+		    g->keepers > (alive ? g->waiting : 0))
 			continue;
 		if (!found || g->used_ns < found->used_ns)
 			found = g;
@@ -457,7 +465,7 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 			fail(g, "its keeper was killed");
 		close_ends(g);
 		if (g->state == CUV_ZYGOTE_ENDING)
-			clear(g);
+			clear_if_left(g);
 		else if (!z->stopping)
 			try_again(z, g);
 		return true;
@@ -488,6 +496,8 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 			(void)kill(g->keeper, SIGKILL);
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
 			recycle_old(z, g, now);
+		else if (g->state == CUV_ZYGOTE_ENDING && !is_alive(g))
+			clear_if_left(g);
 		else if (g->state == CUV_ZYGOTE_ENDING && g->keepers == 0)
 			g->news = cuv_close(g->news);
 	}
