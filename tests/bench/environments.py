@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What environments cost: one that is known, and one that has to be made."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import client
+from figures import Report, in_turns, median, ratio
+from ways import HELPERS
+
+GOALS = {"requests": 1.6, "pandas": 1.2}
+ENVIRONMENTS = {"requests": ("requests==2.31.0\n", 5), "pandas": ("pandas==2.2.2\n", 3)}
+
+
+def lookup(report: Report, service, folder: pathlib.Path, length) -> None:
+    report.head("An environment that is known: question and answer over the builder's socket")
+    service.answer("pass\n", "requests==2.31.0\n", exclude_newer=client.DATE)
+    text = folder / "requirements.txt"
+    text.write_text("requests==2.31.0\n")
+    command = [HELPERS / "envask", "--connect", service.state / "run/builder.sock", "--exclude-newer", client.DATE, "--quiet"]
+    done = subprocess.run([*command, "--repeat", "2000", text], capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.returncode} {done.stderr}"
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == 2000 and all(a["cached"] for a in answers)
+    taken = [float(a["ask_us"]) for a in answers]
+    with client.traced(service, "clone,clone3,fork,vfork,execve", folder / "calls"):
+        subprocess.run([*command, "--repeat", "100", text], check=True, capture_output=True)
+    started = [line for line in (folder / "calls").read_text().splitlines() if "CLONE_THREAD" not in line]
+    report.table(["2000 lookups", "median µs", "least µs", "processes started for 100"],
+                 [["requests==2.31.0", median(taken), min(taken), len(started)]])
+    report.goal("a known environment starts no process", float(len(started)), 0.0, "processes")
+
+
+def forget(service) -> int:
+    """Takes environments and installed wheels out of the store; the wheels themselves,
+    the tools, the resolver's cache and the index's answers stay. The service is not running."""
+    physical = service.state / "nix/nix/store"
+    roots = service.state / "nix/nix/var/nix/gcroots/cuvette"
+    kept = {pathlib.Path(os.readlink(link)).name for link in roots.iterdir() if link.is_symlink()}
+    for path in roots.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+    gone = [p for p in physical.iterdir() if p.name not in kept and (
+        (p / "nix-support/cuvette-environment").exists() or (p / "pyvenv.cfg").exists()
+        or (p / "lib/python3.11/site-packages").is_dir())]
+    owner = os.stat(physical).st_uid
+    environment = {**os.environ, "NIX_REMOTE": str(service.state / "nix"), "HOME": "/var/empty", "USER": "cuvette",
+                   "NIX_CONF_DIR": "/var/empty"}
+    words = ["nix-store", "--delete", *(f"/nix/store/{p.name}" for p in gone)]
+    prefix = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups"] if os.geteuid() == 0 != owner else []
+    subprocess.run([*prefix, *words], env=environment, check=True, capture_output=True)
+    return len(gone)
+
+
+def environment(report: Report, service, folder: pathlib.Path, length) -> None:
+    report.head("An environment that is not there yet, wheels and index answers present")
+    uv, rows = client.tool("uv"), []
+    cache = {**os.environ, "UV_CACHE_DIR": str(folder / "uv-cache"), "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
+    for name, (text, rounds) in ENVIRONMENTS.items():
+        wanted = folder / f"{name}.txt"
+        wanted.write_text(text)
+        service.answer("pass\n", text, exclude_newer=client.DATE)
+
+        def ours() -> float:
+            service.stop()
+            assert forget(service) > 1, "nothing was taken away"
+            service.start()
+            service.answer("pass\n")  # the first request of a service is not what is asked
+            begun = time.perf_counter()
+            answer = service.answer("pass\n", text, exclude_newer=client.DATE)
+            whole = (time.perf_counter() - begun) * 1000
+            assert not answer["environment"]["cached"]
+            return whole - answer["execution_time"] * 1000
+
+        def theirs() -> float:
+            shutil.rmtree(folder / "venv", ignore_errors=True)
+            begun = time.perf_counter()
+            subprocess.run([uv, "-q", "venv", "--python", "/usr/bin/python3", folder / "venv"], env=cache, check=True)
+            subprocess.run([uv, "-q", "pip", "install", "--python", folder / "venv/bin/python", "--compile-bytecode",
+                            "--only-binary", ":all:", "--exclude-newer", client.DATE, "-r", wanted], env=cache, check=True)
+            return (time.perf_counter() - begun) * 1000
+
+        taken = in_turns(rounds, {"ours": ours, "uv": theirs})
+        rows.append([name, median(taken["ours"]), median(taken["uv"]), ratio(taken["ours"], taken["uv"])])
+        report.goal(f"{name}: environment against uv", rows[-1][-1], GOALS[name])
+    report.table(["resolve and build", "ours ms", "uv venv + install, bytecode, ms", "ratio"], rows)
