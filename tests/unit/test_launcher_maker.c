@@ -133,6 +133,37 @@ static void messages_have_one_form(void **state)
 	close(pair[1]);
 }
 
+/* Without credentials the space for them holds descriptors; none of them stays open. */
+static void too_many_descriptors(void **state)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * 24)];
+	} control = {0};
+	uint32_t word = 7, got = 0;
+	struct iovec iov = {.iov_base = &word, .iov_len = sizeof(word)};
+	struct msghdr h = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	struct cuv_fdmsg m = {0};
+	int pair[2], before, after;
+
+	(void)state;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * 24); /* twenty-four times standard input */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	before = dup(0);
+	close(before);
+	assert_int_equal(sendmsg(pair[0], &h, 0), sizeof(word));
+	assert_int_equal(cuv_fdmsg_recv(pair[1], &got, sizeof(got), CUV_FDMSG_FDS_MAX, &m, 0), -EBADMSG);
+	after = dup(0);
+	assert_int_equal(after, before);
+	close(after);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* The kernel says who sent it, in the receiver's pid namespace. */
 static void senders_are_named_by_the_kernel(void **state)
 {
@@ -163,6 +194,7 @@ int main(void)
 		cmocka_unit_test(other_processes_are_no_runs),
 		cmocka_unit_test(a_zygote_shares_nothing),
 		cmocka_unit_test(messages_have_one_form),
+		cmocka_unit_test(too_many_descriptors),
 		cmocka_unit_test(senders_are_named_by_the_kernel),
 	};
 

@@ -51,10 +51,20 @@ static void take_control(struct msghdr *h, struct cuv_fdmsg *ret)
 			memcpy(&ret->from, CMSG_DATA(c), sizeof(ret->from));
 		} else if (c->cmsg_type == SCM_RIGHTS) {
 			const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			size_t i;
 
-			cuv_assert(ret->n + n <= CUV_FDMSG_FDS_MAX); /* the space is no larger */
-			memcpy(ret->fds + ret->n, CMSG_DATA(c), n * sizeof(int));
-			ret->n += n;
+			/* Without credentials there is space for more. */
+			for (i = 0; i < n; i++) {
+				int fd;
+
+				memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+				if (ret->n < CUV_FDMSG_FDS_MAX) {
+					ret->fds[ret->n++] = fd;
+				} else {
+					cuv_close(fd);
+					h->msg_flags |= MSG_CTRUNC;
+				}
+			}
 		}
 	}
 }
