@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +23,10 @@
 
 #define POOLED_MAX 16 /* sets of namespaces kept for the next boxes */
 #define WHY_SIZE 160
+#define NO_SLOT UINT_MAX
+/* From the end of a box until its init is reaped: the kernel takes that long only
+ * when somebody keeps what has died in it, and keepers wait for it. */
+#define END_MS 5000
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
 enum ask { ASK_BOX = 1, ASK_FORK };
@@ -65,7 +70,8 @@ struct place {
 	struct cuv_slotns pooled;     /* of these, the ones that serve more than one box */
 	int hello;		      /* from a run that is to come; -1: none is awaited */
 	uint64_t hello_deadline_ns;
-	pid_t run; /* 0: none */
+	pid_t run;	 /* 0: none */
+	uint64_t end_ns; /* when its init must be gone; CUV_NEVER: nothing has ended it */
 };
 
 struct maker {
@@ -183,10 +189,13 @@ static struct place *find_place(struct maker *m, unsigned slot)
 
 static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
 {
-	struct place *p = NULL;
+	struct place *p = NULL, *old = find_place(m, slot);
 	size_t i;
 	int r;
 
+	/* The slot's last box may not be gone yet; its keeper is. */
+	if (old)
+		old->slot = NO_SLOT;
 	for (i = 0; i < CUV_MAKER_BOXES_MAX && !p; i++)
 		if (m->place[i].init == 0)
 			p = &m->place[i];
@@ -197,6 +206,7 @@ static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
 	}
 	*p = (struct place){.slot = slot, .init_fd = -1, .link = -1, .hello = -1, .status = msg->fds[0]};
 	p->pooled = CUV_SLOTNS_INIT;
+	p->end_ns = CUV_NEVER;
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
 		p->ns[i] = -1;
 	for (i = 1; i < msg->n; i++)
@@ -208,6 +218,17 @@ static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
 		tell_failed(p->status, CUV_STAGE_FORK, r);
 		clear_place(m, p);
 	}
+}
+
+/* Nobody has a use for the box any more. With its init the kernel kills all in it,
+ * and the init is not gone before each of them has been waited for: by us, or by a
+ * zygote that does not. */
+static void end_box(struct place *p)
+{
+	if (p->end_ns != CUV_NEVER)
+		return;
+	p->end_ns = cuv_deadline_ms(END_MS);
+	(void)kill(p->init, SIGKILL);
 }
 
 /* The box is made, or its init has died over it and has said why. */
@@ -321,10 +342,10 @@ static void on_request(struct maker *m)
 	struct request q;
 	int r = cuv_fdmsg_recv(m->box->boxes, &q, sizeof(q), BOX_FDS_MAX, &msg, MSG_DONTWAIT);
 
-	if (r == -EAGAIN)
-		return;
-	if (r != 0)
+	if (r == 1)
 		_exit(0); /* the launcher and all keepers are gone */
+	if (r < 0)
+		return; /* its keeper sees that nothing comes of it */
 	if (q.ask == ASK_BOX && msg.n >= 1)
 		make_box(m, q.slot, &msg);
 	else if (q.ask == ASK_FORK && msg.n == FORK_FDS)
@@ -385,6 +406,7 @@ static void run_ended(struct place *p, int wait_status, const struct rusage *usa
 
 	p->run = 0;
 	tell(p->status, &e, NULL, 0);
+	end_box(p);
 }
 
 static void reap(struct maker *m)
@@ -414,51 +436,83 @@ static void reap(struct maker *m)
 }
 
 enum { P_SIGNALS, P_BOXES, P_STATUS, P_CONTROL, P_PLACES };
+enum { P_OF_WHAT_COMES, P_OF_KEEPER, P_OF_PLACE };
+
+/* Adds what is waited for at a place; returns the new length. */
+static size_t poll_place(const struct place *p, struct pollfd *fds, size_t n, uint64_t *next)
+{
+	const bool ends = p->end_ns != CUV_NEVER;
+
+	if (p->init == 0)
+		return n;
+	fds[n + P_OF_WHAT_COMES] = (struct pollfd){.fd = p->link >= 0 ? p->link : p->hello, .events = POLLIN};
+	fds[n + P_OF_KEEPER] = (struct pollfd){.fd = ends ? -1 : p->status, .events = 0};
+	if (p->hello >= 0)
+		*next = CUV_MIN(*next, p->hello_deadline_ns);
+	*next = CUV_MIN(*next, p->end_ns);
+	return n + P_OF_PLACE;
+}
+
+static void serve_place(struct maker *m, struct place *p, const struct pollfd fds[P_OF_PLACE])
+{
+	if (fds[P_OF_WHAT_COMES].revents && p->link >= 0)
+		on_link(p);
+	else if (fds[P_OF_WHAT_COMES].revents)
+		on_hello(m, p);
+	if (fds[P_OF_KEEPER].revents)
+		end_box(p);
+}
+
+/* asked_ns is from before the poll: what had come by then has been served, however
+ * late we are ourselves. */
+static void check_deadlines(const struct maker *m, uint64_t asked_ns)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+		const struct place *p = &m->place[i];
+
+		if (p->init == 0)
+			continue;
+		if (p->hello >= 0 && asked_ns >= p->hello_deadline_ns)
+			give_up(m, "it did not fork in time");
+		if (asked_ns >= p->end_ns)
+			give_up(m, "it keeps a box from ending");
+	}
+}
 
 static void serve_once(struct maker *m)
 {
-	struct pollfd p[P_PLACES + CUV_MAKER_BOXES_MAX] = {
+	struct pollfd p[P_PLACES + P_OF_PLACE * CUV_MAKER_BOXES_MAX] = {
 		[P_SIGNALS] = {.fd = m->signals, .events = POLLIN},
 		[P_BOXES] = {.fd = m->box->boxes, .events = POLLIN},
 		[P_STATUS] = {.fd = m->box->status, .events = POLLIN}, /* the zygote's keeper */
 		[P_CONTROL] = {.fd = m->box->control, .events = POLLIN},
 	};
-	struct place *of[CUV_MAKER_BOXES_MAX];
 	struct signalfd_siginfo info;
-	uint64_t next = CUV_NEVER;
+	uint64_t next = CUV_NEVER, asked_ns;
 	size_t n = P_PLACES, i;
 
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
-		struct place *q = &m->place[i];
-
-		if (q->init == 0 || (q->link < 0 && q->hello < 0))
-			continue;
-		of[n - P_PLACES] = q;
-		p[n++] = (struct pollfd){.fd = q->link >= 0 ? q->link : q->hello, .events = POLLIN};
-		if (q->hello >= 0)
-			next = CUV_MIN(next, q->hello_deadline_ns);
-	}
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+		n = poll_place(&m->place[i], p, n, &next);
+	asked_ns = cuv_now_ns();
 	if (poll(p, n, cuv_deadline_poll_ms(next)) < 0)
 		return; /* EINTR */
 	if (p[P_STATUS].revents & (POLLHUP | POLLERR))
 		_exit(0);
 	if (p[P_STATUS].revents)
 		on_keeper(m);
-	for (i = P_PLACES; i < n; i++) {
-		struct place *q = of[i - P_PLACES];
-
-		if (p[i].revents && q->link >= 0)
-			on_link(q);
-		else if (p[i].revents)
-			on_hello(m, q);
-		else if (q->hello >= 0 && cuv_now_ns() >= q->hello_deadline_ns)
-			give_up(m, "it did not fork in time");
-	}
+	for (i = 0, n = P_PLACES; i < CUV_MAKER_BOXES_MAX; i++)
+		if (m->place[i].init > 0) {
+			serve_place(m, &m->place[i], p + n);
+			n += P_OF_PLACE;
+		}
 	if (p[P_SIGNALS].revents) {
 		while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 			;
 		reap(m);
 	}
+	check_deadlines(m, asked_ns);
 	if (p[P_CONTROL].revents)
 		on_control(m);
 	if (p[P_BOXES].revents)
