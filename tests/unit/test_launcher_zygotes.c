@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is counted in a zygote, and when its entry may be another's. */
+#include "lib/base/clock.h"
 #include "worker-image/launcher/slots.h"
 
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NOBODY 0x3fffffff /* no process has such an id */
@@ -57,6 +60,70 @@ static void an_entry_outlives_its_zygote_while_keepers_are_counted_in_it(void **
 	assert_int_equal(g->state, CUV_ZYGOTE_NONE);
 }
 
+static unsigned count(const struct cuv_zygotes *z, enum cuv_zygote_state state)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		n += z->zygote[i].state == state;
+	return n;
+}
+
+static void one_goes_for_one_that_comes(void **state)
+{
+	struct cuv_zygotes *z = zygotes(3);
+	char why[CUV_WHY_COLD_SIZE];
+	struct cuv_run run;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct cuv_zygote *g = add(z, i, CUV_ZYGOTE_WARM, (char)('a' + i));
+
+		g->keepers = g->waiting = 1; /* so that it takes a while */
+		g->started_ns = cuv_now_ns();
+		g->pss_bytes = 100;
+	}
+	fill_run(&run, 'x');
+	for (i = 0; i < 5; i++)
+		assert_null(cuv_zygotes_find(z, &run, why));
+	assert_int_equal(count(z, CUV_ZYGOTE_ENDING), 1);
+	assert_int_equal(count(z, CUV_ZYGOTE_WARM), 2);
+	/* and so where memory is short */
+	z->set.memory_bytes = 150;
+	for (i = 0; i < 5; i++)
+		(void)cuv_zygotes_tick(z);
+	assert_int_equal(count(z, CUV_ZYGOTE_ENDING), 2);
+	cuv_run_done(&run);
+	for (i = 0; i < 3; i++)
+		cuv_run_done(&z->zygote[i].run);
+}
+
+static void a_run_for_which_no_slot_is_left_is_refused(void **state)
+{
+	static struct cuv_slots s;
+	const struct cuv_zygotes_settings none = {0};
+	struct cuv_task *task = calloc(1, sizeof(*task));
+	char answer[4096];
+	int pair[2];
+	unsigned i;
+
+	(void)state;
+	cuv_slots_init(&s, 1, 0, &none, &host, &cgroups);
+	for (i = 0; i < s.n; i++)
+		s.slot[i].keeper = NOBODY;
+	assert_non_null(task);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	fill_run(&task->run, 'a');
+	task->session = pair[0];
+	cuv_slots_start(&s, task);
+	assert_true(recv(pair[1], answer, sizeof(answer), MSG_DONTWAIT) > 0);
+	assert_int_equal(recv(pair[1], answer, sizeof(answer), MSG_DONTWAIT), 0);
+	assert_int_equal(s.busy, 0);
+	close(pair[1]);
+}
+
 static void who_was_told_to_go_is_not_leaving_when_gone(void **state)
 {
 	static struct cuv_slots s;
@@ -86,6 +153,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry_outlives_its_zygote_while_keepers_are_counted_in_it),
+		cmocka_unit_test(one_goes_for_one_that_comes),
+		cmocka_unit_test(a_run_for_which_no_slot_is_left_is_refused),
 		cmocka_unit_test(who_was_told_to_go_is_not_leaving_when_gone),
 	};
 

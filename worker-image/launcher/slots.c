@@ -158,20 +158,23 @@ void cuv_slots_trim(struct cuv_slots *s)
 
 void cuv_slots_stand_by(struct cuv_slots *s)
 {
+	/* The others are for those with a box of their own: one for a run that comes
+	 * must always be left. */
+	const unsigned in_zygotes_max = CUV_SLOTS_SPARE - s->standby_max;
 	struct cuv_slot *slot;
-	unsigned all = s->standby;
+	unsigned in_zygotes = 0;
 	size_t i;
 
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
-		all += s->zygotes.zygote[i].waiting;
+		in_zygotes += s->zygotes.zygote[i].waiting;
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		struct cuv_zygote *g = &s->zygotes.zygote[i];
 		const unsigned want = cuv_zygotes_standby(&s->zygotes, g);
 
-		while (g->waiting - g->leaving < want && all < CUV_SLOTS_SPARE && (slot = find_free(s))) {
+		while (g->waiting - g->leaving < want && in_zygotes < in_zygotes_max && (slot = find_free(s))) {
 			if (start_keeper(s, slot, g, g->waiting - g->leaving < s->zygotes.set.pool) < 0)
 				return;
-			all++;
+			in_zygotes++;
 		}
 	}
 	while (s->standby < s->standby_max) {
@@ -191,7 +194,8 @@ static int find_slot(struct cuv_slots *s, struct cuv_task *task, struct cuv_slot
 
 	if (!slot) {
 		slot = find_free(s);
-		cuv_assert(slot); /* there are more than may be busy and stand by */
+		if (!slot) /* there are more than may be busy and stand by, until many were lost */
+			return -EAGAIN;
 		r = start_keeper(s, slot, zygote, false);
 		if (r < 0)
 			return r;

@@ -180,6 +180,17 @@ static unsigned count_alive(const struct cuv_zygotes *z)
 	return n;
 }
 
+/* Those on their way out make room already. */
+static unsigned count_staying(const struct cuv_zygotes *z)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		n += is_alive(&z->zygote[i]) && z->zygote[i].state != CUV_ZYGOTE_ENDING;
+	return n;
+}
+
 /* The longest unused one of these: alive or not, and without runs in it. */
 static struct cuv_zygote *oldest(struct cuv_zygotes *z, bool alive)
 {
@@ -226,7 +237,7 @@ static void begin(struct cuv_zygotes *z, const struct cuv_run *run)
 	struct cuv_zygote *g;
 
 	if (count_alive(z) >= z->set.max) {
-		g = oldest(z, true);
+		g = count_staying(z) >= z->set.max ? oldest(z, true) : NULL;
 		if (g && g->state == CUV_ZYGOTE_WARM)
 			retire(g);
 		return; /* when it is gone there is room for another */
@@ -491,7 +502,7 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		struct cuv_zygote *g = &z->zygote[i];
 
-		pss += is_alive(g) ? g->pss_bytes : 0;
+		pss += is_alive(g) && g->state != CUV_ZYGOTE_ENDING ? g->pss_bytes : 0;
 		if (g->state == CUV_ZYGOTE_STARTING && now >= g->deadline_ns)
 			(void)kill(g->keeper, SIGKILL);
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
