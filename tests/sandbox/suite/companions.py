@@ -17,7 +17,7 @@ mark = "cuvette-victim-" + sys.argv[1]
 secret = sys.argv[1][::-1]
 os.environ["VICTIM_SECRET"] = secret
 hits = []
-for number in range(1, signal.NSIG):
+for number in set(range(1, signal.NSIG)) - {{signal.SIGCHLD}}:  # its own children end
     try:
         signal.signal(number, lambda n, f: hits.append(n))
     except (OSError, ValueError):
