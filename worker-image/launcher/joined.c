@@ -110,7 +110,6 @@ int cuv_joined_order(struct cuv_keeper *k)
 	if (r < 0)
 		return r;
 	k->box.shared->started_ns = cuv_now_ns();
-	/* From here on the run may have begun, whatever this says. */
-	(void)cuv_keeper_send_order(k);
-	return 0;
+	/* One message: when it can't be sent (the run has died meanwhile), none of it was. */
+	return cuv_keeper_send_order(k);
 }

@@ -93,6 +93,7 @@ static void wait_for_task(struct cuv_keeper *k)
 	struct pollfd p[3] = {{.fd = k->seat->orders, .events = POLLIN},
 			      {.fd = k->init_fd, .events = POLLIN},
 			      {.fd = cuv_keeper_is_joined(k) ? k->status : -1, .events = POLLIN}};
+	int r;
 
 	for (;;) {
 		if (poll(p, 3, -1) < 0)
@@ -104,8 +105,11 @@ static void wait_for_task(struct cuv_keeper *k)
 		if (p[1].revents)
 			_exit(CUV_KEEPER_GIVEN_BACK);
 	}
-	if (cuv_task_recv(k->seat->orders, &k->task) != 0 || cuv_set_nonblock(k->task.session, true) < 0)
-		_exit(CUV_KEEPER_CLEAN);
+	r = cuv_task_recv(k->seat->orders, &k->task);
+	if (r == 1)
+		_exit(CUV_KEEPER_CLEAN); /* nobody needs us */
+	if (r < 0 || cuv_set_nonblock(k->task.session, true) < 0)
+		_exit(CUV_KEEPER_GIVEN_BACK);
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
 }
 
