@@ -12,12 +12,16 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LOOK_MS 5000
+#define UNANSWERED_MAX 4 /* a box maker that hangs holds up whoever asks it for a box */
+#define LEAVE_MS 2000
 /* More CPU time than forking takes is foreign code at work between the runs. */
 #define IDLE_CPU_NS (1500 * CUV_NS_PER_MS)
 #define FORK_CPU_NS (50 * CUV_NS_PER_MS)
@@ -28,11 +32,23 @@ struct zygote_keeper {
 	uint64_t look_ns;
 	uint64_t cpu_ns; /* at the last look */
 	uint32_t forks;
+	unsigned unanswered; /* looks */
 };
 
 static void tell(const struct zygote_keeper *z, const struct cuv_zygote_news *news)
 {
 	(void)cuv_fdmsg_send(z->k.seat->orders, news, sizeof(*news), NULL, 0, MSG_DONTWAIT);
+}
+
+/* With us dies init, and with that everything. The launcher, which has others to
+ * serve, should find the cgroup empty rather than wait for that itself. */
+_noreturn_ static void leave(const struct zygote_keeper *z)
+{
+	struct pollfd p = {.fd = z->k.init_fd, .events = POLLIN};
+
+	if (z->k.init_fd >= 0 && syscall(SYS_pidfd_send_signal, z->k.init_fd, SIGKILL, NULL, 0) == 0)
+		(void)poll(&p, 1, LEAVE_MS);
+	_exit(CUV_KEEPER_CLEAN);
 }
 
 _noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, const char *why)
@@ -41,7 +57,7 @@ _noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, cons
 
 	snprintf(news.why, sizeof(news.why), "%s", why);
 	tell(z, &news);
-	_exit(CUV_KEEPER_CLEAN); /* with us dies init, and with that everything */
+	leave(z);
 }
 
 static uint64_t cpu_used(const struct zygote_keeper *z)
@@ -59,9 +75,10 @@ static void on_news(struct zygote_keeper *z, const struct cuv_box_event *e)
 		.warm = true, .pss_bytes = e->pss_bytes, .imported = e->imported, .failed = e->failed};
 	const uint64_t cpu = cpu_used(z);
 
-	if (z->warm && cpu - z->cpu_ns > IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
+	if (z->warm && cpu > z->cpu_ns + IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
 		over(z, true, "its packages work while no program runs");
 	z->warm = true;
+	z->unanswered = 0;
 	z->cpu_ns = cpu;
 	z->forks = e->forks;
 	z->look_ns = cuv_deadline_ms(LOOK_MS);
@@ -96,6 +113,8 @@ static void look(struct zygote_keeper *z)
 	char ask = 'p';
 
 	z->look_ns = cuv_deadline_ms(LOOK_MS);
+	if (z->warm && z->unanswered++ >= UNANSWERED_MAX)
+		over(z, true, "its box maker does not answer");
 	if (z->warm)
 		(void)send(z->k.status, &ask, sizeof(ask), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -112,7 +131,7 @@ _noreturn_ static void serve(struct zygote_keeper *z)
 		if (poll(p, ARRAY_SIZE(p), cuv_deadline_poll_ms(z->look_ns)) < 0)
 			continue; /* EINTR */
 		if (p[0].revents)
-			_exit(CUV_KEEPER_CLEAN);
+			leave(z);
 		if (p[1].revents)
 			on_status(z);
 		if (p[2].revents)
