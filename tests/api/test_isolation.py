@@ -5,8 +5,9 @@ import json
 import uuid
 
 import client
+import pytest
 
-ENOUGH = 8  # runs until a zygote must have been made
+ENOUGH = 40  # runs until a zygote must have been made
 
 
 def paths(service, **fields) -> list[str]:
@@ -20,10 +21,12 @@ def paths(service, **fields) -> list[str]:
     return taken
 
 
-def test_strict_is_always_cold(service):
+def test_strict_is_always_cold_and_auto_is_not(service):
+    assert paths(service, isolation="auto")[-1] in ("zygote", "pool")
     for _ in range(3):
         answer = service.answer("print(1)\n", isolation="strict")
         assert answer["path"] == "cold" and "strict" in answer["why_cold"], answer
+    assert paths(service)[-1] in ("zygote", "pool"), "auto is the default"
 
 
 def test_the_log_tells_the_way_of_each_run(service):
@@ -39,11 +42,12 @@ def test_a_refusal_says_what_would_be_right(service):
     assert said["code"] == "field-invalid" and "`auto`" in said["message"] and "`strict`" in said["message"]
 
 
-def test_the_operator_can_forbid_sharing():
-    with client.fresh_state() as state, client.Service(state, ZYGOTE_SHARING="none") as service:
+@pytest.mark.parametrize("how, warm", [("environment", True), ("none", False)])
+def test_the_operator_decides_who_shares(how, warm):
+    with client.fresh_state() as state, client.Service(state, ZYGOTE_SHARING=how) as service:
         said = service.get("/health").json()["components"]["zygote"]
-        assert said["status"] == "ok" and said["sharing"] == "none"
-        assert set(paths(service)) == {"cold"}
+        assert said["status"] == "ok" and said["sharing"] == how
+        assert (paths(service)[-1] != "cold") is warm
 
 
 def test_zygotes_can_be_switched_off():
