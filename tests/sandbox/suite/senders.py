@@ -86,23 +86,30 @@ class Http:
             fields.append(("isolation", None, b"strict" if self.path == "cold" else b"auto"))
         if arguments:
             fields.append(("args", None, json.dumps(arguments).encode()))
+        try:
+            return self._observed(self.post(fields, program.timeout))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Observed(trouble=f"no proper answer: {error!r}")
+
+    def post(self, fields: list, timeout: float = 20) -> dict:
+        """The answer as it is; {"trouble": …} where it is none."""
         content_type, body = form(fields)
         headers = {"Content-Type": content_type, **({"X-API-Key": self.key} if self.key else {})}
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=program.timeout + REQUEST_SLACK_S)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout + REQUEST_SLACK_S)
         try:
             connection.request("POST", "/api/v1/run", body, headers)
             answer = connection.getresponse()
             data = answer.read()
             if answer.status != 200:
-                return Observed(trouble=f"HTTP {answer.status}: {data[:300].decode('utf-8', 'replace')}")
-            return self._observed(json.loads(data.decode("utf-8")))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return Observed(trouble=f"no proper answer: {error!r}")
+                return {"trouble": f"HTTP {answer.status}: {data[:300].decode('utf-8', 'replace')}"}
+            return json.loads(data.decode("utf-8"))
         finally:
             connection.close()
 
     @staticmethod
     def _observed(d: dict) -> Observed:
+        if "trouble" in d:
+            return Observed(trouble=d["trouble"])
         lacking = {"stdout", "stderr", "return_code", "execution_time", "formatted_code", "lint_warnings", "success",
                    "status", "usage", "truncated"} - set(d)
         if lacking:
@@ -121,11 +128,11 @@ class Http:
 class OwnService(Http):
     """A service started for the suite, on a state folder that has the store."""
 
-    def __init__(self, binaries: pathlib.Path, state: str, path: str | None = None):
+    def __init__(self, binaries: pathlib.Path, state: str, path: str | None = None, environment: dict | None = None):
         self.secret = secrets.token_hex(12)
         self._log = tempfile.TemporaryFile("w+")
         # What a run must not see goes into the service's environment.
-        environment = {**os.environ, "CUV_ESCAPE_SECRET": self.secret, "REDIS_PASSWORD": self.secret}
+        environment = {**os.environ, **(environment or {}), "CUV_ESCAPE_SECRET": self.secret, "REDIS_PASSWORD": self.secret}
         self._process = subprocess.Popen([str(binaries / "cuvette"), "serve", "--listen", "127.0.0.1:0", "--state", state,
                                           "--pool", {"zygote": "0", "pool": "8"}.get(path, "2")],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
