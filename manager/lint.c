@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Beyond these a file is too complex to be linted in passing. */
@@ -10,7 +11,6 @@
 #define LINT_MEMORY_BYTES (256 * CUV_MIB)
 #define LINT_STDERR_BYTES 65536
 #define LINT_SCRATCH_BYTES CUV_MIB
-#define LINT_WARNINGS_MAX 10000
 
 static void set_limits(struct cuv_limits *l)
 {
@@ -29,15 +29,8 @@ static void set_limits(struct cuv_limits *l)
 	l->value[CUV_LIMIT_FILE] = LINT_SCRATCH_BYTES;
 }
 
-int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret)
+static int fill(const struct cuv_tools *tools, const char *run_id, const char *const *arg, struct cuv_run *ret)
 {
-	static const char *const format[] = {"format",		 "--isolated", "--no-cache",
-					     "--target-version", "py311",      "--stdin-filename",
-					     "main.py",		 "-",	       NULL};
-	static const char *const check[] = {
-		"check", "--isolated",	"--no-cache",	    "--target-version", "py311", "--output-format",
-		"json",	 "--exit-zero", "--stdin-filename", "main.py",		"-",	 NULL};
-	const char *const *arg = tool == CUV_LINT_FORMAT ? format : check;
 	_cleanup_run_ struct cuv_run m = CUV_RUN_INIT;
 	int r;
 
@@ -56,12 +49,45 @@ int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_tools *tools, const c
 	return 0;
 }
 
+int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret)
+{
+	static const char *const format[] = {
+		"format",  "--isolated", "--no-cache", "--target-version", CUV_LINT_TARGET, "--stdin-filename",
+		"main.py", "-",		 NULL};
+	static const char *const check[] = {"check",
+					    "--isolated",
+					    "--no-cache",
+					    "--target-version",
+					    CUV_LINT_TARGET,
+					    "--output-format",
+					    "json",
+					    "--exit-zero",
+					    "--stdin-filename",
+					    "main.py",
+					    "-",
+					    NULL};
+
+	return fill(tools, run_id, tool == CUV_LINT_FORMAT ? format : check, ret);
+}
+
+int cuv_lint_server_run(const struct cuv_tools *tools, struct cuv_run *ret)
+{
+	static const char *const server[] = {"server", NULL};
+	int r = fill(tools, "ruff-server", server, ret);
+
+	if (r < 0)
+		return r;
+	ret->stream = true;
+	ret->limits.value[CUV_LIMIT_WALL] = ret->limits.value[CUV_LIMIT_CPU_TIME] = CUV_LINT_SERVER_MS;
+	return 0;
+}
+
 /* ruff writes null, or no code, for what its parser says. */
 static bool is_syntax_error(const json_t *item)
 {
 	const char *code = json_string_value(json_object_get(item, "code"));
 
-	return !code || strcmp(code, "invalid-syntax") == 0;
+	return !code || strcmp(code, CUV_LINT_SYNTAX) == 0;
 }
 
 static json_int_t place(const json_t *item, const char *end, const char *key)
@@ -95,7 +121,7 @@ static json_t *map_fix(json_t *fix)
 
 static json_t *map_warning(json_t *item)
 {
-	const char *code = is_syntax_error(item) ? "invalid-syntax" : json_string_value(json_object_get(item, "code"));
+	const char *code = is_syntax_error(item) ? CUV_LINT_SYNTAX : json_string_value(json_object_get(item, "code"));
 
 	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "code", code, "message",
 			 or_null(json_object_get(item, "message")), "row", place(item, "location", "row"), "column",
@@ -116,6 +142,56 @@ static json_t *load(const char *text, size_t len)
 	return list;
 }
 
+struct entry {
+	json_int_t row, column;
+	const char *code, *message; /* borrowed */
+	json_t *warning;	    /* borrowed */
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int r;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	r = strcmp(x->code, y->code);
+	return r ? r : strcmp(x->message, y->message);
+}
+
+static const char *text_of(const json_t *warning, const char *key)
+{
+	const char *text = json_string_value(json_object_get(warning, key));
+
+	return text ? text : "";
+}
+
+json_t *cuv_lint_sorted(json_t *warnings)
+{
+	const size_t n = json_array_size(warnings);
+	struct entry *e = warnings ? calloc(n + 1, sizeof(*e)) : NULL;
+	json_t *list = e ? json_array() : NULL, *w;
+	size_t i;
+
+	for (i = 0; e && i < n; i++) {
+		w = json_array_get(warnings, i);
+		e[i] = (struct entry){.row = json_integer_value(json_object_get(w, "row")),
+				      .column = json_integer_value(json_object_get(w, "column")),
+				      .code = text_of(w, "code"),
+				      .message = text_of(w, "message"),
+				      .warning = w};
+	}
+	if (e)
+		qsort(e, n, sizeof(*e), compare);
+	for (i = 0; list && i < CUV_MIN(n, (size_t)CUV_LINT_WARNINGS_MAX); i++)
+		json_array_append(list, e[i].warning);
+	free(e);
+	json_decref(warnings);
+	return list;
+}
+
 json_t *cuv_lint_warnings(const char *text, size_t len, bool syntax_only)
 {
 	json_t *list = load(text, len), *ret = json_array(), *item;
@@ -125,15 +201,12 @@ json_t *cuv_lint_warnings(const char *text, size_t len, bool syntax_only)
 		json_decref(ret);
 		return NULL;
 	}
-	json_array_foreach(list, i, item)
-	{
-		if (syntax_only && !is_syntax_error(item))
-			continue;
+	json_array_foreach(list, i, item) if (!syntax_only || is_syntax_error(item))
 		json_array_append_new(ret, map_warning(item));
-		if (syntax_only || json_array_size(ret) >= LINT_WARNINGS_MAX)
-			break;
-	}
 	json_decref(list);
+	ret = cuv_lint_sorted(ret);
+	while (syntax_only && json_array_size(ret) > 1)
+		json_array_remove(ret, json_array_size(ret) - 1);
 	return ret;
 }
 
