@@ -34,6 +34,7 @@ struct cuv_crew_spec {
 	const char *request_memory;
 	const char *drain;
 	const char *sharing; /* of zygotes */
+	const char *lint_servers;
 	const char *api_key;
 	int cancel_fd; /* readable: give up starting; -1: none */
 };

@@ -124,6 +124,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.request_memory = s->request_memory,
 		.drain = s->drain,
 		.sharing = cuv_sharing_name(s->sharing),
+		.lint_servers = s->lint_servers,
 		.api_key = s->api_key,
 		.cancel_fd = signals,
 	};

@@ -16,6 +16,7 @@
 #define BOXES_MAX 512
 #define CLIENTS_MAX 1024
 #define ZYGOTES_MAX 64
+#define LINT_SERVERS_MAX 2
 #define POOL_MAX 16
 
 enum {
@@ -31,6 +32,7 @@ enum {
 	MEMORY,
 	PROCESSES,
 	SHARING,
+	LINT_SERVERS,
 	ZYGOTES,
 	ZYGOTE_MEMORY,
 	ZYGOTE_RUNS,
@@ -68,6 +70,8 @@ static const struct cuv_option options[] = {
 	[ZYGOTE_RUNS] = {"zygote_runs", 0, "N", "ZYGOTE_RUNS", "1000", "runs after which one is made anew"},
 	[ZYGOTE_AGE] = {"zygote_age", 0, "S", "ZYGOTE_AGE", "3600", "seconds after which one is made anew"},
 	[POOL] = {"pool", 0, "N", "POOL", "2", "runs of each that wait ready in their boxes, 0: none"},
+	[LINT_SERVERS] = {"lint_servers", 0, "N", "LINT_SERVERS", "2",
+			  "ruffs that are kept for format and lint, at most 2; 0: one is started for each request"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -181,6 +185,9 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 	if (s->boxes && (cuv_parse_u64(s->boxes, BOXES_MAX, &boxes) < 0 || boxes == 0))
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "boxes: %s is not a number from 1 to %d", s->boxes,
 				     BOXES_MAX);
+	if (cuv_parse_u64(s->lint_servers, LINT_SERVERS_MAX, &n) < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "lint-servers: %s is not a number up to %d",
+				     s->lint_servers, LINT_SERVERS_MAX);
 	if (cuv_parse_milli(v[DRAIN].text, 3600 * 1000, &s->drain_ms) < 0)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "drain-timeout: %s is not a number of seconds up to 3600",
 				     v[DRAIN].text);
@@ -258,6 +265,7 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->clients = v[CLIENTS].text;
 	ret->request_memory = v[REQUESTS].text;
 	ret->drain = v[DRAIN].text;
+	ret->lint_servers = v[LINT_SERVERS].text;
 	ret->check = v[CHECK].text != NULL;
 	r = read_listen(ret, &err);
 	if (r == 0)

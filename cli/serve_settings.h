@@ -19,7 +19,8 @@ struct cuv_serve_settings {
 	const char *drain;	    /* seconds, checked text for the manager */
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
-	const char *api_key; /* NULL: open, on loopback only */
+	const char *api_key;	  /* NULL: open, on loopback only */
+	const char *lint_servers; /* checked text for the manager */
 	enum cuv_sharing sharing;
 	struct cuv_strv zygote_args; /* the launcher's options about zygotes */
 	uint64_t drain_ms;

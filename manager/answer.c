@@ -88,7 +88,8 @@ static void add_lint(json_t *answer, const struct cuv_job_spec *spec, const stru
 	json_t *warnings = NULL;
 
 	if (state == CUV_LINT_DONE)
-		warnings = cuv_lint_warnings(cuv_buf_str(&r->lint), r->lint.len, unparsable);
+		warnings = r->lint_is_ours ? json_loadb(cuv_buf_str(&r->lint), r->lint.len, 0, NULL)
+					   : cuv_lint_warnings(cuv_buf_str(&r->lint), r->lint.len, unparsable);
 	if (state == CUV_LINT_DONE && !warnings)
 		state = CUV_LINT_UNAVAILABLE;
 	json_object_set_new(answer, "formatted_code",

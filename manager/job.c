@@ -2,9 +2,11 @@
 /*
  * Theory of operation. A job has up to four sides, each a session with another
  * process: the environment (builder), the program, ruff format and ruff check
- * (launcher). One poll loop reads all of them, in the calling thread.
+ * (launcher). One poll loop reads all of them, in the calling thread. Where there
+ * are kept ruffs (ruff_pool.h) a fifth side asks them first, and format and check
+ * begin only when they don't answer.
  *
- *   start   environment, format and check begin together
+ *   start   environment and ruff begin together
  *   ENV_READY   the program's run begins; the environment's session stays open,
  *               because the environment is only held while it does
  *   end     the program's result is there, and both lint sides have ended or
@@ -22,11 +24,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "manager/lint.h"
+#include "manager/ruff_pool.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Waiting for another request's flight, downloads and clean-up come on top. */
@@ -34,8 +38,10 @@
 /* A box is killed and reported on within this after its time is over. */
 #define RUN_SLACK_MS 30000u
 #define RETRY_AFTER_S 5
+/* A kept ruff that says nothing is not waited for any longer. */
+#define RUFF_MS 3000
 
-enum side_kind { SIDE_ENV, SIDE_RUN, SIDE_FORMAT, SIDE_CHECK, _SIDE_MAX };
+enum side_kind { SIDE_ENV, SIDE_RUN, SIDE_FORMAT, SIDE_CHECK, SIDE_RUFF, _SIDE_MAX };
 
 struct side {
 	int fd; /* -1: not begun, or closed */
@@ -53,7 +59,10 @@ struct job {
 	struct cuv_job_result *ret;
 	struct cuv_error *err;
 	struct side side[_SIDE_MAX];
-	bool started; /* the program has been executed */
+	bool started;			/* the program has been executed */
+	struct cuv_ruff_ticket *ticket; /* of SIDE_RUFF, whose descriptor belongs to it; NULL: none */
+	struct cuv_sha256 key;		/* of the code, in the cache */
+	bool boxes;			/* format and check have boxes of their own */
 };
 
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec)
@@ -147,6 +156,81 @@ static void begin_lint(struct job *j, enum side_kind kind)
 	if (code < 0 || cuv_lint_run(tool, j->tools, j->spec->run_id, &run) < 0 ||
 	    begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
 		s->ended = true;
+}
+
+static void begin_boxes(struct job *j)
+{
+	j->boxes = true;
+	begin_lint(j, SIDE_FORMAT);
+	begin_lint(j, SIDE_CHECK);
+}
+
+static struct cuv_ruff_pool *pool_of(const struct job *j)
+{
+	return j->spec->strict ? NULL : j->peers->ruff;
+}
+
+/* Takes over a report; empty afterwards. False when there is no room for it. */
+static bool take_report(struct job *j, struct cuv_ruff_report *report)
+{
+	struct cuv_job_result *ret = j->ret;
+
+	if (j->events->charge && !j->events->charge(j->events->arg, report->formatted.cap + report->warnings.cap))
+		return false;
+	ret->lint_state = CUV_LINT_DONE;
+	ret->format_done = report->parsed;
+	ret->formatted = report->formatted;
+	ret->lint = report->warnings;
+	ret->lint_is_ours = true;
+	cuv_ruff_report_init(report);
+	return true;
+}
+
+static void end_lint(struct job *j)
+{
+	j->side[SIDE_FORMAT].ended = j->side[SIDE_CHECK].ended = true;
+}
+
+/* A report that is known; a kept ruff; boxes. */
+static void begin_ruff(struct job *j)
+{
+	struct cuv_ruff_pool *pool = pool_of(j);
+	enum cuv_ruff_known known = CUV_RUFF_TOO_MUCH;
+	struct cuv_ruff_report report;
+
+	cuv_ruff_report_init(&report);
+	if (pool) {
+		cuv_ruff_cache_key(j->tools->ruff, j->spec->code, j->spec->code_len, &j->key);
+		known = cuv_ruff_cache_get(&pool->cache, &j->key, &report);
+	}
+	/* The ticket has a copy of the code. */
+	if (known == CUV_RUFF_UNKNOWN && (!j->events->charge || j->events->charge(j->events->arg, j->spec->code_len)))
+		j->ticket = cuv_ruff_pool_ask(pool, &j->key, j->spec->code, j->spec->code_len);
+	if (j->ticket) {
+		j->side[SIDE_RUFF].fd = cuv_ruff_ticket_fd(j->ticket);
+		j->side[SIDE_RUFF].deadline_ns = cuv_deadline_ms(RUFF_MS);
+		j->side[SIDE_RUFF].ended = false;
+	} else if (known == CUV_RUFF_KNOWN && take_report(j, &report)) {
+		end_lint(j);
+	} else {
+		begin_boxes(j);
+	}
+	cuv_ruff_report_done(&report);
+}
+
+/* The ticket has an answer, or is not waited for any more. */
+static void end_ruff(struct job *j)
+{
+	struct cuv_ruff_report report;
+
+	cuv_ruff_report_init(&report);
+	j->side[SIDE_RUFF].fd = -1;
+	j->side[SIDE_RUFF].ended = true;
+	if (cuv_ruff_ticket_end(pool_of(j), TAKE_PTR(j->ticket), &report) && take_report(j, &report))
+		end_lint(j);
+	else
+		begin_boxes(j);
+	cuv_ruff_report_done(&report);
 }
 
 static int fill_program(const struct job *j, struct cuv_run *m)
@@ -341,6 +425,9 @@ static int timed_out(struct job *j, enum side_kind kind)
 		if (j->started)
 			return fail(j, CUV_E_INTERNAL, 0, "the run was not reported on; send the request again");
 		return fail(j, CUV_E_OVERLOADED, RETRY_AFTER_S, "no box became free in time; try again later");
+	case SIDE_RUFF:
+		end_ruff(j);
+		return 0;
 	case SIDE_FORMAT:
 	case SIDE_CHECK:
 	case _SIDE_MAX:
@@ -359,7 +446,7 @@ static bool finished(struct job *j)
 		return false;
 	if (format->ended && check->ended)
 		return true;
-	if (format->deadline_ns == CUV_NEVER)
+	if (j->boxes && format->deadline_ns == CUV_NEVER)
 		format->deadline_ns = check->deadline_ns = cuv_deadline_ms(CUV_LINT_WAIT_MS);
 	return false;
 }
@@ -386,7 +473,9 @@ static int step(struct job *j)
 		return fail(j, CUV_E_CANCELLED, 0, "the client went away");
 	for (i = 0; i < _SIDE_MAX; i++) {
 		r = 0;
-		if (p[i].revents)
+		if (p[i].revents && i == SIDE_RUFF)
+			end_ruff(j);
+		else if (p[i].revents)
 			r = read_side(j, (enum side_kind)i);
 		else if (!j->side[i].ended && j->side[i].fd >= 0 && j->side[i].deadline_ns <= cuv_now_ns())
 			r = timed_out(j, (enum side_kind)i);
@@ -396,19 +485,43 @@ static int step(struct job *j)
 	return 0;
 }
 
+/* Boxes say it for the next time too, where there is a cache. */
+static void keep_report(const struct job *j)
+{
+	const struct cuv_job_result *ret = j->ret;
+	struct cuv_ruff_report report;
+	json_t *warnings;
+	char *text;
+
+	if (!pool_of(j))
+		return;
+	cuv_ruff_report_init(&report);
+	warnings = cuv_lint_warnings(cuv_buf_str(&ret->lint), ret->lint.len, !ret->format_done);
+	text = warnings ? json_dumps(warnings, JSON_COMPACT) : NULL;
+	report.parsed = ret->format_done;
+	if (text && cuv_buf_add_str(&report.warnings, text) == 0 &&
+	    (!report.parsed || cuv_buf_add(&report.formatted, cuv_buf_str(&ret->formatted), ret->formatted.len) == 0))
+		cuv_ruff_cache_put(&pool_of(j)->cache, &j->key, &report);
+	cuv_ruff_report_done(&report);
+	json_decref(warnings);
+	free(text);
+}
+
 static void judge_lint(struct job *j)
 {
 	const struct side *format = &j->side[SIDE_FORMAT], *check = &j->side[SIDE_CHECK];
 	struct cuv_job_result *ret = j->ret;
 
+	if (!j->boxes) /* it was skipped, or a kept ruff has said it */
+		return;
 	ret->lint_state = CUV_LINT_UNAVAILABLE;
-	if (!j->spec->lint) {
-		ret->lint_state = CUV_LINT_SKIPPED;
-	} else if (format->ok && check->ok && check->exit_code == 0) {
+	if (format->ok && check->ok && check->exit_code == 0) {
 		ret->format_done = format->exit_code == 0;
 		if (ret->format_done || cuv_lint_has_syntax_error(cuv_buf_str(&ret->lint), ret->lint.len))
 			ret->lint_state = CUV_LINT_DONE;
 	}
+	if (ret->lint_state == CUV_LINT_DONE)
+		keep_report(j);
 }
 
 int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, const struct cuv_job_spec *spec,
@@ -420,15 +533,15 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 	for (i = 0; i < _SIDE_MAX; i++)
 		j.side[i] = (struct side){.fd = -1, .deadline_ns = CUV_NEVER};
 	r = begin_environment(&j);
-	for (i = SIDE_FORMAT; i <= SIDE_CHECK; i++) {
-		if (r == 0 && spec->lint)
-			begin_lint(&j, (enum side_kind)i);
-		else
-			j.side[i].ended = true;
-	}
+	j.side[SIDE_RUFF].ended = true;
+	if (r == 0 && spec->lint)
+		begin_ruff(&j);
+	else
+		end_lint(&j);
 	while (r == 0 && !finished(&j))
 		r = step(&j);
-	for (i = 0; i < _SIDE_MAX; i++)
+	(void)cuv_ruff_ticket_end(pool_of(&j), j.ticket, NULL);
+	for (i = 0; i < SIDE_RUFF; i++)
 		j.side[i].fd = cuv_close(j.side[i].fd);
 	if (r == 0)
 		judge_lint(&j);

@@ -16,6 +16,8 @@
 #include "lib/base/hash.h"
 #include "lib/proto/messages.h"
 
+struct cuv_ruff_pool;
+
 /* How to reach launcher and builder: control sockets when >= 0, else paths.
  * Borrowed by jobs; safe to use from many threads at once. */
 struct cuv_peers {
@@ -23,6 +25,7 @@ struct cuv_peers {
 	int builder_control;
 	const char *launcher_path;
 	const char *builder_path;
+	struct cuv_ruff_pool *ruff; /* NULL: none is kept, each job has its own in boxes */
 };
 #define CUV_PEERS_INIT ((struct cuv_peers){.launcher_control = -1, .builder_control = -1})
 
@@ -84,6 +87,7 @@ struct cuv_job_result {
 	bool format_done;	  /* false with CUV_LINT_DONE: the code can't be parsed */
 	struct cuv_buf formatted; /* with format_done */
 	struct cuv_buf lint;	  /* ruff's JSON, as it came */
+	bool lint_is_ours;	  /* our list of warnings instead (lint.h) */
 };
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec);
 void cuv_job_result_done(struct cuv_job_result *r);

@@ -10,7 +10,7 @@
  *
  * Threads: one for each client held at once (civetweb's workers; a job runs
  * wholly in the thread of its request), one that accepts, one that cuts off slow
- * clients (watch.h), and this one, which waits for SIGTERM or for the
+ * clients (watch.h), one for each kept ruff (ruff_pool.h), and this one, which waits for SIGTERM or for the
  * supervisor's end.
  *
  * Memory is bounded: what is received, what runs print and the answers made of
@@ -41,7 +41,7 @@
 
 enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 
-/* A request's connection, four sessions and what is sent over them. */
+/* A request's connection, its sessions and what is sent over them. */
 #define FDS_PER_CLIENT 12
 #define FDS_OTHER 64
 #define FIRST_ASK_MS 60000

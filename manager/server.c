@@ -53,6 +53,10 @@ static int wait_for_threads(struct cuv_server *s)
 
 void cuv_server_open(struct cuv_server *s)
 {
+	struct cuv_health_state state;
+
+	cuv_health_get(&s->health, UINT32_MAX, &state);
+	cuv_ruff_pool_open(&s->ruff, &s->peers, &state.tools);
 	pthread_mutex_lock(&s->gate_lock);
 	s->gate_open = true;
 	pthread_cond_broadcast(&s->gate_moved);
@@ -230,8 +234,11 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	pthread_mutex_init(&s->gate_lock, NULL);
 	pthread_cond_init(&s->gate_moved, NULL);
 	cuv_health_init(&s->health, &s->peers, landlock);
+	s->peers.ruff = settings->lint_servers > 0 ? &s->ruff : NULL;
 	cuv_budget_init(&s->budget, settings->memory_bytes);
 	r = cuv_watch_start(&s->watch, settings->clients);
+	if (r == 0)
+		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);
 	if (r == 0)
 		r = start_civetweb(s, err);
 	else

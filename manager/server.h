@@ -14,6 +14,7 @@
 #include "manager/budget.h"
 #include "manager/health.h"
 #include "manager/http.h"
+#include "manager/ruff_pool.h"
 #include "manager/settings.h"
 #include "manager/watch.h"
 
@@ -28,6 +29,7 @@ struct cuv_server {
 	struct cuv_health health;
 	struct cuv_budget budget;
 	struct cuv_watch watch;
+	struct cuv_ruff_pool ruff;
 	struct mg_context *ctx;
 	int fd_max;	    /* no descriptor of ours is this or above */
 	bool any_address;   /* listens on more than one address */
@@ -45,6 +47,7 @@ struct cuv_server {
  * 0, or negative with err set. */
 int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, const struct cuv_peers *peers,
 		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err);
+/* After the seal, and when the tools are known. */
 void cuv_server_open(struct cuv_server *s);
 
 /* No new runs from here on. */

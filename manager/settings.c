@@ -3,6 +3,7 @@
 
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
+#include "manager/ruff_pool.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +25,7 @@ static const struct option options[] = {
 	{"memory", required_argument, NULL, 'm'},
 	{"drain", required_argument, NULL, 'd'},
 	{"zygote-sharing", required_argument, NULL, 'z'},
+	{"lint-servers", required_argument, NULL, 'r'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -40,6 +42,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --memory SIZE        memory that all requests together may hold (1GiB)\n"
 	       "  --drain SECONDS      longest wait for running requests at SIGTERM (30)\n"
 	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
+	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
 	       "  --help               this text\n"
 	       "API_KEY in the environment is the key that clients must send; without one the\n"
@@ -127,6 +130,10 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 			return -EINVAL;
 		s->sharing = (enum cuv_sharing)r;
 		return 0;
+	case 'r':
+		r = cuv_parse_u64(text, CUV_RUFF_SERVERS_MAX, &n);
+		s->lint_servers = (unsigned)n;
+		return r;
 	case 'a':
 		return read_degraded(text, s);
 	default:
@@ -164,7 +171,8 @@ int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings
 					 .gid = (gid_t)-1,
 					 .clients = CLIENTS_DEFAULT,
 					 .memory_bytes = MEMORY_DEFAULT,
-					 .drain_ms = DRAIN_DEFAULT_MS};
+					 .drain_ms = DRAIN_DEFAULT_MS,
+					 .lint_servers = CUV_RUFF_SERVERS_MAX};
 	const char *key = getenv("API_KEY");
 	int c, which = 0;
 

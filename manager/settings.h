@@ -16,6 +16,7 @@ struct cuv_manager_settings {
 	uint64_t memory_bytes; /* of all requests together */
 	uint32_t drain_ms;
 	enum cuv_sharing sharing;
+	unsigned lint_servers;	/* ruffs that are kept */
 	bool landlock_may_miss; /* --allow-degraded landlock */
 	const char *api_key;	/* borrowed from the environment; NULL: open */
 	bool help;

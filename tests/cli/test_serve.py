@@ -23,6 +23,7 @@ REFUSED = [
     (("--port", "65536"), "not a number up to 65535"),
     (("--boxes", "0"), "boxes"),
     (("--drain-timeout", "long"), "drain-timeout"),
+    (("--lint-servers", "3"), "lint-servers: 3 is not a number up to 2"),
     (("--builder-memory", "1MiB"), "builder-memory"),
     (("--allow-degraded", "seccomp"), "nothing runs without the layer"),
     (("--allow-degraded", "nonsense"), "there is no layer"),
