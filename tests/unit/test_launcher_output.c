@@ -150,9 +150,29 @@ TEST(a_client_that_is_gone)
 	fixture_done(&f);
 }
 
+/* A zygote may keep the other end of a pipe for as long as it likes. */
+static void a_stream_is_over_when_nobody_is_left_to_write(void **state)
+{
+	struct fixture f;
+	char text[16];
+
+	(void)state;
+	fixture_init(&f, 100, 100);
+	assert_int_equal(write(f.out, "all", 3), 3);
+	cuv_pump_step(&f.pump, 0);
+	assert_int_equal(next_frame(&f, CUV_STREAM_STDOUT, text, sizeof(text)), 3);
+	cuv_pump_end(&f.pump, 0);
+	assert_false(cuv_pump_finished(&f.pump));
+	cuv_pump_end(&f.pump, 1);
+	assert_true(cuv_pump_finished(&f.pump));
+	assert_false(cuv_pump_truncated(&f.pump));
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_is_over_when_nobody_is_left_to_write),
 		cmocka_unit_test(bytes_pass_in_order),
 		cmocka_unit_test(the_limit_is_exact),
 		cmocka_unit_test(a_slow_client_holds_it_up),

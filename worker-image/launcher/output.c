@@ -100,6 +100,11 @@ void cuv_pump_step(struct cuv_pump *p, size_t i)
 		send_chunk(p, i, data, (size_t)n);
 }
 
+void cuv_pump_end(struct cuv_pump *p, size_t i)
+{
+	p->stream[i].fd = cuv_close(p->stream[i].fd);
+}
+
 bool cuv_pump_truncated(const struct cuv_pump *p)
 {
 	return p->stream[0].truncated || p->stream[1].truncated;

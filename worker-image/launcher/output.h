@@ -32,6 +32,8 @@ void cuv_pump_done(struct cuv_pump *p);
 void cuv_pump_flush(struct cuv_pump *p);
 /* Reads a chunk of stream i and sends it; only without something held. */
 void cuv_pump_step(struct cuv_pump *p, size_t i);
+/* Stream i is over, whoever still holds its other end. */
+void cuv_pump_end(struct cuv_pump *p, size_t i);
 /* Sends a frame (taken over) behind everything else. */
 void cuv_pump_send(struct cuv_pump *p, struct cuv_writer *w);
 /* The client is gone: output is read and dropped from now on. */

@@ -229,6 +229,9 @@ static void poll_once(struct cuv_watch *w)
 		cuv_watch_end(w, CUV_CAUSE_CANCELLED);
 
 	const short reading = k->pump.has_pending ? 0 : POLLIN;
+	/* Nobody is left to write: what is in the pipes is all, even where a zygote has
+	 * kept an end of one. */
+	const bool is_all = w->dead && !w->lost && reading;
 	struct pollfd p[P_N] = {
 		[P_SESSION] = {.fd = k->pump.session,
 			       .events = (short)(POLLIN | POLLRDHUP | (k->pump.has_pending ? POLLOUT : 0))},
@@ -241,7 +244,7 @@ static void poll_once(struct cuv_watch *w)
 	uint64_t next = CUV_MIN(w->deadline_ns, CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
 	size_t i;
 
-	if (poll(p, P_N, cuv_deadline_poll_ms(next)) < 0)
+	if (poll(p, P_N, is_all ? 0 : cuv_deadline_poll_ms(next)) < 0)
 		return; /* EINTR; the signals that matter are not caught */
 	if (p[P_STATUS].revents)
 		on_status(w);
@@ -254,6 +257,8 @@ static void poll_once(struct cuv_watch *w)
 	for (i = 0; i < CUV_STREAMS; i++)
 		if (p[P_OUT + i].revents && !k->pump.has_pending)
 			cuv_pump_step(&k->pump, i);
+		else if (is_all && !p[P_OUT + i].revents)
+			cuv_pump_end(&k->pump, i);
 	if (cuv_pump_truncated(&k->pump))
 		cuv_watch_end(w, CUV_CAUSE_OUTPUT);
 	if (p[P_INIT].revents)
