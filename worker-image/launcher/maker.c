@@ -305,7 +305,9 @@ static int enter_cgroups(const struct place *p, pid_t run)
 	return 0;
 }
 
-/* A run says that it is there. Who it is the kernel says; what it is, /proc. */
+/* A run says that it is there. The kernel names the sender, but lets a zygote, which
+ * has rights in its namespace, name another: so whoever is named must be what a run
+ * of this place has to be, by /proc, and may be no more than a run is. */
 static void on_hello(struct maker *m, struct place *p)
 {
 	struct cuv_zygote_hello h = {0};
