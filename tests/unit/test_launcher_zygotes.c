@@ -124,6 +124,19 @@ static void a_run_for_which_no_slot_is_left_is_refused(void **state)
 	close(pair[1]);
 }
 
+/* Ends the keeper of a slot in this zygote, as the code says. */
+static void end_keeper(struct cuv_slots *s, struct cuv_zygote *g, enum cuv_keeper_exit code)
+{
+	s->stopping = true; /* no namespaces are made for the next */
+	s->slot[0].zygote = g;
+	s->slot[0].keeper = fork();
+	assert_true(s->slot[0].keeper >= 0);
+	if (s->slot[0].keeper == 0)
+		_exit(code);
+	while (s->slot[0].keeper > 0)
+		(void)cuv_slots_reap(s);
+}
+
 static void who_was_told_to_go_is_not_leaving_when_gone(void **state)
 {
 	static struct cuv_slots s;
@@ -132,21 +145,39 @@ static void who_was_told_to_go_is_not_leaving_when_gone(void **state)
 
 	(void)state;
 	cuv_slots_init(&s, 1, 0, &none, &host, &cgroups);
-	s.stopping = true; /* no namespaces are made for the next */
 	g = &s.zygotes.zygote[0];
 	g->state = CUV_ZYGOTE_WARM;
 	g->keepers = g->waiting = 2;
 	g->leaving = 1;
-	s.slot[0].zygote = g;
-	s.slot[0].keeper = fork();
-	assert_true(s.slot[0].keeper >= 0);
-	if (s.slot[0].keeper == 0)
-		_exit(CUV_KEEPER_CLEAN);
-	while (s.slot[0].keeper > 0)
-		(void)cuv_slots_reap(&s);
+	end_keeper(&s, g, CUV_KEEPER_CLEAN);
 	assert_int_equal(g->keepers, 1);
 	assert_int_equal(g->waiting, 1);
 	assert_int_equal(g->leaving, 0);
+}
+
+static void a_zygote_that_only_refuses_is_ended(void **state)
+{
+	static struct cuv_slots s;
+	const struct cuv_zygotes_settings none = {0};
+	struct cuv_zygote *g;
+	unsigned i;
+
+	(void)state;
+	cuv_slots_init(&s, 1, 0, &none, &host, &cgroups);
+	g = add(&s.zygotes, 0, CUV_ZYGOTE_WARM, 'a');
+	for (i = 0; i < 7; i++) {
+		g->keepers = g->waiting = g->leaving = 1;
+		end_keeper(&s, g, CUV_KEEPER_GIVEN_BACK);
+		assert_int_equal(g->state, CUV_ZYGOTE_WARM);
+	}
+	cuv_zygotes_left(g, false); /* a run */
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(g->state, CUV_ZYGOTE_WARM);
+		g->keepers = g->waiting = g->leaving = 1;
+		end_keeper(&s, g, CUV_KEEPER_GIVEN_BACK);
+	}
+	assert_int_equal(g->state, CUV_ZYGOTE_FAILED);
+	cuv_run_done(&g->run);
 }
 
 int main(void)
@@ -155,6 +186,7 @@ int main(void)
 		cmocka_unit_test(an_entry_outlives_its_zygote_while_keepers_are_counted_in_it),
 		cmocka_unit_test(one_goes_for_one_that_comes),
 		cmocka_unit_test(a_run_for_which_no_slot_is_left_is_refused),
+		cmocka_unit_test(a_zygote_that_only_refuses_is_ended),
 		cmocka_unit_test(who_was_told_to_go_is_not_leaving_when_gone),
 	};
 

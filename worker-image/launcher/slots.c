@@ -314,6 +314,8 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 	if (slot->zygote) {
 		slot->zygote->keepers--;
 		slot->zygote->leaving -= !had_task && slot->orders < 0;
+		if (had_task || code == CUV_KEEPER_GIVEN_BACK)
+			cuv_zygotes_left(slot->zygote, code == CUV_KEEPER_GIVEN_BACK);
 	}
 	slot->zygote = NULL;
 	if (slot->task && !as_it_should)
@@ -331,6 +333,26 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 	if (again)
 		cuv_slots_start(s, again);
 	return had_task;
+}
+
+bool cuv_slots_on_done(struct cuv_slots *s, struct cuv_slot *slot)
+{
+	char byte;
+	ssize_t n = recv(slot->orders, &byte, sizeof(byte), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n != 1 || !slot->task) {
+		slot->orders = cuv_close(slot->orders); /* it has died: the rest when it is reaped */
+		return false;
+	}
+	cuv_task_free(slot->task);
+	slot->task = NULL;
+	slot->session = cuv_close(slot->session);
+	slot->born_ns = cuv_now_ns();
+	s->busy--;
+	count_standby(s, slot, 1);
+	return true;
 }
 
 bool cuv_slots_reap(struct cuv_slots *s)

@@ -23,6 +23,7 @@
 #define TICK_MS 1000
 #define PROCESSES 32 /* the zygote, and runs that are being made */
 #define KILL_WAIT_MS 2000
+#define REFUSALS_MAX 8
 #define DEATHS_MAX 3 /* of warm zygotes, until it is their packages' fault */
 
 void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *set, const struct cuv_host *host,
@@ -162,6 +163,7 @@ static void start(struct cuv_zygotes *z, struct cuv_zygote *g)
 
 	g->state = CUV_ZYGOTE_STARTING;
 	g->warmed = false;
+	g->refusals = 0;
 	g->started_ns = g->used_ns = cuv_now_ns();
 	g->deadline_ns = cuv_deadline_ms(START_MS);
 	if (r < 0) {
@@ -396,6 +398,14 @@ void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g)
 		retire(g); /* nothing came of its successor */
 	else if (g->runs >= z->set.runs)
 		succeed(z, g);
+}
+
+void cuv_zygotes_left(struct cuv_zygote *g, bool refused)
+{
+	g->refusals = refused ? g->refusals + 1 : 0;
+	/* Not while there are runs in it: they would end with it. */
+	if (g->state == CUV_ZYGOTE_WARM && g->refusals >= REFUSALS_MAX && g->keepers == g->waiting)
+		fail(g, "it can't be forked");
 }
 
 unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g)

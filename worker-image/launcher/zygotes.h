@@ -42,6 +42,7 @@ struct cuv_zygote {
 	unsigned keepers;	/* of boxes in it */
 	unsigned waiting;	/* of these, without a task */
 	unsigned leaving;	/* of these, told to go */
+	unsigned refusals;	/* of boxes and forks, one after the other */
 	unsigned busy_peak;	/* with a task, at once, in the present period */
 	uint64_t period_end_ns; /* of the peak */
 	uint64_t runs;
@@ -76,6 +77,9 @@ void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *
 struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run *run, char ret_why[CUV_WHY_COLD_SIZE]);
 /* A run goes into it. */
 void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g);
+/* A keeper in it has ended: with a run, or with nothing to be had. One that can only
+ * be asked in vain is no use, however well it feels. */
+void cuv_zygotes_left(struct cuv_zygote *g, bool refused);
 /* How many keepers should wait in it now. */
 unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g);
 
