@@ -410,14 +410,15 @@ static void wait_for_threads(void)
 	Py_DECREF(threading);
 }
 
-/* False when it can't be, which Py_FinalizeEx will then say in its way. */
-static bool flush(const char *name)
+/* False when it can't be, which Py_FinalizeEx will then say in its way, and when it
+ * is another than the first: that one may hold text too, and is older than the run. */
+static bool flush(const char *name, const char *first)
 {
 	PyObject *file = PySys_GetObject(name), *r;
 	bool done = true;
 
-	if (!file || file == Py_None)
-		return true;
+	if (!file || file == Py_None || file != PySys_GetObject(first))
+		return false;
 	Py_INCREF(file);
 	r = PyObject_GetAttrString(file, "closed");
 	if (r != Py_True) {
@@ -432,18 +433,43 @@ static bool flush(const char *name)
 	return done;
 }
 
+/* All that the zygote has made is the collector's again, as what is oldest: then
+ * what refers to each other in modules dies with them, and in the usual order. */
+static void thaw(struct _gc_runtime_state *gc)
+{
+	PyGC_Head *frozen = &gc->permanent_generation.head, *oldest = &gc->generations[NUM_GENERATIONS - 1].head;
+	PyGC_Head *first = _PyGCHead_NEXT(frozen), *last = _PyGCHead_PREV(frozen), *next = _PyGCHead_NEXT(oldest);
+
+	if (first == frozen)
+		return;
+	_PyGCHead_SET_NEXT(oldest, first);
+	_PyGCHead_SET_PREV(first, oldest);
+	_PyGCHead_SET_NEXT(last, next);
+	_PyGCHead_SET_PREV(next, last);
+	_PyGCHead_SET_NEXT(frozen, frozen);
+	_PyGCHead_SET_PREV(frozen, frozen);
+}
+
+static int finish_orderly(PyThreadState *tstate)
+{
+	if (tstate)
+		thaw(&tstate->interp->gc);
+	return __real_Py_FinalizeEx();
+}
+
 int __wrap_Py_FinalizeEx(void)
 {
 	PyThreadState *tstate = Py_IsInitialized() ? PyThreadState_Get() : NULL;
 
 	if (!tstate || !is_ordinary(tstate))
-		return __real_Py_FinalizeEx();
+		return finish_orderly(tstate);
 	wait_for_threads();
 	_Py_FinishPendingCalls(tstate);
 	_PyAtExit_Call(tstate->interp);
 	memset(cache, 0, sizeof(cache)); /* classes may have changed */
-	if (!is_ordinary(tstate) || !all_harmless(tstate->interp) || !flush("stdout") || !flush("stderr"))
-		return __real_Py_FinalizeEx();
+	if (!is_ordinary(tstate) || !all_harmless(tstate->interp) || !flush("stdout", "__stdout__") ||
+	    !flush("stderr", "__stderr__"))
+		return finish_orderly(tstate);
 	return 0;
 }
 

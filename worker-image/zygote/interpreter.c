@@ -80,7 +80,9 @@ int cuv_interpreter_start(const char *python, bool *ret_printed)
 	return close_streams();
 }
 
-/* --- the collector's counters --- */
+/* --- what is new --- */
+
+static PyObject *first_modules; /* a list of names */
 
 static struct {
 	int count[NUM_GENERATIONS];
@@ -88,7 +90,7 @@ static struct {
 	Py_ssize_t long_lived_total, long_lived_pending;
 } gc_start;
 
-void cuv_interpreter_remember_gc(void)
+int cuv_interpreter_remember(void)
 {
 	const struct _gc_runtime_state *gc = &PyInterpreterState_Get()->gc;
 	int i;
@@ -99,6 +101,21 @@ void cuv_interpreter_remember_gc(void)
 	}
 	gc_start.long_lived_total = gc->long_lived_total;
 	gc_start.long_lived_pending = gc->long_lived_pending;
+	first_modules = PyDict_Keys(PyImport_GetModuleDict());
+	PyErr_Clear();
+	return first_modules ? 0 : -ENOMEM;
+}
+
+bool cuv_interpreter_has_preloaded(const char *module)
+{
+	PyObject *name = PyUnicode_DecodeFSDefault(module);
+	/* In doubt it has. */
+	bool is = !name || (PyDict_Contains(PyImport_GetModuleDict(), name) != 0 &&
+			    PySequence_Contains(first_modules, name) != 1);
+
+	Py_XDECREF(name);
+	PyErr_Clear();
+	return is;
 }
 
 /* They say when the next collection comes, and so when cycles' finalizers run. */

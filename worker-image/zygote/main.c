@@ -18,6 +18,7 @@
  *   atfork.c         clone as a sibling, back. Fork handlers are run by us
  *   run.c          the child: namespaces, no rights, filter, hello; then it waits
  *                    for its RUN frame, puts files and streams in place, and runs
+ *   signals.c      dispositions for an exec
  *   finish.c       the end: at once where it makes no difference, otherwise python's
  *
  * The world it lives in is made by the launcher (worker-image/launcher/program.c):
@@ -37,7 +38,6 @@
 #include "lib/base/ids.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,14 +50,18 @@ enum status {
 	STATUS_PROTOCOL = 72, /* the box maker said something else */
 };
 
-/* The same program again, which leaves one more package out. What python has done
- * to signals would be inherited. */
+/* The same program again, which leaves one more package out. */
 static int again(char **argv, int argc, char *culprit)
 {
 	char *next[3 + SKIPS_MAX + 2];
-	sigset_t none;
-	int i, s;
+	int i, r = cuv_state_restore_process();
 
+	if (r < 0)
+		return r;
+	cuv_signals_default();
+	/* Whatever a package opened. */
+	if (close_range(CUV_ZYGOTE_CONTROL_FD + 1, ~0u, 0) < 0)
+		return -errno;
 	/* Too many that can't be had: the bare interpreter serves them all. */
 	if (argc - 3 >= SKIPS_MAX) {
 		char nothing[] = CUV_ZYGOTE_PRELOAD_NOTHING;
@@ -70,13 +74,6 @@ static int again(char **argv, int argc, char *culprit)
 		next[i] = argv[i];
 	next[i++] = culprit;
 	next[i] = NULL;
-	for (s = 1; s < _NSIG; s++)
-		(void)signal(s, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Closed by the exec, but for ours. */
-	if (close_range(CUV_ZYGOTE_CONTROL_FD + 1, ~0u, 0) < 0)
-		return -errno;
 	execve("/proc/self/exe", next, environ);
 	return -errno;
 }
@@ -127,8 +124,8 @@ int main(int argc, char **argv)
 		return STATUS_SYSTEM;
 	if (printed)
 		return STATUS_PRINTED;
-	cuv_interpreter_remember_gc();
-	if (packages)
+	r = cuv_interpreter_remember();
+	if (r == 0 && packages)
 		r = cuv_preload_packages(argv[1], argv + 3, (size_t)argc - 3, &preload, &culprit);
 	if (r == 1) {
 		(void)cuv_set_cloexec(CUV_ZYGOTE_CONTROL_FD, false);

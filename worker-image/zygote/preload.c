@@ -210,7 +210,9 @@ int cuv_preload_packages(const char *python, char *const *skip, size_t n_skip, s
 		r = import_all(&names, skip, n_skip, ret, ret_culprit);
 	cuv_strv_done(&names);
 	ret->ns = cuv_now_ns() - since;
-	if (r == 0)
+	if (r == 0) {
+		cuv_state_done();
 		r = close_sink();
+	}
 	return r;
 }

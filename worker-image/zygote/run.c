@@ -63,12 +63,15 @@ static int enter(const int fds[CUV_ZYGOTE_FDS])
 
 static int give_up_rights(void)
 {
+	const char *name;
 	int r = cuv_privileges_drop_all();
 
 	if (r < 0)
 		return r;
 	/* As an exec leaves it; the name is that of the file. */
-	if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0 || prctl(PR_SET_NAME, "python") < 0)
+	name = strrchr(run_python, '/');
+	if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0 ||
+	    prctl(PR_SET_NAME, name ? name + 1 : run_python) < 0)
 		return -errno;
 	return 0;
 }
@@ -137,11 +140,35 @@ static int check_argv(const struct cuv_strv *argv)
 	return 0;
 }
 
+/* A file beside main.py comes before packages and most of the standard library; an
+ * interpreter that has loaded another of that name already would not look for it, and
+ * neither would the packages that use it. */
+static bool is_shadowed(const struct cuv_strv *files)
+{
+	size_t i;
+
+	for (i = 0; i < files->n; i++) {
+		char module[CUV_FILE_NAME_SIZE];
+
+		snprintf(module, sizeof(module), "%.*s", (int)strcspn(files->items[i], "."), files->items[i]);
+		if (cuv_interpreter_has_preloaded(module))
+			return true;
+	}
+	return false;
+}
+
 /* What Py_RunMain leaves to main. */
 _noreturn_ static void run(const struct cuv_run *m)
 {
-	int r = cuv_interpreter_set_argv(m->argv.items, m->argv.n);
+	int r;
 
+	if (is_shadowed(&m->files)) {
+		/* Already sealed, so that what would be forked may be executed as well. */
+		cuv_signals_default();
+		execve(m->argv.items[0], m->argv.items, environ);
+		_exit(127);
+	}
+	r = cuv_interpreter_set_argv(m->argv.items, m->argv.n);
 	if (r < 0)
 		_exit(127);
 	cuv_interpreter_restore_gc();

@@ -125,6 +125,31 @@ int cuv_state_take(void)
 	return r;
 }
 
+void cuv_state_done(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sys_objects); i++)
+		Py_CLEAR(was.objects[i]);
+	for (i = 0; i < ARRAY_SIZE(sys_lists); i++)
+		Py_CLEAR(was.lists[i]);
+	Py_CLEAR(was.builtins);
+	cuv_strv_done(&was.environment);
+	free(TAKE_PTR(was.locale));
+}
+
+int cuv_state_restore_process(void)
+{
+	size_t i;
+
+	(void)umask(was.mask);
+	/* What was lowered for good stays so; that package is left out next time. */
+	for (i = 0; i < ARRAY_SIZE(limits); i++)
+		(void)setrlimit(limits[i], &was.limits[i]);
+	environ = was.environment.items;
+	return chdir(was.cwd) < 0 ? -errno : 0;
+}
+
 /* --- environment variables --- */
 
 /* The value of the first len bytes of name in the list, or NULL. */

@@ -22,9 +22,12 @@
  * python's own message and status when it can't be; 0, or -errno for what python
  * has no part in. printed: site or a sitecustomize has written something. */
 int cuv_interpreter_start(const char *python, bool *ret_printed);
-/* The counters of the collector as they are when a new interpreter is ready.
- * remember is called then, restore before a program runs. */
-void cuv_interpreter_remember_gc(void);
+/* Takes down what a new interpreter has: the collector's counters and the names of
+ * the modules. To be called when it is ready. 0 or -ENOMEM. */
+int cuv_interpreter_remember(void);
+/* True for a module that is loaded, and would not be in a new interpreter. */
+bool cuv_interpreter_has_preloaded(const char *module);
+/* The counters as they were; before a program runs. */
 void cuv_interpreter_restore_gc(void);
 /* Makes argv the interpreter's: sys.argv, sys.orig_argv and /proc/self/cmdline.
  * argv[1] is the program's file. 0 or -errno. */
@@ -51,6 +54,10 @@ int cuv_preload_packages(const char *python, char *const *skip, size_t n_skip, s
 int cuv_state_take(void);
 /* Puts back what can be. NULL when all is as it was, else what is not (static). */
 const char *cuv_state_check(void);
+/* What would outlive an exec, as it was. 0 or -errno. */
+int cuv_state_restore_process(void);
+/* Lets go of it: an interpreter's objects must be able to die with it. */
+void cuv_state_done(void);
 
 /* --- atfork.c: handlers that libraries registered for fork --- */
 
@@ -76,6 +83,11 @@ _noreturn_ void cuv_run_child(const struct cuv_zygote_fork *q, const int fds[CUV
 void cuv_hello_send(int sock, enum cuv_zygote_step step, int r);
 /* The python that runs must name as their argv[0]. */
 void cuv_run_set_python(const char *python);
+
+/* --- signals.c --- */
+
+/* All as the exec of a program leaves it when nobody has touched them. */
+void cuv_signals_default(void);
 
 /* --- finish.c: the end of an interpreter --- */
 
