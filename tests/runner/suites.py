@@ -10,7 +10,7 @@ import os
 import pathlib
 import sys
 
-FOLDERS = ("image", "nixenv", "cli", "sandbox", "api", "fault")
+FOLDERS = ("image", "nixenv", "cli", "sandbox", "fidelity", "api", "fault")
 PROGRAM_SECONDS = 300
 API_ROUND = "tests/api/test_round.py"  # the end-to-end round that sanitizer builds run too
 

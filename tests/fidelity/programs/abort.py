@@ -1,0 +1,6 @@
+import os
+import sys
+
+print("lost")
+print("seen", file=sys.stderr)
+os.abort()

@@ -1,0 +1,6 @@
+def f(x):
+    breakpoint()
+    return x
+
+
+f(1)

@@ -1,0 +1,2 @@
+﻿print("with a byte order mark")
+print("and other ends of lines")

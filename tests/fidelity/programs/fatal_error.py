@@ -1,0 +1,3 @@
+import ctypes
+
+ctypes.pythonapi.Py_FatalError(b"asked for")

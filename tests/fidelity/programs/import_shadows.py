@@ -1,0 +1,4 @@
+# with: colorsys.py
+import colorsys
+
+print(colorsys.__file__, colorsys.own)

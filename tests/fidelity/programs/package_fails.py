@@ -1,0 +1,6 @@
+# environment: packages
+try:
+    import fails
+except ValueError as e:
+    print(e)
+import fails.part

@@ -1,0 +1,4 @@
+# environment: packages
+import prints
+
+print(prints.value)

@@ -1,0 +1,4 @@
+# environment: packages
+import threads
+
+print(threads.result())

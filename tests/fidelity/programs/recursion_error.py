@@ -1,0 +1,13 @@
+import sys
+
+
+def f(n):
+    return f(n + 1)
+
+
+try:
+    f(0)
+except RecursionError as e:
+    print(e)
+print(sys.getrecursionlimit())
+f(0)

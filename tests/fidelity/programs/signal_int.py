@@ -1,0 +1,11 @@
+import os
+import signal
+import time
+
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("caught")
+signal.raise_signal(signal.SIGINT)
+time.sleep(5)

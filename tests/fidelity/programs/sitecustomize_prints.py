@@ -1,0 +1,3 @@
+# environment: talking
+# way: cold
+print("main")

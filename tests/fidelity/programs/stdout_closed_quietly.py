@@ -1,0 +1,4 @@
+import sys
+
+sys.stdout.write("written before it closes")
+sys.stdout.close()

@@ -1,0 +1,4 @@
+import os
+
+print("lost, and complained about")
+os.close(1)

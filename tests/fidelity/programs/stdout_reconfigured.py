@@ -1,0 +1,5 @@
+import sys
+
+sys.stdout.reconfigure(encoding="latin-1", errors="backslashreplace", line_buffering=True)
+print("ä € \udcff")
+sys.stdout.detach()

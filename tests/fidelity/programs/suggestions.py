@@ -1,0 +1,5 @@
+class A:
+    blech = None
+
+
+A().bluch

@@ -1,0 +1,2 @@
+code = compile("def f():\n    return undefined_name\nf()\n", "<made>", "exec")
+exec(code)

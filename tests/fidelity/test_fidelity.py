@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=900
+"""A program can't tell whether it was forked or executed: each of programs/ runs cold
+(`python main.py` in a box), forked on demand, and from the pool, and stdout, stderr,
+status and the files it left (programs that import watch print those) are compared byte
+by byte. docs/fidelity.md lists what does differ.
+
+A program's first lines say what it is given and what is special about it:
+    # args: ["a", "b"]     arguments, as JSON
+    # stdin: "text"        standard input, as JSON
+    # with: FILE...        files of with/ beside main.py (watch.py, where it is imported)
+    # environment: NAME    of environments.py, or numpy
+    # way: cold            such a run is never forked
+    # way: differs         each run prints something else, forked ones too"""
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests/fidelity"
+sys.path[:0] = [str(HERE), str(ROOT / "tests/sandbox"), str(ROOT / "tests/nixenv")]
+
+import environments  # noqa: E402
+import helpers  # noqa: E402
+from suite import launcher as launchers  # noqa: E402
+
+BIN = pathlib.Path(os.environ.get("CUVETTE_BIN", ROOT / "build/bin")).resolve()
+BOXRUN = pathlib.Path(os.environ.get("CUVETTE_BUILD", ROOT / "build")).resolve() / "tests/helpers/boxrun"
+PACKAGES = {"numpy": "numpy==1.26.4\n"}
+RUN_S = 40
+WARM_S = 60
+TRIES = 40
+ADDRESS = re.compile(rb"0x[0-9a-f]{6,16}")
+
+
+@dataclasses.dataclass
+class Program:
+    name: str
+    source: bytes
+    environment: str = ""
+    way: str = ""
+    args: list = dataclasses.field(default_factory=list)
+    stdin: bytes = b""
+    files: list = dataclasses.field(default_factory=list)
+
+
+def load(path: pathlib.Path) -> Program:
+    source = path.read_bytes()
+    heads = dict(re.findall(r"^# (args|stdin|with|environment|way): (.+)$", source.decode("latin-1"), re.M))
+    files = heads.get("with", "").split() + (["watch.py"] if b"import watch\n" in source else [])
+    # The header is UTF-8, whatever the rest is.
+    args, stdin = (heads.get(k, v).encode("latin-1") for k, v in (("args", "[]"), ("stdin", '""')))
+    return Program(path.stem, source, heads.get("environment", ""), heads.get("way", ""), json.loads(args),
+                   json.loads(stdin).encode(), files)
+
+
+# What no parser would take is called .bad, so that tools for python leave it alone.
+PROGRAMS = [load(path) for path in sorted((HERE / "programs").iterdir()) if path.suffix in (".py", ".bad")]
+
+
+@dataclasses.dataclass
+class Run:
+    stdout: bytes
+    stderr: bytes
+    status: str
+    exit_code: int
+    signal: int
+    path: str
+    why_cold: str
+
+    def seen(self) -> tuple:
+        """What a client sees; where an object lies in memory is the one thing that no
+        two runs of a program have in common."""
+        return self.status, self.exit_code, self.signal, ADDRESS.sub(b"0x..", self.stdout), ADDRESS.sub(b"0x..", self.stderr)
+
+
+class World:
+    """The store, the environments, and a launcher for each way."""
+
+    def __init__(self, state: pathlib.Path):
+        self.state, self.store = state, state / "nix/nix/store"
+        self.launchers, self.known, self.closures = {}, {}, {}
+        self.cold_runs, self.warm = {}, set()
+
+    def environment(self, name: str) -> str:
+        if name and name not in self.known:
+            if name in PACKAGES:
+                answer = helpers.ask(self.state, PACKAGES[name])[0]
+                assert "env" in answer, answer
+                self.known[name], self.closures[name] = answer["env"], answer["closure"]
+            else:
+                self.known[name] = environments.make(self.store, name)
+        return self.known.get(name, "")
+
+    def launcher(self, way: str):
+        if way not in self.launchers:
+            self.launchers[way] = launchers.Launcher(BIN, BOXRUN, self.store, way)
+        return self.launchers[way]
+
+    def words(self, program: Program, way: str, folder: pathlib.Path) -> list:
+        at = self.launcher(way)
+        env = self.environment(program.environment)
+        words = [BOXRUN, "--connect", at.socket_path, "--image", at.image, "--tenant", "fidelity"]
+        words += ["--strict"] if way == "cold" else ["--zygote", at.zygote]
+        words += ["--env", env] if env else []
+        for name in self.closures.get(program.environment, []):
+            words += ["--closure", name] if name != env else []
+        (folder / "main.py").write_bytes(program.source)
+        (folder / "stdin").write_bytes(program.stdin)
+        words += ["--file", f"main.py={folder / 'main.py'}", "--stdin", folder / "stdin"]
+        for name in program.files:
+            words += ["--file", f"{name}={HERE / 'with' / name}"]
+        python = f"/nix/store/{env}/bin/python" if env else "/usr/bin/python3"
+        return [*words, "--", python, "main.py", *program.args]
+
+    def run(self, program: Program, way: str) -> Run:
+        with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
+            words = self.words(program, way, pathlib.Path(folder))
+            read_end, write_end = os.pipe()
+            words[1:1] = ["--result-fd", str(write_end)]
+            try:
+                done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, pass_fds=(write_end,),
+                                      timeout=RUN_S, check=False)
+            finally:
+                os.close(write_end)
+                with open(read_end, "rb") as file:
+                    text = file.read()
+        assert done.returncode == 0 and text and b'"failure"' not in text, (text, done.stderr[-500:])
+        d = json.loads(text)
+        return Run(done.stdout, done.stderr, d["status"], d["exit_code"], d["signal"], d["path"], d["why_cold"])
+
+    def cold(self, program: Program) -> Run:
+        if program.name not in self.cold_runs:
+            self.cold_runs[program.name] = self.run(program, "cold")
+            assert self.cold_runs[program.name].path == "cold"
+        return self.cold_runs[program.name]
+
+    def make_warm(self, program: Program, way: str) -> None:
+        """Until the environment's runs go that way. A zygote starts with the first."""
+        if program.way == "cold" or (program.environment, way) in self.warm:
+            return
+        probe = Program("probe", b"print(1)\n", program.environment)
+        until = time.monotonic() + WARM_S
+        while (seen := self.run(probe, way)).path != way:
+            assert time.monotonic() < until, f"{way} never came: {seen.path} {seen.why_cold}"
+            time.sleep(0.1)
+        self.warm.add((program.environment, way))
+
+    def forked(self, program: Program, way: str) -> Run:
+        """By that way and no other: a pool that is being filled forks on demand."""
+        self.make_warm(program, way)
+        wanted = "cold" if program.way == "cold" else way
+        for _ in range(TRIES):
+            run = self.run(program, way)
+            if run.path == wanted:
+                return run
+            time.sleep(0.1)
+        raise AssertionError(f"it went {run.path}, not {wanted}: {run.why_cold}")
+
+    def close(self) -> None:
+        for at in self.launchers.values():
+            at.close()
+
+
+@pytest.fixture(scope="session")
+def world():
+    if "CUVETTE_TEST_STATE" not in os.environ:
+        pytest.skip("no state folder was given (run it by tests/run)")
+    made = World(pathlib.Path(os.environ["CUVETTE_TEST_STATE"]))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("way", ["zygote", "pool"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
+def test_same(world, program, way):
+    forked, cold = world.forked(program, way), world.cold(program)
+    if program.way == "differs":
+        again = world.forked(program, way)
+        assert (forked.status, forked.stderr) == (cold.status, cold.stderr)
+        words = [run.stdout.split() for run in (cold, forked, again)]
+        assert len({len(w) for w in words}) == 1
+        assert all(len(set(column)) == 3 for column in zip(*words)), words
+        return
+    assert forked.seen() == cold.seen()
+
+
+def test_programs_are_enough():
+    """And what the header of one says has been understood."""
+    assert len(PROGRAMS) >= 60
+    assert all(p.way in ("", "cold", "differs") for p in PROGRAMS)
+    assert all(p.environment in {"", *PACKAGES, *environments.MADE} for p in PROGRAMS)
+    assert all((HERE / "with" / f).exists() for p in PROGRAMS for f in p.files)
+
+
+def test_comparison_can_fail(world):
+    """What the two ways do differ in (docs/fidelity.md) is seen by the comparison."""
+    program = Program("parent", b"import os\nprint(os.getppid())\n")
+    assert world.forked(program, "zygote").seen() != world.cold(program).seen()
+
+
+def test_signal_of_a_run_is_told(world):
+    program = Program("killed", b"import os\nos.kill(os.getpid(), 9)\n")
+    run = world.forked(program, "zygote")
+    assert (run.status, run.signal) == ("killed", signal.SIGKILL)

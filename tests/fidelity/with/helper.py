@@ -1,0 +1,5 @@
+"""A module beside main.py."""
+
+
+def twice(x):
+    return x * 2
