@@ -90,10 +90,12 @@ class Account:
         if self.group:
             (self.group / "cgroup.procs").write_text(str(os.getpid()))
 
-    def seconds(self, *more: pathlib.Path) -> float:
+    def seconds(self, below: str = "") -> float:
+        """Until now; below: of a group in it (0 where that is not to be had)."""
         if not self.group:
-            return cpu_of_tree(self.pid)
-        return sum(int((g / "cpuacct.usage").read_text()) for g in (self.group, *more) if g.exists()) / 1e9
+            return 0.0 if below else cpu_of_tree(self.pid)
+        usage = self.group / below / "cpuacct.usage"
+        return int(usage.read_text()) / 1e9 if usage.exists() else 0.0
 
     def close(self) -> None:
         if self.group:
@@ -207,7 +209,11 @@ class Launcher:
 
     def cpu(self) -> float:
         """Seconds of launcher, keepers, zygotes and boxes until now."""
-        return self.account.seconds(CPUACCT / f"cuvette-{self.instance}")
+        return self.account.seconds()
+
+    def cpu_in_boxes(self) -> float:
+        """Of these, what the boxes' control groups have counted."""
+        return self.account.seconds(f"cuvette-{self.instance}")
 
     def load(self, program: Program, *options, argv: list[str] | None = None) -> Load:
         words = ["launcher", "--connect", self.socket, "--image", program.image, "--env", program.environment,
