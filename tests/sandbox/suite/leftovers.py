@@ -13,6 +13,7 @@ PATIENCE_S = 4.0
 BOX_UIDS = range(1878910000, 1878910000 + 4096)  # lib/base/ids.h, with init's ids
 LAUNCHER = "cuvette-launche"  # as the kernel cuts it
 MAKER = "cuvette-maker"
+RUFFS = 2  # that are kept at most
 DESCRIPTOR_SLACK = 40
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
@@ -90,6 +91,7 @@ class Leftovers:
         self._kernel = self._settings()
         table = _processes()
         below = _below(table, root)
+        self._ruff = self._ruff_file(table, below)
         self._launcher = next((pid for pid in below if table[pid].name == LAUNCHER and table[pid].parent == root), None)
         self._kept = below - self._standing(table)
         self._foreign = set(self._orphans(table))
@@ -102,21 +104,32 @@ class Leftovers:
     def _settings() -> dict:
         return {n: _read("/proc/sys/kernel/" + n) for n in ("hostname", "domainname", "core_pattern", "randomize_va_space", "pid_max")}
 
+    def _ruff_file(self, table: dict, below: set) -> tuple | None:
+        """The store's own, which is kept running for format and lint."""
+        with contextlib.suppress(OSError, TypeError):
+            links = os.path.join(self.state, "nix/nix/var/nix/gcroots/cuvette/ruff")
+            found = os.stat(os.path.join(self.state, "nix/nix/store", os.path.basename(os.readlink(links)), "bin/ruff"))
+            return found.st_dev, found.st_ino
+        return next((table[pid].file for pid in below if table[pid].name == "ruff"), None)
+
     def _standing(self, table: dict) -> set:
         """Boxes that wait for a run: keeper, init, and a process that has not yet
-        become a program; zygotes, and what waits in them. Known by the file they
-        execute, which no run can have, and by who is whose child."""
+        become a program; zygotes, and what waits in them; kept ruffs. Known by the
+        file they execute, which no run can have, and by who is whose child."""
         found = set()
         if self._launcher not in table:
             return found
         file = table[self._launcher].file
         ours = {pid for pid in _below(table, self._launcher) if table[pid].file == file and not table[pid].zombie}
         keepers = [pid for pid in ours if table[pid].parent == self._launcher]
-        zygotes_boxes = 0
+        zygotes_boxes = ruffs = 0
         for keeper in keepers:
             box = _below(table, keeper)
             if len(box) == 3 and box <= ours:
                 found |= box
+            elif len(box) == 3 and ruffs < RUFFS and [table[pid].file for pid in box - ours] == [self._ruff]:
+                found |= box
+                ruffs += 1
             elif makers := [pid for pid in box & ours if table[pid].name == MAKER and table[pid].parent == keeper]:
                 inits, waiting, zygote = self._in_zygote(table, makers[0], file)
                 found |= {keeper, makers[0], *inits, *waiting, *zygote}
