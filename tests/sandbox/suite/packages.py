@@ -75,6 +75,11 @@ class Verdict:
     paths: dict
     why_cold: str = ""
 
+    @property
+    def late(self) -> bool:
+        """Wrong in time only: with other packages beside it, that says little."""
+        return bool(self.wrong) and all(isinstance(w, programs.Late) for w in self.wrong)
+
 
 def load(names: list) -> list:
     found = {}
@@ -140,8 +145,8 @@ def _judge(what: str, observed, seconds: float, most: float, accepts: tuple = ()
     wrong += [line[:200] + f" [{observed.path}]" for line in observed.stdout.splitlines()
               if line.startswith("HOLE") and line.split()[1] not in accepts]
     if seconds > most:
-        wrong.append(f"took {seconds:.1f} s [{observed.path}]")
-    return [f"{what}: {w}" for w in wrong]
+        wrong.append(programs.Late(f"took {seconds:.1f} s [{observed.path}]"))
+    return [type(w)(f"{what}: {w}") for w in wrong]
 
 
 class Neighbour:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from . import companions, leftovers, program as programs, senders
+from . import companions, leftovers, packages, program as programs, runner, senders
 
 SLEEP_S = 30
 
@@ -94,7 +94,32 @@ def _leftovers(report) -> int:
     return failed
 
 
+def _ways(report) -> int:
+    """A run that took another way into its box than was asked for counts for nothing;
+    a process that is in no box is seen as such."""
+    class Elsewhere:
+        path, secret = "zygote", ""
+
+        @staticmethod
+        def send(_program, _arguments):
+            return programs.Observed("success", 0, None, "held x", path="cold", why_cold="a test")
+
+    observed = runner.Runner(Elsewhere, None)._send(programs.parse("sample", "# expect: status success\n"), [])
+    process = subprocess.Popen(["sleep", str(SLEEP_S)])
+    try:
+        found = "\n".join(packages.unsealed(os.getpid(), "none"))
+    finally:
+        process.kill()
+        process.wait()
+    wrong = {"another way into a box": "" if "took the path cold" in observed.trouble else observed.trouble or "it passed"}
+    for sign in ("has our user mnt net pid", "in no control group", "user id of the host"):
+        wrong[f"a process with what `{sign}` says"] = "" if f"process {process.pid} " in found and sign in found else found or "nothing"
+    for what, why in wrong.items():
+        report(f"self-test: {what} is found out", [why] if why else [], 0)
+    return sum(map(bool, wrong.values()))
+
+
 def run(report) -> int:
-    failed = _judge(report) + _leftovers(report) + _outside(report)
+    failed = _judge(report) + _leftovers(report) + _ways(report) + _outside(report)
     sys.stdout.flush()
     return 1 if failed else 0
