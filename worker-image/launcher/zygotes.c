@@ -21,7 +21,7 @@
 #define UNUSED_POOL_MS 60000 /* without a run: nobody waits in it any more */
 #define PERIOD_MS 2000	     /* of which the peak of runs at once is kept */
 #define TICK_MS 1000
-#define PROCESSES 32 /* the zygote, and runs that are being made */
+#define PROCESSES 128 /* the zygote; and at each place an init or a run before it enters the slot's cgroup */
 #define KILL_WAIT_MS 2000
 #define REFUSALS_MAX 8
 #define DEATHS_MAX 3 /* of warm zygotes, until it is their packages' fault */
