@@ -82,3 +82,13 @@ int cuv_limits_check(const struct cuv_limits *l)
 	}
 	return -1;
 }
+
+bool cuv_limits_same(const struct cuv_limits *a, const struct cuv_limits *b)
+{
+	int i;
+
+	for (i = 0; i < _CUV_LIMIT_MAX; i++)
+		if (a->value[i] != b->value[i])
+			return false;
+	return true;
+}

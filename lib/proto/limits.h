@@ -62,6 +62,7 @@ void cuv_limits_default(struct cuv_limits *ret);
 /* Reads a request's text for one limit ("2.5", "128MiB") into *l. 0, -EINVAL
  * (not a value of that unit, or zero) or -ERANGE (above the maximum). */
 int cuv_limit_parse(enum cuv_limit limit, const char *text, struct cuv_limits *l);
+bool cuv_limits_same(const struct cuv_limits *a, const struct cuv_limits *b);
 /* CPU time in effect, ms: as given, else wall time × CPUs. */
 uint64_t cuv_limits_cpu_ms(const struct cuv_limits *l);
 /* The first limit that is zero (CPU_TIME may be) or above its maximum, -1 if none. */

@@ -61,6 +61,8 @@ struct cuv_cgroup_ops {
 	int (*prepare_instance)(int dir, unsigned controllers);
 	/* Writes the limits, and starts the counters anew where they can be. */
 	int (*set_limits)(const struct cuv_cgroup_slot *s, const struct cuv_limits *l);
+	/* The same for a slot that is fresh and keeps its limits: the peak only. */
+	int (*restart)(const struct cuv_cgroup_slot *s);
 	/* Fits for a run as it is: nothing of an earlier run would be counted for it. */
 	bool (*is_fresh)(const struct cuv_cgroup_slot *s);
 	/* A descriptor that poll(2) reports (ret_events) when memory ran out; -1 if

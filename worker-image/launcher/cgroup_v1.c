@@ -60,6 +60,13 @@ static int set_limits(const struct cuv_cgroup_slot *s, const struct cuv_limits *
 	return r;
 }
 
+static int restart(const struct cuv_cgroup_slot *s)
+{
+	const int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
+
+	return memory >= 0 ? cuv_cgroup_write(memory, "memory.max_usage_in_bytes", "0") : 0;
+}
+
 static bool is_fresh(const struct cuv_cgroup_slot *s)
 {
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
@@ -137,6 +144,7 @@ const struct cuv_cgroup_ops cuv_cgroup_v1 = {
 	.name = "v1",
 	.prepare_instance = prepare_instance,
 	.set_limits = set_limits,
+	.restart = restart,
 	.is_fresh = is_fresh,
 	.watch_oom = watch_oom,
 	.read_usage = read_usage,

@@ -68,6 +68,13 @@ static int set_limits(const struct cuv_cgroup_slot *s, const struct cuv_limits *
 
 /* The peak can't be set back on all kernels, so a cgroup serves one run; where
  * there is no peak (before 5.19), what it holds now decides. */
+/* One that is fresh has no peak to be set back. */
+static int restart(const struct cuv_cgroup_slot *s)
+{
+	(void)s;
+	return 0;
+}
+
 static bool is_fresh(const struct cuv_cgroup_slot *s)
 {
 	uint64_t bytes;
@@ -121,6 +128,7 @@ const struct cuv_cgroup_ops cuv_cgroup_v2 = {
 	.name = "v2",
 	.prepare_instance = prepare_instance,
 	.set_limits = set_limits,
+	.restart = restart,
 	.is_fresh = is_fresh,
 	.watch_oom = watch_oom,
 	.read_usage = read_usage,

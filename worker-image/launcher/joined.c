@@ -10,9 +10,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define MADE_MS 5000
-#define WAITING_MS (CUV_MAKER_FORK_MS + 1000) /* the box maker's own deadline comes first */
+#define IDLE_LOAD (3ul << (SI_LOAD_SHIFT - 2)) /* for each CPU: three quarters */
+#define WAITING_MS (CUV_MAKER_FORK_MS + 1000)  /* the box maker's own deadline comes first */
 
 /* Waits for an event of this kind. 0 or -errno. */
 static int wait_for(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64_t ms, struct cuv_fdmsg *ret)
@@ -43,11 +46,13 @@ static int wait_for(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64_t
 int cuv_joined_begin(struct cuv_keeper *k)
 {
 	static struct cuv_box_shared started; /* in a box of its own, init and program see it too */
-	int r = cuv_keeper_enter_slot(k);
 	struct cuv_fdmsg msg = {0};
 	size_t i;
+	int r;
 
+	started.started_ns = 0;
 	k->box.shared = &started;
+	r = k->has_cgroup ? cuv_keeper_use_again(k) : cuv_keeper_enter_slot(k);
 	if (r == 0)
 		r = cuv_keeper_open_streams(k);
 	if (r == 0)
@@ -55,6 +60,7 @@ int cuv_joined_begin(struct cuv_keeper *k)
 	k->box.status = cuv_close(k->box.status);
 	for (i = 0; i < k->box.n_procs; i++)
 		k->box.procs[i] = cuv_close(k->box.procs[i]);
+	k->box.n_procs = 0;
 	if (r == 0)
 		r = wait_for(k, CUV_BOX_MADE, MADE_MS, &msg);
 	if (r < 0)
@@ -65,10 +71,19 @@ int cuv_joined_begin(struct cuv_keeper *k)
 	return 0;
 }
 
+/* Rehearsing takes time from others, unless there is time. */
+static bool is_idle(void)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 && info.loads[0] < (unsigned long)CUV_MAX(cpus, 1) * IDLE_LOAD;
+}
+
 int cuv_joined_ask(struct cuv_keeper *k)
 {
 	int r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, k->box.order, k->box.out, k->box.err,
-				   k->seat->prefork);
+				   k->task.session < 0 && is_idle());
 
 	k->box.order = cuv_close(k->box.order);
 	k->box.out = cuv_close(k->box.out);

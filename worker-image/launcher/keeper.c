@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define EMPTY_WAIT_MS 2000
+#define RUNS_MAX 256	 /* of one keeper in a zygote */
 #define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
 #define OOM_SCORE "500"	 /* under pressure the host should take a run, not a service */
 
@@ -137,9 +138,9 @@ static int begin(struct cuv_keeper *k, struct cuv_error *err)
 }
 
 /* A box in a zygote: whatever goes wrong, the run can still have one of its own. */
-static void begin_joined(struct cuv_keeper *k)
+static void begin_joined(struct cuv_keeper *k, bool prefork)
 {
-	if (cuv_joined_begin(k) < 0 || cuv_privileges_keep_kill() < 0 || (k->seat->prefork && cuv_joined_ask(k) < 0))
+	if (cuv_joined_begin(k) < 0 || cuv_privileges_keep_kill() < 0 || (prefork && cuv_joined_ask(k) < 0))
 		_exit(CUV_KEEPER_GIVEN_BACK);
 }
 
@@ -153,37 +154,79 @@ static void wait_for_blame(const struct cuv_keeper *k)
 		_exit(CUV_KEEPER_GIVEN_BACK);
 }
 
+static void watch_and_report(struct cuv_keeper *k, struct cuv_watch *w, int begun)
+{
+	cuv_watch_start(w);
+	if (begun == 0) {
+		say_started(k);
+	} else {
+		cuv_watch_end(w, CUV_CAUSE_FAILED);
+		w->dead = k->init_fd < 0;
+	}
+	cuv_watch_run(w);
+	cuv_report(w);
+}
+
+/* Lets go of the run and its box; the slot's cgroup stays as it is. */
+static void forget_run(struct cuv_keeper *k)
+{
+	uint64_t count;
+
+	cuv_task_done(&k->task);
+	cuv_pump_done(&k->pump);
+	k->init_fd = cuv_close(k->init_fd);
+	k->status = cuv_close(k->status);
+	k->order = cuv_close(k->order);
+	k->out = cuv_close(k->out);
+	k->err = cuv_close(k->err);
+	k->counted = k->asked = k->waiting = false;
+	if (k->oom_fd >= 0)
+		(void)!read(k->oom_fd, &count, sizeof(count));
+}
+
+/* One run in a zygote after the other: a keeper, its cgroup and its limits can be
+ * used again, and making them is a third of what a small run costs. */
+_noreturn_ static void serve_joined(struct cuv_keeper *k)
+{
+	const char done = 'd';
+	unsigned runs;
+
+	for (runs = 1;; runs++) {
+		struct cuv_watch w;
+
+		begin_joined(k, runs == 1 ? k->seat->prefork : k->seat->pool);
+		wait_for_task(k);
+		if (cuv_joined_order(k) < 0)
+			_exit(CUV_KEEPER_GIVEN_BACK);
+		cuv_watch_init(&w, k);
+		watch_and_report(k, &w, 0);
+		if (w.lost || runs == RUNS_MAX || !k->has_cgroup || cuv_cgroup_slot_is_empty(&k->cgroup) != 1 ||
+		    !k->seat->cgroups->ops->is_fresh(&k->cgroup))
+			_exit((int)look_over_slot(&w));
+		forget_run(k);
+		if (send(k->seat->orders, &done, sizeof(done), MSG_NOSIGNAL) < 0)
+			_exit(CUV_KEEPER_CLEAN);
+	}
+}
+
 void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
 {
 	struct cuv_keeper k;
 	struct cuv_watch w;
-	int r = 0;
+	int r;
 
 	cuv_keeper_init(&k, seat);
 	cuv_watch_init(&w, &k);
 	if (cuv_keeper_start(seat, launcher) < 0)
 		_exit(CUV_KEEPER_SLOT_LOST);
 	if (cuv_keeper_is_joined(&k))
-		begin_joined(&k);
-	else
-		r = begin(&k, &w.err);
+		serve_joined(&k);
+	r = begin(&k, &w.err);
 	if (r < 0)
 		wait_for_blame(&k);
 	wait_for_task(&k);
-	if (r == 0 && cuv_keeper_is_joined(&k)) {
-		if (cuv_joined_order(&k) < 0)
-			_exit(CUV_KEEPER_GIVEN_BACK);
-	} else if (r == 0) {
+	if (r == 0)
 		r = cuv_keeper_order(&k, &w.err);
-	}
-	cuv_watch_start(&w);
-	if (r == 0) {
-		say_started(&k);
-	} else {
-		cuv_watch_end(&w, CUV_CAUSE_FAILED);
-		w.dead = k.init_fd < 0;
-	}
-	cuv_watch_run(&w);
-	cuv_report(&w);
+	watch_and_report(&k, &w, r);
 	_exit(seat->probe ? probe_exit(&w) : (int)look_over_slot(&w));
 }

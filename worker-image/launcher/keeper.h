@@ -24,7 +24,8 @@ struct cuv_seat {
 	bool probe;	       /* the task runs no program: the launcher's test of itself */
 	/* A box in a zygote: the socket of its box maker; -1: a box of its own. */
 	int boxes;
-	bool prefork; /* have the run forked before there is a task */
+	bool prefork; /* have the run forked before there is a task: the first one, */
+	bool pool;    /* and those after it */
 	/* The box of a zygote: the ends that its init and program get; -1 otherwise. */
 	int maker_boxes, maker_control, zygote;
 };
@@ -82,9 +83,10 @@ struct cuv_keeper {
 	int order;
 	int out, err; /* read ends of the program's streams, until the pump has them */
 	struct cuv_pump pump;
-	bool counted; /* before is */
-	bool asked;   /* in a zygote: the run was asked for */
-	bool waiting; /* and it is there */
+	struct cuv_limits limits; /* that the cgroup has */
+	bool counted;		  /* before is */
+	bool asked;		  /* in a zygote: the run was asked for */
+	bool waiting;		  /* and it is there */
 	enum cuv_run_path path;
 };
 
@@ -105,6 +107,8 @@ int cuv_keeper_begin(struct cuv_keeper *k, struct cuv_error *err);
 int cuv_keeper_order(struct cuv_keeper *k, struct cuv_error *err);
 /* Parts of them. */
 int cuv_keeper_enter_slot(struct cuv_keeper *k);
+/* The same for the next run in a slot that was entered before and is as new. */
+int cuv_keeper_use_again(struct cuv_keeper *k);
 int cuv_keeper_open_streams(struct cuv_keeper *k);
 int cuv_keeper_send_order(struct cuv_keeper *k);
 int cuv_keeper_limit_slot(struct cuv_keeper *k);

@@ -44,10 +44,11 @@ static int share_memory(struct cuv_keeper *k)
 }
 
 /* In a zygote the box's init is in the run's cgroup too. */
-static int set_limits(const struct cuv_keeper *k, const struct cuv_limits *l)
+static int set_limits(struct cuv_keeper *k, const struct cuv_limits *l)
 {
 	struct cuv_limits own = *l;
 
+	k->limits = *l;
 	own.value[CUV_LIMIT_PROCESSES] += cuv_keeper_is_joined(k);
 	return k->cgroup.cgroups->ops->set_limits(&k->cgroup, &own);
 }
@@ -77,6 +78,25 @@ int cuv_keeper_enter_slot(struct cuv_keeper *k)
 		return r;
 	if (c->controllers & CUV_CG_MEMORY)
 		k->oom_fd = c->ops->watch_oom(&k->cgroup, &k->oom_events);
+	r = cuv_cgroup_slot_open_procs(&k->cgroup, k->box.procs);
+	if (r < 0)
+		return r;
+	k->box.n_procs = (size_t)r;
+	return 0;
+}
+
+int cuv_keeper_use_again(struct cuv_keeper *k)
+{
+	struct cuv_limits usual;
+	int r;
+
+	cuv_limits_default(&usual);
+	if (!cuv_limits_same(&k->limits, &usual))
+		r = set_limits(k, &usual);
+	else
+		r = k->seat->cgroups->ops->restart(&k->cgroup);
+	if (r < 0)
+		return r;
 	r = cuv_cgroup_slot_open_procs(&k->cgroup, k->box.procs);
 	if (r < 0)
 		return r;

@@ -18,7 +18,8 @@
 #define ACCEPT_PAUSE_MS 100
 #define RETRY_S 2
 #define P_ZYGOTES (2 + CUV_CONTROLS_MAX)
-#define P_SESSIONS (P_ZYGOTES + CUV_ZYGOTES_MAX)
+#define P_SLOTS (P_ZYGOTES + CUV_ZYGOTES_MAX)
+#define P_SESSIONS (P_SLOTS + CUV_SLOTS_MAX)
 #define POLL_MAX (P_SESSIONS + CUV_WAITING_MAX + CUV_QUEUE_MAX)
 
 static void close_with(int fd, enum cuv_error_code code, const char *text)
@@ -168,6 +169,12 @@ static void fill_slots(struct cuv_server *s)
 	}
 }
 
+/* Where a keeper in a zygote will say that it is free again. */
+static int awaited(const struct cuv_slots *slots, size_t i)
+{
+	return i < slots->n && slots->slot[i].task && slots->slot[i].zygote ? slots->slot[i].orders : -1;
+}
+
 /* What to poll, in this order; the counts are those before anything changes. */
 static size_t fill_poll(const struct cuv_server *s, struct pollfd *p)
 {
@@ -180,6 +187,8 @@ static size_t fill_poll(const struct cuv_server *s, struct pollfd *p)
 		p[n++] = (struct pollfd){.fd = s->control[i], .events = POLLIN};
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
 		p[n++] = (struct pollfd){.fd = s->slots->zygotes.zygote[i].news, .events = POLLIN};
+	for (i = 0; i < CUV_SLOTS_MAX; i++)
+		p[n++] = (struct pollfd){.fd = awaited(s->slots, i), .events = POLLIN};
 	for (i = 0; i < s->n_waiting; i++)
 		p[n++] = (struct pollfd){.fd = s->waiting[i].fd, .events = POLLIN};
 	for (i = 0; i < s->n_queue; i++) /* a queued client only ever hangs up */
@@ -241,6 +250,15 @@ static void check_waiting(struct cuv_server *s, const struct pollfd *p, size_t n
 		on_first_frame(s, ready[i].fd);
 }
 
+static void check_slots(struct cuv_server *s, const struct pollfd *p)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_SLOTS_MAX; i++)
+		if (p[i].revents && p[i].fd == awaited(s->slots, i))
+			s->run_ended |= cuv_slots_on_done(s->slots, &s->slots->slot[i]);
+}
+
 static void check_zygotes(struct cuv_server *s, const struct pollfd *p)
 {
 	struct cuv_zygotes *z = &s->slots->zygotes;
@@ -266,6 +284,7 @@ static int serve_once(struct cuv_server *s)
 	if (poll(p, n, cuv_deadline_poll_ms(next_deadline(s))) < 0)
 		return errno == EINTR ? 0 : -errno;
 	check_zygotes(s, p + P_ZYGOTES);
+	check_slots(s, p + P_SLOTS);
 	check_queue(s, p + first + n_waiting, n_queue);
 	check_waiting(s, p + first, n_waiting);
 	if (p[0].revents)

@@ -117,6 +117,7 @@ static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot, struct cuv_z
 	if (zygote) {
 		seat.boxes = zygote->boxes;
 		seat.prefork = prefork;
+		seat.pool = s->zygotes.set.pool > 0;
 	} else {
 		seat.ns = slot->ns;
 	}
@@ -222,7 +223,8 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 		return;
 	}
 	r = cuv_task_send(task, slot->orders);
-	slot->orders = cuv_close(slot->orders);
+	if (!slot->zygote) /* one in a zygote says there when it is free again */
+		slot->orders = cuv_close(slot->orders);
 	count_standby(s, slot, -1);
 	*counter(s, task) += 1;
 	slot->session = TAKE_FD(task->session);
@@ -346,11 +348,11 @@ bool cuv_slots_on_done(struct cuv_slots *s, struct cuv_slot *slot)
 		slot->orders = cuv_close(slot->orders); /* it has died: the rest when it is reaped */
 		return false;
 	}
+	*counter(s, slot->task) -= 1;
 	cuv_task_free(slot->task);
 	slot->task = NULL;
 	slot->session = cuv_close(slot->session);
 	slot->born_ns = cuv_now_ns();
-	s->busy--;
 	count_standby(s, slot, 1);
 	return true;
 }

@@ -64,6 +64,9 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task);
 void cuv_slots_stand_by(struct cuv_slots *s);
 /* Lets those go that stand by for nothing; to be called now and then. */
 void cuv_slots_trim(struct cuv_slots *s);
+/* A keeper in a zygote says that its run is over and that it stands by again; to be
+ * called when its orders are readable. True when it has said so. */
+bool cuv_slots_on_done(struct cuv_slots *s, struct cuv_slot *slot);
 /* Reaps what keepers have ended, without waiting, and makes their slots ready.
  * True when one of them had a task. */
 bool cuv_slots_reap(struct cuv_slots *s);
