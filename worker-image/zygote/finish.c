@@ -477,5 +477,5 @@ void __wrap_Py_Exit(int status)
 {
 	if (__wrap_Py_FinalizeEx() < 0)
 		status = 120;
-	exit(status);
+	cuv_quit(status);
 }

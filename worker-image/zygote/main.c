@@ -20,6 +20,7 @@
  *                    for its RUN frame, puts files and streams in place, and runs
  *   signals.c      dispositions for an exec
  *   finish.c       the end: at once where it makes no difference, otherwise python's
+ *   quit.c         the end of the process, likewise
  *
  * The world it lives in is made by the launcher (worker-image/launcher/program.c):
  * ids, filter, capabilities of its own user namespace, no writable folder,
@@ -138,6 +139,7 @@ int main(int argc, char **argv)
 		r = freeze();
 	if (r == 0) {
 		cuv_finish_prepare();
+		cuv_quit_prepare();
 		r = cuv_fork_prepare();
 	}
 	if (r == 0)

@@ -172,7 +172,7 @@ _noreturn_ static void run(const struct cuv_run *m)
 	if (r < 0)
 		_exit(127);
 	cuv_interpreter_restore_gc();
-	exit(Py_RunMain());
+	cuv_quit(Py_RunMain());
 }
 
 static void close_rest(const int fds[CUV_ZYGOTE_FDS])

@@ -89,6 +89,13 @@ void cuv_run_set_python(const char *python);
 /* All as the exec of a program leaves it when nobody has touched them. */
 void cuv_signals_default(void);
 
+/* --- quit.c: the end of a process --- */
+
+/* Looks at what is loaded; to be called once, before any run. */
+void cuv_quit_prepare(void);
+/* exit(status), or what can't be told from it. */
+_noreturn_ void cuv_quit(int status);
+
 /* --- finish.c: the end of an interpreter --- */
 
 /* Looks at what there is before any run: what is found to need an orderly end now
