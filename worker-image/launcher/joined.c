@@ -17,57 +17,46 @@
 #define IDLE_LOAD (3ul << (SI_LOAD_SHIFT - 2)) /* for each CPU: three quarters */
 #define WAITING_MS (CUV_MAKER_FORK_MS + 1000)  /* the box maker's own deadline comes first */
 
-/* Waits for an event of this kind. 0 or -errno. */
-static int wait_for(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64_t ms, struct cuv_fdmsg *ret)
+/* First the box is made, then its run waits. 0, or -errno for anything else. */
+static int take_event(struct cuv_keeper *k, const struct cuv_box_event *e, struct cuv_fdmsg *msg)
+{
+	if (e->kind == CUV_BOX_MADE && k->init_fd < 0 && msg->n == 1) {
+		k->init_fd = TAKE_FD(msg->fds[0]);
+		return 0;
+	}
+	if (e->kind == CUV_BOX_WAITING && k->init_fd >= 0 && !k->waiting) {
+		k->waiting = true;
+		return 0;
+	}
+	return e->kind == CUV_BOX_FAILED && e->error > 0 ? -e->error : -ECHILD;
+}
+
+/* Waits until the flag or descriptor of this event is there. 0 or -errno. */
+static int wait_until(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64_t ms)
 {
 	const uint64_t deadline = cuv_deadline_ms(ms);
-	struct cuv_box_event e;
 
-	for (;;) {
+	while (kind == CUV_BOX_MADE ? k->init_fd < 0 : !k->waiting) {
 		struct pollfd p[2] = {{.fd = k->status, .events = POLLIN}, {.fd = k->init_fd, .events = POLLIN}};
+		struct cuv_fdmsg msg = {0};
+		struct cuv_box_event e;
 		int n = poll(p, 2, cuv_deadline_poll_ms(deadline)), r;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -ETIMEDOUT;
-		r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 1, ret, MSG_DONTWAIT);
-		if (r == 0 && e.kind == kind)
-			return 0;
+		r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 1, &msg, MSG_DONTWAIT);
 		if (r == 0)
-			cuv_fdmsg_done(ret);
-		if (r != -EAGAIN)
-			return r == 0 && e.error > 0 ? -e.error : -ECHILD;
-		if (p[1].revents)
-			return -ECHILD;
+			r = take_event(k, &e, &msg);
+		else if (r != -EAGAIN || p[1].revents)
+			r = -ECHILD;
+		else
+			r = 0;
+		cuv_fdmsg_done(&msg);
+		if (r < 0)
+			return r;
 	}
-}
-
-int cuv_joined_begin(struct cuv_keeper *k)
-{
-	static struct cuv_box_shared started; /* in a box of its own, init and program see it too */
-	struct cuv_fdmsg msg = {0};
-	size_t i;
-	int r;
-
-	started.started_ns = 0;
-	k->box.shared = &started;
-	r = k->has_cgroup ? cuv_keeper_use_again(k) : cuv_keeper_enter_slot(k);
-	if (r == 0)
-		r = cuv_keeper_open_streams(k);
-	if (r == 0)
-		r = cuv_maker_ask_box(k->seat->boxes, k->seat->slot, k->box.status, k->box.procs, k->box.n_procs);
-	k->box.status = cuv_close(k->box.status);
-	for (i = 0; i < k->box.n_procs; i++)
-		k->box.procs[i] = cuv_close(k->box.procs[i]);
-	k->box.n_procs = 0;
-	if (r == 0)
-		r = wait_for(k, CUV_BOX_MADE, MADE_MS, &msg);
-	if (r < 0)
-		return r;
-	if (msg.n != 1)
-		return -EBADMSG;
-	k->init_fd = msg.fds[0];
 	return 0;
 }
 
@@ -80,14 +69,50 @@ static bool is_idle(void)
 	return sysinfo(&info) == 0 && info.loads[0] < (unsigned long)CUV_MAX(cpus, 1) * IDLE_LOAD;
 }
 
-int cuv_joined_ask(struct cuv_keeper *k)
+/* The run has its own of them. */
+static void close_streams(struct cuv_keeper *k)
 {
-	int r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, k->box.order, k->box.out, k->box.err,
-				   k->task.session < 0 && is_idle());
-
 	k->box.order = cuv_close(k->box.order);
 	k->box.out = cuv_close(k->box.out);
 	k->box.err = cuv_close(k->box.err);
+}
+
+int cuv_joined_begin(struct cuv_keeper *k, bool prefork)
+{
+	static struct cuv_box_shared started; /* in a box of its own, init and program see it too */
+	size_t i;
+	int r;
+
+	started.started_ns = 0;
+	k->box.shared = &started;
+	r = k->has_cgroup ? cuv_keeper_use_again(k) : cuv_keeper_enter_slot(k);
+	if (r == 0)
+		r = cuv_keeper_open_streams(k);
+	if (r == 0) {
+		const int streams[CUV_MAKER_STREAMS] = {k->box.order, k->box.out, k->box.err};
+
+		r = cuv_maker_ask_box(k->seat->boxes, k->seat->slot, k->box.status, k->box.procs, k->box.n_procs,
+				      prefork ? streams : NULL, prefork && is_idle());
+	}
+	k->box.status = cuv_close(k->box.status);
+	for (i = 0; i < k->box.n_procs; i++)
+		k->box.procs[i] = cuv_close(k->box.procs[i]);
+	k->box.n_procs = 0;
+	k->asked = prefork;
+	if (prefork)
+		close_streams(k);
+	return r;
+}
+
+/* The run is wanted now. */
+static int ask(struct cuv_keeper *k)
+{
+	const int streams[CUV_MAKER_STREAMS] = {k->box.order, k->box.out, k->box.err};
+	int r = k->init_fd >= 0 ? 0 : wait_until(k, CUV_BOX_MADE, MADE_MS);
+
+	if (r == 0)
+		r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, streams, false);
+	close_streams(k);
 	k->asked = true;
 	return r;
 }
@@ -96,20 +121,20 @@ int cuv_joined_on_status(struct cuv_keeper *k)
 {
 	struct cuv_fdmsg msg = {0};
 	struct cuv_box_event e;
-	int r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 0, &msg, MSG_DONTWAIT);
+	int r = cuv_fdmsg_recv(k->status, &e, sizeof(e), 1, &msg, MSG_DONTWAIT);
 
 	if (r == -EAGAIN)
 		return 0;
-	if (r != 0 || e.kind != CUV_BOX_WAITING || k->waiting)
-		return -ECHILD;
-	k->waiting = true;
-	return cuv_keeper_count(k); /* now, not when a client waits for it */
+	r = r == 0 ? take_event(k, &e, &msg) : -ECHILD;
+	cuv_fdmsg_done(&msg);
+	if (r == 0 && k->waiting)
+		r = cuv_keeper_count(k); /* now, not when a client waits for it */
+	return r;
 }
 
 int cuv_joined_order(struct cuv_keeper *k)
 {
 	struct cuv_error err;
-	struct cuv_fdmsg msg;
 	int r = 0;
 
 	k->path = k->asked ? CUV_RUN_PATH_POOL : CUV_RUN_PATH_ZYGOTE;
@@ -117,9 +142,9 @@ int cuv_joined_order(struct cuv_keeper *k)
 	if (cuv_task_check_fds(&k->task, &err) < 0)
 		return -EINVAL;
 	if (!k->asked)
-		r = cuv_joined_ask(k);
+		r = ask(k);
 	if (r == 0 && !k->waiting)
-		r = wait_for(k, CUV_BOX_WAITING, WAITING_MS, &msg);
+		r = wait_until(k, CUV_BOX_WAITING, WAITING_MS);
 	if (r == 0)
 		r = cuv_keeper_limit_slot(k);
 	if (r < 0)

@@ -97,6 +97,7 @@ static void wait_for_task(struct cuv_keeper *k)
 	int r;
 
 	for (;;) {
+		p[1].fd = k->init_fd; /* in a zygote it comes later */
 		if (poll(p, 3, -1) < 0)
 			continue; /* EINTR */
 		if (p[2].revents && cuv_joined_on_status(k) < 0)
@@ -140,7 +141,7 @@ static int begin(struct cuv_keeper *k, struct cuv_error *err)
 /* A box in a zygote: whatever goes wrong, the run can still have one of its own. */
 static void begin_joined(struct cuv_keeper *k, bool prefork)
 {
-	if (cuv_joined_begin(k) < 0 || cuv_privileges_keep_kill() < 0 || (prefork && cuv_joined_ask(k) < 0))
+	if (cuv_joined_begin(k, prefork) < 0 || cuv_privileges_keep_kill() < 0)
 		_exit(CUV_KEEPER_GIVEN_BACK);
 }
 

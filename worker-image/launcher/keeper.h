@@ -117,10 +117,8 @@ int cuv_keeper_count(struct cuv_keeper *k);
 
 /* The same two for a box in a zygote (joined.c). A failure leaves the task as it
  * was: it can be given back. 0 or -errno. */
-int cuv_joined_begin(struct cuv_keeper *k);
+int cuv_joined_begin(struct cuv_keeper *k, bool prefork);
 int cuv_joined_order(struct cuv_keeper *k);
-/* Asks for the run. 0 or -errno. */
-int cuv_joined_ask(struct cuv_keeper *k);
 /* Takes an event while there is no run yet. 0, or -errno when there will be none. */
 int cuv_joined_on_status(struct cuv_keeper *k);
 

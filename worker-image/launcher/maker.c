@@ -18,52 +18,58 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define POOLED_MAX 16 /* sets of namespaces kept for the next boxes */
 #define WHY_SIZE 160
 #define NO_SLOT UINT_MAX
+#define CGROUP_NS_S 5
 /* From the end of a box until its init is reaped: the kernel takes that long only
  * when somebody keeps what has died in it, and keepers wait for it. */
 #define END_MS 5000
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
-enum ask { ASK_BOX = 1, ASK_FORK };
+enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK };
 struct request {
 	enum ask ask;
 	unsigned slot;
 	bool rehearse;
 };
-#define BOX_FDS_MAX (1 + CUV_CGROUP_HIERARCHIES_MAX)
-enum { FORK_ORDER, FORK_OUT, FORK_ERR, FORK_FDS };
+#define BOX_FDS_MAX (CUV_MAKER_STREAMS + 1 + CUV_CGROUP_HIERARCHIES_MAX)
 
-int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs)
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams,
+		      bool rehearse)
 {
-	const struct request q = {.ask = ASK_BOX, .slot = slot};
-	int fds[BOX_FDS_MAX] = {status};
-	size_t i;
+	const struct request q = {.ask = streams ? ASK_BOX_AND_FORK : ASK_BOX, .slot = slot, .rehearse = rehearse};
+	int fds[BOX_FDS_MAX];
+	size_t n = 0, i;
 
+	for (i = 0; streams && i < CUV_MAKER_STREAMS; i++)
+		fds[n++] = streams[i];
+	fds[n++] = status;
 	for (i = 0; i < n_procs; i++)
-		fds[1 + i] = procs[i];
-	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, 1 + n_procs, MSG_DONTWAIT);
+		fds[n++] = procs[i];
+	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, n, MSG_DONTWAIT);
 }
 
-int cuv_maker_ask_fork(int boxes, unsigned slot, int order, int out, int err, bool rehearse)
+int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS], bool rehearse)
 {
 	const struct request q = {.ask = ASK_FORK, .slot = slot, .rehearse = rehearse};
-	const int fds[FORK_FDS] = {[FORK_ORDER] = order, [FORK_OUT] = out, [FORK_ERR] = err};
 
-	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, FORK_FDS, MSG_DONTWAIT);
+	return cuv_fdmsg_send(boxes, &q, sizeof(q), streams, CUV_MAKER_STREAMS, MSG_DONTWAIT);
 }
 
 /* A box and what is in it. */
 struct place {
 	pid_t init; /* 0: the place is free */
 	unsigned slot;
-	int init_fd; /* pidfd, until the keeper has it */
-	int link;    /* from its init, until it is made */
-	int status;  /* to its keeper */
+	int init_fd;			/* pidfd, until the keeper has it */
+	int link;			/* from its init, until it is made */
+	int status;			/* to its keeper */
+	int streams[CUV_MAKER_STREAMS]; /* of the run to be forked when the box is made; -1: none */
+	bool rehearse;
 	int procs[CUV_CGROUP_HIERARCHIES_MAX];
 	size_t n_procs;
 	int ns[CUV_MAKER_NAMESPACES]; /* -1 until it is made */
@@ -85,6 +91,11 @@ struct maker {
 	struct place place[CUV_MAKER_BOXES_MAX];
 	struct cuv_slotns pool[POOLED_MAX];
 	size_t n_pool;
+	struct cgroup_ns {
+		int fd; /* -1: free */
+		unsigned slot;
+		ino_t inode; /* of the cgroup: a slot's is made anew at times */
+	} cgroup_ns[CUV_MAKER_BOXES_MAX];
 	struct cuv_buf net_print; /* a new network's; "" until the first is made */
 };
 
@@ -135,6 +146,7 @@ static void clear_place(struct maker *m, struct place *p)
 	cuv_close(p->link);
 	cuv_close(p->status);
 	cuv_close(p->hello);
+	close_all(p->streams, CUV_MAKER_STREAMS);
 	close_all(p->procs, p->n_procs);
 	close_all(p->ns, CUV_MAKER_NAMESPACES);
 	keep_or_close(m, &p->pooled);
@@ -151,19 +163,86 @@ static int next_namespaces(struct maker *m, struct cuv_slotns *ret)
 	return cuv_slotns_unshare(m->proc, ret, m->net_print.len ? NULL : &m->net_print);
 }
 
-static int clone_init(struct maker *m, struct place *p)
+/* A process for a moment in the slot's cgroup, for a namespace with that as its root. */
+_noreturn_ static void cgroup_ns_child(const struct place *p, int link)
 {
-	int link[2], pidfd = -1;
+	const char done = 1;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < p->n_procs; i++)
+		if (write(p->procs[i], "0", 1) < 0)
+			_exit(1);
+	fd = unshare(CLONE_NEWCGROUP) < 0 ? -1 : open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
+	_exit(fd < 0 || cuv_fdmsg_send(link, &done, sizeof(done), &fd, 1, 0) < 0);
+}
+
+static int make_cgroup_ns(const struct place *p)
+{
+	struct timeval limit = {.tv_sec = CGROUP_NS_S};
+	struct cuv_fdmsg msg = {0};
+	int link[2], r;
+	char done;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
 		return -errno;
+	pid = fork();
+	if (pid == 0)
+		cgroup_ns_child(p, link[1]);
+	r = pid < 0 ? -errno : 0;
+	cuv_close(link[1]);
+	if (r == 0 && setsockopt(link[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+		r = -errno;
+	if (r == 0)
+		r = cuv_fdmsg_recv(link[0], &done, sizeof(done), 1, &msg, 0);
+	cuv_close(link[0]);
+	if (r == 0 && msg.n == 1)
+		return msg.fds[0];
+	return r < 0 ? r : -ECHILD;
+}
+
+/* The slot's, which is the same for all its boxes as long as its cgroup is. */
+static int cgroup_ns_of(struct maker *m, const struct place *p)
+{
+	struct cgroup_ns *found = NULL;
+	struct stat st = {0};
+	size_t i;
+
+	if (p->n_procs > 0 && fstat(p->procs[0], &st) < 0)
+		return -errno;
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+		struct cgroup_ns *c = &m->cgroup_ns[i];
+
+		if (c->fd >= 0 && c->slot == p->slot) {
+			found = c;
+			break;
+		}
+		if (c->fd < 0 && !found)
+			found = c;
+	}
+	if (!found)
+		found = &m->cgroup_ns[p->slot % CUV_MAKER_BOXES_MAX];
+	if (found->fd < 0 || found->slot != p->slot || found->inode != st.st_ino) {
+		cuv_close(found->fd);
+		*found = (struct cgroup_ns){.fd = make_cgroup_ns(p), .slot = p->slot, .inode = st.st_ino};
+	}
+	return found->fd;
+}
+
+static int clone_init(struct maker *m, struct place *p)
+{
+	int link[2], pidfd = -1, cgroup_ns = cgroup_ns_of(m, p);
+	pid_t pid;
+
+	if (cgroup_ns < 0)
+		return cgroup_ns;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
+		return -errno;
 	pid = cuv_kernel_clone(CLONE_NEWPID | CLONE_NEWNS, &pidfd);
 	if (pid == 0) {
-		struct cuv_maker_order o = {
-			.link = link[1], .status = p->status, .proc = m->proc, .n_procs = p->n_procs};
+		const struct cuv_maker_order o = {.link = link[1], .status = p->status, .cgroup_ns = cgroup_ns};
 
-		memcpy(o.procs, p->procs, sizeof(o.procs));
 		cuv_maker_box_main(&o);
 	}
 	cuv_close(link[1]);
@@ -187,9 +266,10 @@ static struct place *find_place(struct maker *m, unsigned slot)
 	return NULL;
 }
 
-static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
+static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg *msg)
 {
-	struct place *p = NULL, *old = find_place(m, slot);
+	struct place *p = NULL, *old = find_place(m, q->slot);
+	const size_t streams = q->ask == ASK_BOX_AND_FORK ? CUV_MAKER_STREAMS : 0;
 	size_t i;
 	int r;
 
@@ -200,16 +280,19 @@ static void make_box(struct maker *m, unsigned slot, struct cuv_fdmsg *msg)
 		if (m->place[i].init == 0)
 			p = &m->place[i];
 	if (!p || !m->warm) {
-		tell_failed(msg->fds[0], CUV_STAGE_FORK, -EAGAIN);
+		tell_failed(msg->fds[streams], CUV_STAGE_FORK, -EAGAIN);
 		cuv_fdmsg_done(msg);
 		return;
 	}
-	*p = (struct place){.slot = slot, .init_fd = -1, .link = -1, .hello = -1, .status = msg->fds[0]};
+	*p = (struct place){.slot = q->slot, .init_fd = -1, .link = -1, .hello = -1, .status = msg->fds[streams]};
+	p->rehearse = q->rehearse;
+	for (i = 0; i < CUV_MAKER_STREAMS; i++)
+		p->streams[i] = i < streams ? msg->fds[i] : -1;
 	p->pooled = CUV_SLOTNS_INIT;
 	p->end_ns = CUV_NEVER;
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
 		p->ns[i] = -1;
-	for (i = 1; i < msg->n; i++)
+	for (i = streams + 1; i < msg->n; i++)
 		p->procs[p->n_procs++] = msg->fds[i];
 	r = next_namespaces(m, &p->pooled);
 	if (r == 0)
@@ -231,8 +314,55 @@ static void end_box(struct place *p)
 	(void)kill(p->init, SIGKILL);
 }
 
+static int ask_zygote(struct maker *m, struct place *p)
+{
+	const struct cuv_zygote_fork q = {.version = CUV_ZYGOTE_VERSION, .rehearse = p->rehearse};
+	int fds[CUV_ZYGOTE_FDS], hello[2], one = 1, r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hello) < 0)
+		return -errno;
+	memcpy(fds, p->ns, sizeof(p->ns));
+	fds[CUV_ZYGOTE_FD_HELLO] = hello[1];
+	memcpy(fds + CUV_ZYGOTE_FD_ORDER, p->streams, sizeof(p->streams));
+	r = setsockopt(hello[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ? -errno : 0;
+	if (r == 0)
+		r = cuv_fdmsg_send(m->box->control, &q, sizeof(q), fds, CUV_ZYGOTE_FDS, MSG_DONTWAIT);
+	cuv_close(hello[1]);
+	if (r < 0) {
+		cuv_close(hello[0]);
+		return r;
+	}
+	m->forks++;
+	p->hello = hello[0];
+	p->hello_deadline_ns = cuv_deadline_ms(CUV_MAKER_FORK_MS);
+	return 0;
+}
+
+static void fork_run(struct maker *m, struct place *p)
+{
+	/* One run for each box: the second would find what the first has left. */
+	const int r = p->ns[0] >= 0 && p->hello < 0 && p->run == 0 ? ask_zygote(m, p) : -EBUSY;
+
+	close_all(p->streams, CUV_MAKER_STREAMS);
+	if (r < 0)
+		tell_failed(p->status, CUV_STAGE_FORK, r);
+}
+
+static void on_ask_fork(struct maker *m, const struct request *q, struct cuv_fdmsg *msg)
+{
+	struct place *p = find_place(m, q->slot);
+
+	if (!p || p->streams[0] >= 0) { /* its keeper sees that nothing comes of it */
+		cuv_fdmsg_done(msg);
+		return;
+	}
+	memcpy(p->streams, msg->fds, sizeof(p->streams));
+	p->rehearse = q->rehearse;
+	fork_run(m, p);
+}
+
 /* The box is made, or its init has died over it and has said why. */
-static void on_link(struct place *p)
+static void on_link(struct maker *m, struct place *p)
 {
 	const struct cuv_box_event made = {.kind = CUV_BOX_MADE};
 	struct cuv_fdmsg msg = {0};
@@ -250,47 +380,8 @@ static void on_link(struct place *p)
 	memcpy(p->ns, msg.fds, sizeof(p->ns));
 	tell(p->status, &made, &p->init_fd, 1);
 	p->init_fd = cuv_close(p->init_fd);
-}
-
-/* --- runs --- */
-
-static int ask_zygote(struct maker *m, struct place *p, const int streams[FORK_FDS], bool rehearse)
-{
-	const struct cuv_zygote_fork q = {.version = CUV_ZYGOTE_VERSION, .rehearse = rehearse};
-	int fds[CUV_ZYGOTE_FDS], hello[2], one = 1, r;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hello) < 0)
-		return -errno;
-	memcpy(fds, p->ns, sizeof(p->ns));
-	fds[CUV_ZYGOTE_FD_HELLO] = hello[1];
-	fds[CUV_ZYGOTE_FD_ORDER] = streams[FORK_ORDER];
-	fds[CUV_ZYGOTE_FD_OUT] = streams[FORK_OUT];
-	fds[CUV_ZYGOTE_FD_ERR] = streams[FORK_ERR];
-	r = setsockopt(hello[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ? -errno : 0;
-	if (r == 0)
-		r = cuv_fdmsg_send(m->box->control, &q, sizeof(q), fds, CUV_ZYGOTE_FDS, MSG_DONTWAIT);
-	cuv_close(hello[1]);
-	if (r < 0) {
-		cuv_close(hello[0]);
-		return r;
-	}
-	m->forks++;
-	p->hello = hello[0];
-	p->hello_deadline_ns = cuv_deadline_ms(CUV_MAKER_FORK_MS);
-	return 0;
-}
-
-static void fork_run(struct maker *m, const struct request *q, struct cuv_fdmsg *msg)
-{
-	struct place *p = find_place(m, q->slot);
-	int r = -ENOENT;
-
-	/* One run for each box: the second would find what the first has left. */
-	if (p && p->ns[0] >= 0 && p->hello < 0 && p->run == 0)
-		r = ask_zygote(m, p, msg->fds, q->rehearse);
-	if (p && r < 0)
-		tell_failed(p->status, CUV_STAGE_FORK, r);
-	cuv_fdmsg_done(msg);
+	if (p->streams[0] >= 0)
+		fork_run(m, p);
 }
 
 static int enter_cgroups(const struct place *p, pid_t run)
@@ -348,10 +439,10 @@ static void on_request(struct maker *m)
 		_exit(0); /* the launcher and all keepers are gone */
 	if (r < 0)
 		return; /* its keeper sees that nothing comes of it */
-	if (q.ask == ASK_BOX && msg.n >= 1)
-		make_box(m, q.slot, &msg);
-	else if (q.ask == ASK_FORK && msg.n == FORK_FDS)
-		fork_run(m, &q, &msg);
+	if ((q.ask == ASK_BOX && msg.n >= 1) || (q.ask == ASK_BOX_AND_FORK && msg.n > CUV_MAKER_STREAMS))
+		make_box(m, &q, &msg);
+	else if (q.ask == ASK_FORK && msg.n == CUV_MAKER_STREAMS)
+		on_ask_fork(m, &q, &msg);
 	else
 		cuv_fdmsg_done(&msg);
 }
@@ -458,7 +549,7 @@ static size_t poll_place(const struct place *p, struct pollfd *fds, size_t n, ui
 static void serve_place(struct maker *m, struct place *p, const struct pollfd fds[P_OF_PLACE])
 {
 	if (fds[P_OF_WHAT_COMES].revents && p->link >= 0)
-		on_link(p);
+		on_link(m, p);
 	else if (fds[P_OF_WHAT_COMES].revents)
 		on_hello(m, p);
 	if (fds[P_OF_KEEPER].revents)
@@ -536,9 +627,12 @@ static int open_signals(struct maker *m)
 void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 {
 	static struct maker m; /* the tables are large, and there is one */
+	size_t i;
 	int r;
 
 	m = (struct maker){.box = box, .zygote = zygote};
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+		m.cgroup_ns[i].fd = -1;
 	(void)prctl(PR_SET_NAME, "cuvette-maker");
 	cuv_buf_init(&m.net_print, CUV_NET_PRINT_MAX);
 	m.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

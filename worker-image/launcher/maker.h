@@ -24,15 +24,22 @@
 
 /* --- what keepers ask --- */
 
-/* A box for the slot: init reports on status (the far end of the keeper's socket
- * pair) CUV_BOX_MADE, with the pidfd of the box's init, or CUV_BOX_FAILED; the box
- * ends when the keeper's end is closed. procs are the slot's cgroup.procs. All
- * descriptors are borrowed. 0, or -errno (-EAGAIN: it has too much to do). */
-int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs);
-/* A run forked into the slot's box, to wait for its RUN frame on order; out and
- * err are its streams. Answered on the box's status socket by CUV_BOX_WAITING or
- * CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED. */
-int cuv_maker_ask_fork(int boxes, unsigned slot, int order, int out, int err, bool rehearse);
+/* What a run is forked with: the socket on which its RUN frame will come, its
+ * stdout, its stderr. */
+#define CUV_MAKER_STREAMS 3
+
+/* A box for the slot. On status (the far end of the keeper's socket pair) comes
+ * CUV_BOX_MADE, with the pidfd of the box's init, or CUV_BOX_FAILED; the box ends
+ * when the keeper's end is closed. procs are the slot's cgroup.procs. With streams,
+ * which may be NULL, the run is forked as soon as the box is made, as by
+ * cuv_maker_ask_fork. All descriptors are borrowed. 0, or -errno (-EAGAIN: it has
+ * too much to do). */
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams,
+		      bool rehearse);
+/* A run forked into the slot's box. Answered on the box's status socket by
+ * CUV_BOX_WAITING or CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED.
+ * rehearse: there is time to touch ahead what it will write to. */
+int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS], bool rehearse);
 
 /* --- the box maker's own side --- */
 
@@ -47,9 +54,7 @@ _noreturn_ void cuv_maker_main(const struct cuv_box *box, pid_t zygote);
 struct cuv_maker_order {
 	int link;   /* to the box maker: the namespaces, when it is made */
 	int status; /* to the keeper */
-	int proc;   /* O_PATH of the box maker's /proc */
-	int procs[CUV_CGROUP_HIERARCHIES_MAX];
-	size_t n_procs;
+	int cgroup_ns;
 };
 /* Init of such a box, right after clone, in new pid and mount namespaces. */
 _noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);

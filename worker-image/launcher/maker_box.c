@@ -4,9 +4,6 @@
  * mounted already, and gives the box what must be its own: scratch folders, /proc,
  * and the slot's cgroup as the root of all. Then it has no right left and waits
  * for the end of its keeper's socket; with it goes whatever is in the box.
- *
- * It stays in the run's cgroup: leaving would cost as much as entering, and where
- * memory is so short that the kernel takes it, the run is over anyway.
  */
 #include "worker-image/launcher/maker.h"
 
@@ -30,16 +27,6 @@ _noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stag
 
 	(void)send(o->status, &e, sizeof(e), MSG_NOSIGNAL);
 	_exit(1);
-}
-
-static int enter_cgroup(const struct cuv_maker_order *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->n_procs; i++)
-		if (write(o->procs[i], "0", 1) < 0)
-			return -errno;
-	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
 static void mount_all(const struct cuv_maker_order *o)
@@ -92,18 +79,16 @@ static int hand_over(const struct cuv_maker_order *o)
 
 void cuv_maker_box_main(const struct cuv_maker_order *o)
 {
-	int keep[2 + CUV_CGROUP_HIERARCHIES_MAX] = {o->link, o->status}, r;
+	int keep[] = {o->link, o->status}, r;
 	struct pollfd p = {.fd = o->status, .events = 0};
-	size_t i, n = 2;
 
 	(void)prctl(PR_SET_NAME, "cuvette-init");
-	for (i = 0; i < o->n_procs; i++)
-		keep[n++] = o->procs[i];
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail(o, CUV_STAGE_FORK, -errno);
-	r = cuv_close_others(keep, n);
+	/* From inside, the slot's cgroup is the root of all; init itself stays out. */
+	r = setns(o->cgroup_ns, CLONE_NEWCGROUP) < 0 ? -errno : 0;
 	if (r == 0)
-		r = enter_cgroup(o);
+		r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r < 0)
 		fail(o, CUV_STAGE_CGROUP, r);
 	mount_all(o);

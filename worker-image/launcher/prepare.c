@@ -43,14 +43,10 @@ static int share_memory(struct cuv_keeper *k)
 	return 0;
 }
 
-/* In a zygote the box's init is in the run's cgroup too. */
 static int set_limits(struct cuv_keeper *k, const struct cuv_limits *l)
 {
-	struct cuv_limits own = *l;
-
 	k->limits = *l;
-	own.value[CUV_LIMIT_PROCESSES] += cuv_keeper_is_joined(k);
-	return k->cgroup.cgroups->ops->set_limits(&k->cgroup, &own);
+	return k->cgroup.cgroups->ops->set_limits(&k->cgroup, l);
 }
 
 int cuv_keeper_enter_slot(struct cuv_keeper *k)
