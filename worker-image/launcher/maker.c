@@ -133,7 +133,7 @@ static void keep_or_close(struct maker *m, struct cuv_slotns *ns)
 	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 
 	if (ns->net >= 0 && m->n_pool < POOLED_MAX && cuv_slotns_enter(ns) == 0 &&
-	    cuv_net_print(m->proc, &print) == 0 && strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0)
+	    cuv_net_print_short(m->proc, &print) == 0 && strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0)
 		m->pool[m->n_pool++] = *ns;
 	else
 		cuv_slotns_done(ns);
@@ -156,11 +156,16 @@ static void clear_place(struct maker *m, struct place *p)
 /* Enters namespaces for the next box, pooled or new; they are ours until then. */
 static int next_namespaces(struct maker *m, struct cuv_slotns *ret)
 {
+	int r;
+
 	if (m->n_pool > 0) {
 		*ret = m->pool[--m->n_pool];
 		return cuv_slotns_enter(ret);
 	}
-	return cuv_slotns_unshare(m->proc, ret, m->net_print.len ? NULL : &m->net_print);
+	r = cuv_slotns_unshare(m->proc, ret, NULL);
+	if (r == 0 && m->net_print.len == 0)
+		r = cuv_net_print_short(m->proc, &m->net_print);
+	return r;
 }
 
 /* A process for a moment in the slot's cgroup, for a namespace with that as its root. */
@@ -415,7 +420,7 @@ static void on_hello(struct maker *m, struct place *p)
 		tell_failed(p->status, CUV_STAGE_FORK, r == 0 && h.error > 0 ? -h.error : -ECHILD);
 		return;
 	}
-	/* Only we reap, so the process can't be another one by now. */
+	/* Only we reap, so that a process which is seen now stays the same. */
 	r = cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why);
 	if (r == -EPERM)
 		give_up(m, why);

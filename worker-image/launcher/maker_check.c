@@ -68,8 +68,11 @@ static int check_namespaces(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMES
 		char path[48];
 
 		snprintf(path, sizeof(path), "%d/%s", (int)pid, namespace_files[i]);
-		if (fstat(ns[i], &want) < 0 || fstatat(proc_fd, path, &have, 0) < 0)
+		if (fstat(ns[i], &want) < 0 || fstatat(proc_fd, path, &have, 0) < 0) {
+			if (errno == ENOENT || errno == ESRCH) /* it dies: they go first */
+				return -ESRCH;
 			return refuse(size, ret_why, "%s can't be read: %s", namespace_files[i], strerror(errno));
+		}
 		if (want.st_ino != have.st_ino || want.st_dev != have.st_dev)
 			return refuse(size, ret_why, "%s is another", namespace_files[i]);
 	}
@@ -106,9 +109,17 @@ int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACE
 	_cleanup_buf_ struct cuv_buf status = CUV_BUF_INIT(STATUS_MAX);
 	uint64_t have = 0;
 	size_t i;
+	int r;
 
-	if (pid <= 0 || read_proc(proc_fd, pid, "status", &status) < 0)
-		return refuse(size, ret_why, "there is no such process");
+	if (pid <= 0)
+		return refuse(size, ret_why, "it is in another namespace");
+	/* One whose keeper has gone in the meantime may have been reaped before its
+	 * hello was read. */
+	r = read_proc(proc_fd, pid, "status", &status);
+	if (r == -ENOENT || r == -ESRCH)
+		return -ESRCH;
+	if (r < 0)
+		return refuse(size, ret_why, "it can't be looked at: %s", strerror(-r));
 	if (is_dead(cuv_buf_str(&status)))
 		return -ESRCH;
 	for (i = 0; i < ARRAY_SIZE(lines); i++)

@@ -96,7 +96,7 @@ bool cuv_net_no_sockets(const char *sockstat)
 	return strncmp(sockstat, "sockets: used 0\n", strlen("sockets: used 0\n")) == 0;
 }
 
-int cuv_net_print(int proc_fd, struct cuv_buf *b)
+static int print_files(int proc_fd, struct cuv_buf *b, size_t n)
 {
 	/* sockstat's other lines count the whole machine */
 	static const char *const files[] = {"thread-self/net/dev", "thread-self/net/snmp", "thread-self/net/netstat",
@@ -105,9 +105,20 @@ int cuv_net_print(int proc_fd, struct cuv_buf *b)
 	size_t i;
 	int r = cuv_read_file(proc_fd, "thread-self/net/sockstat", &sockstat);
 
+	cuv_assert(n <= ARRAY_SIZE(files));
 	if (r == 0)
 		r = cuv_buf_add_str(b, cuv_net_no_sockets(cuv_buf_str(&sockstat)) ? "no sockets\n" : "sockets\n");
-	for (i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+	for (i = 0; r == 0 && i < n; i++)
 		r = cuv_read_file(proc_fd, files[i], b);
 	return r;
+}
+
+int cuv_net_print(int proc_fd, struct cuv_buf *b)
+{
+	return print_files(proc_fd, b, 4);
+}
+
+int cuv_net_print_short(int proc_fd, struct cuv_buf *b)
+{
+	return print_files(proc_fd, b, 1);
 }

@@ -38,6 +38,10 @@ int cuv_slotns_enter(const struct cuv_slotns *s);
 
 /* Reads the calling thread's network namespace into b. 0 or -errno. */
 int cuv_net_print(int proc_fd, struct cuv_buf *b);
+/* The same, for the boxes of one zygote: sockets and traffic only. What is left out
+ * are counters of attempts that sent nothing, and reading them takes longer than all
+ * the rest of making such a box. */
+int cuv_net_print_short(int proc_fd, struct cuv_buf *b);
 /* True when /proc/net/sockstat says that no socket is left. */
 bool cuv_net_no_sockets(const char *sockstat);
 
