@@ -68,6 +68,7 @@ static void other_processes_are_no_runs(void **state)
 	assert_int_equal(waitid(P_PID, (id_t)dead, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
 	assert_int_equal(cuv_maker_check_run(proc, dead, ns, sizeof(why), why), -ESRCH);
 	assert_int_equal(waitpid(dead, NULL, 0), dead);
+	assert_int_equal(cuv_maker_check_run(proc, dead, ns, sizeof(why), why), -ESRCH);
 }
 
 static void a_zygote_shares_nothing(void **state)
