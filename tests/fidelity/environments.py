@@ -27,6 +27,8 @@ MADE = {
                       "def result():\n    return _q.get(timeout=5), _idle.is_alive()\n",
         "changes.py": "import os\nimport signal\nimport sys\nos.environ['CHANGED'] = 'yes'\nos.chdir('/tmp')\nos.umask(0o77)\n"
                       "signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nsys.setrecursionlimit(2345)\nsys.path.append('/added')\n",
+        # OpenSSL's generator, once it has been used, goes on in a child that it does not know for one.
+        "seeded.py": "import random\nimport ssl\nimport uuid\nfirst = ssl.RAND_bytes(8), random.random(), uuid.uuid4()\n",
         "opens.py": "import os\nfd = os.open('/dev/null', os.O_RDONLY)\n",
         "namespace/inner.py": "",
         "_private.py": "raise SystemError('private modules are nobody\\'s to import')\n",

@@ -66,6 +66,7 @@ enum cuv_zygote_step {
 	CUV_ZYGOTE_STEP_NAMESPACES,
 	CUV_ZYGOTE_STEP_PRIVILEGES,
 	CUV_ZYGOTE_STEP_FILTER,
+	CUV_ZYGOTE_STEP_RANDOM, /* generators could not be seeded anew */
 	/* After the first hello, when the order can't be carried out. A run that says
 	 * one of these ends with 127, and no line of its program has run; one that began
 	 * has closed its hello socket. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define PY_SSIZE_T_CLEAN /* lengths of "y#" */
 #define Py_BUILD_CORE
 #include <Python.h>
 #include <internal/pycore_interp.h>
@@ -76,36 +77,38 @@ static int give_up_rights(void)
 	return 0;
 }
 
-/* Calls module.function(args) if the module is loaded; what it raises is nobody's. */
-static void call_if_loaded(const char *module, const char *function, PyObject *args)
+/* Calls module.function(args) if the module is loaded; false when it raises. */
+static bool call_if_loaded(const char *module, const char *function, PyObject *args)
 {
-	PyObject *m = PyDict_GetItemString(PyImport_GetModuleDict(), module), *f = NULL, *r = NULL;
+	PyObject *m = PyDict_GetItemString(PyImport_GetModuleDict(), module), *f, *r = NULL;
 
-	if (m && m != Py_None)
-		f = PyObject_GetAttrString(m, function);
+	if (!m || m == Py_None)
+		return true;
+	f = PyObject_GetAttrString(m, function);
 	if (f)
 		r = PyObject_CallObject(f, args);
-	Py_XDECREF(r);
-	Py_XDECREF(f);
 	PyErr_Clear();
+	Py_XDECREF(f);
+	Py_XDECREF(r);
+	return r != NULL;
 }
 
 /* Random states that would be each run's the same. `random` has a fork hook of its
  * own, libraries with pthread_atfork have had theirs; numpy's old global state has
  * none, and OpenSSL tells a fork by the process id, which is the same in each box. */
-static void reseed(void)
+static int reseed(void)
 {
 	unsigned char seed[SEED_BYTES];
 	PyObject *args;
+	bool done;
 
-	call_if_loaded("numpy.random", "seed", NULL);
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return;
+		return -EIO;
 	args = Py_BuildValue("(y#d)", (const char *)seed, (Py_ssize_t)sizeof(seed), (double)sizeof(seed));
-	if (args)
-		call_if_loaded("_ssl", "RAND_add", args);
+	done = args && call_if_loaded("_ssl", "RAND_add", args) && call_if_loaded("numpy.random", "seed", NULL);
 	Py_XDECREF(args);
 	PyErr_Clear();
+	return done ? 0 : -EIO;
 }
 
 /* A small program of the usual kind, so that the pages which every run writes to are
@@ -227,7 +230,9 @@ void cuv_run_child(const struct cuv_zygote_fork *q, const int fds[CUV_ZYGOTE_FDS
 	r = cuv_seccomp_load_delta();
 	if (r < 0)
 		fail(hello, CUV_ZYGOTE_STEP_FILTER, r);
-	reseed();
+	r = reseed();
+	if (r < 0)
+		fail(hello, CUV_ZYGOTE_STEP_RANDOM, r);
 	if (q->rehearse)
 		rehearse();
 	cuv_hello_send(hello, CUV_ZYGOTE_STEP_NONE, 0);

@@ -1,0 +1,1 @@
+own = "the one beside main.py"
