@@ -124,6 +124,35 @@ static void a_run_for_which_no_slot_is_left_is_refused(void **state)
 	close(pair[1]);
 }
 
+static void those_that_stand_by_make_room(void **state)
+{
+	static struct cuv_slots s;
+	const struct cuv_zygotes_settings none = {0};
+	struct cuv_zygote *g;
+	unsigned i, kept = 0;
+
+	(void)state;
+	cuv_slots_init(&s, 1, 0, &none, &host, &cgroups);
+	g = &s.zygotes.zygote[0];
+	g->keepers = g->waiting = s.n;
+	assert_false(cuv_slots_full(&s));
+	for (i = 0; i < s.n; i++) {
+		s.slot[i].keeper = NOBODY;
+		s.slot[i].zygote = g;
+		s.slot[i].orders = dup(0);
+	}
+	assert_true(cuv_slots_full(&s));
+	for (i = 0; i < 3; i++) /* those that are leaving count */
+		cuv_slots_make_room(&s, 2);
+	assert_int_equal(g->leaving, 2);
+	for (i = 0; i < s.n; i++) {
+		kept += s.slot[i].orders >= 0;
+		if (s.slot[i].orders >= 0)
+			close(s.slot[i].orders);
+	}
+	assert_int_equal(kept, s.n - 2);
+}
+
 /* Ends the keeper of a slot in this zygote, as the code says. */
 static void end_keeper(struct cuv_slots *s, struct cuv_zygote *g, enum cuv_keeper_exit code)
 {
@@ -187,6 +216,7 @@ int main(void)
 		cmocka_unit_test(one_goes_for_one_that_comes),
 		cmocka_unit_test(a_run_for_which_no_slot_is_left_is_refused),
 		cmocka_unit_test(a_zygote_that_only_refuses_is_ended),
+		cmocka_unit_test(those_that_stand_by_make_room),
 		cmocka_unit_test(who_was_told_to_go_is_not_leaving_when_gone),
 	};
 

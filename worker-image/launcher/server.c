@@ -167,6 +167,8 @@ static void fill_slots(struct cuv_server *s)
 		drop_queued(s, 0);
 		cuv_slots_start(s->slots, t);
 	}
+	if (s->n_queue > 0)
+		cuv_slots_make_room(s->slots, s->n_queue);
 }
 
 /* Where a keeper in a zygote will say that it is free again. */

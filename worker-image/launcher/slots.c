@@ -79,6 +79,16 @@ static struct cuv_slot *find_free(struct cuv_slots *s)
 	return NULL;
 }
 
+bool cuv_slots_full(const struct cuv_slots *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n && s->busy < s->max; i++)
+		if (s->slot[i].keeper == 0)
+			return false;
+	return true;
+}
+
 static void refuse(int session, const char *run_id, const char *what, int r)
 {
 	struct cuv_error err;
@@ -140,8 +150,29 @@ static int start_keeper(struct cuv_slots *s, struct cuv_slot *slot, struct cuv_z
 	return 0;
 }
 
-/* Those that wait in a zygote that is going, or where nobody comes any more: a
- * keeper whose socket is closed ends, and its box with it. */
+/* A keeper whose socket is closed ends, and its box with it. */
+static void let_go(struct cuv_slot *slot)
+{
+	slot->orders = cuv_close(slot->orders);
+	slot->zygote->leaving++;
+}
+
+void cuv_slots_make_room(struct cuv_slots *s, size_t runs)
+{
+	size_t leaving = 0, i;
+
+	if (s->busy >= s->max)
+		return;
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		leaving += s->zygotes.zygote[i].leaving;
+	for (i = 0; i < s->n && leaving < runs; i++)
+		if (stands_by(&s->slot[i]) && s->slot[i].orders >= 0 && s->slot[i].zygote) {
+			let_go(&s->slot[i]);
+			leaving++;
+		}
+}
+
+/* Those that wait in a zygote that is going, or where nobody comes any more. */
 void cuv_slots_trim(struct cuv_slots *s)
 {
 	unsigned i;
@@ -150,10 +181,8 @@ void cuv_slots_trim(struct cuv_slots *s)
 		struct cuv_slot *slot = &s->slot[i];
 
 		if (stands_by(slot) && slot->orders >= 0 && slot->zygote &&
-		    slot->zygote->waiting - slot->zygote->leaving > cuv_zygotes_standby(&s->zygotes, slot->zygote)) {
-			slot->orders = cuv_close(slot->orders);
-			slot->zygote->leaving++;
-		}
+		    slot->zygote->waiting - slot->zygote->leaving > cuv_zygotes_standby(&s->zygotes, slot->zygote))
+			let_go(slot);
 	}
 }
 

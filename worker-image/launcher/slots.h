@@ -52,10 +52,10 @@ struct cuv_slots {
 void cuv_slots_init(struct cuv_slots *s, unsigned max, unsigned standby_max, const struct cuv_zygotes_settings *zygotes,
 		    const struct cuv_host *host, const struct cuv_cgroups *cgroups);
 
-static inline bool cuv_slots_full(const struct cuv_slots *s)
-{
-	return s->busy >= s->max;
-}
+/* As many are busy as may be, or those that stand by have all the rest. */
+bool cuv_slots_full(const struct cuv_slots *s);
+/* For so many runs that wait for a slot, some that stand by in zygotes are let go. */
+void cuv_slots_make_room(struct cuv_slots *s, size_t runs);
 
 /* Puts the task (taken over) into a free slot; there must be one. On failure the
  * client has been told. */
