@@ -63,10 +63,24 @@ def state_files(state: pathlib.Path) -> set[str]:
     return found
 
 
+# What a forked run that waits for its program is in: recvmsg, recvfrom, read, poll, ppoll
+WAITS = {"47", "45", "0", "7", "271"}
+
+
+def belongs(pid: int, name: str) -> bool:
+    """Ours, a kept ruff, or a forked run that waits in its box; not a run that goes on."""
+    if name.startswith("cuvette") or name in ("ruff", "nthcall"):
+        return True
+    try:
+        return name == "python" and pathlib.Path(f"/proc/{pid}/syscall").read_text().split()[0] in WAITS
+    except (OSError, IndexError):
+        return True  # gone in this moment
+
+
 def quiet(pid: int, seconds: float = 10) -> None:
-    """Waits until a service that nobody uses has neither zombies nor foreign processes."""
+    """Waits until a service that nobody uses has neither zombies nor processes of runs."""
     def unquiet():
-        return {p: row for p, row in below(pid).items() if row[1] == "Z" or not row[2].startswith("cuvette")}
+        return {p: row for p, row in below(pid).items() if row[1] == "Z" or not belongs(p, row[2])}
 
     deadline = time.monotonic() + seconds
     while (left := unquiet()) and time.monotonic() < deadline:

@@ -108,8 +108,8 @@ static void wait_for_task(struct cuv_keeper *k)
 			_exit(CUV_KEEPER_GIVEN_BACK);
 	}
 	r = cuv_task_recv(k->seat->orders, &k->task);
-	if (r == 1)
-		_exit(CUV_KEEPER_CLEAN); /* nobody needs us */
+	if (r == 1) /* nobody needs us; a probe that was not made proves nothing */
+		_exit(k->seat->probe ? CUV_KEEPER_GIVEN_BACK : CUV_KEEPER_CLEAN);
 	if (r < 0 || cuv_set_nonblock(k->task.session, true) < 0)
 		_exit(CUV_KEEPER_GIVEN_BACK);
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);

@@ -497,12 +497,16 @@ static void on_keeper(struct maker *m)
 		tell_warm(m);
 }
 
-static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
+/* A run that died because its init had been killed has not ended by itself: then
+ * the keeper sees the box gone, which is the service's failure and no result. */
+static void run_ended(struct maker *m, struct place *p, int wait_status, const struct rusage *usage)
 {
 	const struct cuv_box_event e = {
 		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
 
 	p->run = 0;
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && cuv_maker_is_exiting(m->proc, p->init))
+		return;
 	tell(p->status, &e, NULL, 0);
 	end_box(p);
 }
@@ -514,14 +518,16 @@ static void reap(struct maker *m)
 	int status;
 	pid_t pid;
 
-	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0 || (pid < 0 && errno == EINTR)) {
+		if (pid < 0)
+			continue;
 		if (pid == m->zygote)
 			give_up(m, "the zygote ended");
 		for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
 			struct place *p = &m->place[i];
 
 			if (p->run == pid) {
-				run_ended(p, status, &usage);
+				run_ended(m, p, status, &usage);
 				break;
 			}
 			if (p->init == pid) {

@@ -110,7 +110,8 @@ static int probe_once(struct cuv_seat *seat, struct cuv_task *task, struct cuv_e
 		cuv_keeper_main(seat, self);
 	cuv_close(order[1]);
 	task->session = pair[1];
-	(void)cuv_task_send(task, orders);
+	if (cuv_task_send(task, orders) < 0)
+		orders = cuv_close(orders); /* the keeper would wait for it */
 	cuv_close(pair[1]);
 	read_failure(session, ret_why);
 	while (keeper > 0 && waitpid(keeper, &status, 0) < 0 && errno == EINTR)

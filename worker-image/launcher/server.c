@@ -127,6 +127,11 @@ static void on_control(struct cuv_server *s, size_t i)
 		cuv_log(CUV_LOG_WARNING, "bad-control-message", CUV_I("control", i), CUV_I("type", f.type));
 		return;
 	}
+	/* For want of memory, say: the message is still there, or its session is closed. */
+	if (r < 0 && r != -ECONNRESET) {
+		cuv_log(CUV_LOG_WARNING, "control-receive", CUV_I("control", i), CUV_I("errno", -r));
+		return;
+	}
 	s->control[i] = cuv_close(s->control[i]);
 	if (i == 0)
 		s->stopping = true;

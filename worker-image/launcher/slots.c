@@ -252,13 +252,14 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 		return;
 	}
 	r = cuv_task_send(task, slot->orders);
-	if (!slot->zygote) /* one in a zygote says there when it is free again */
+	slot->undelivered = r < 0;
+	if (!slot->zygote || r < 0) /* one in a zygote says there when it is free again */
 		slot->orders = cuv_close(slot->orders);
 	count_standby(s, slot, -1);
 	*counter(s, task) += 1;
 	slot->session = TAKE_FD(task->session);
 	slot->task = task;
-	if (r < 0) /* it has died; what else there is to do is done when it is reaped */
+	if (r < 0) /* it has died, or does now; what else there is to do is done when it is reaped */
 		cuv_log(CUV_LOG_WARNING, "keeper-gone", CUV_S("run_id", task->run.run_id), CUV_I("errno", -r));
 }
 
@@ -319,7 +320,7 @@ static struct cuv_task *take_back(struct cuv_slots *s, struct cuv_slot *slot, in
 {
 	struct cuv_task *task = slot->task;
 
-	if (!task || code != CUV_KEEPER_GIVEN_BACK || s->stopping || task->retried)
+	if (!task || (code != CUV_KEEPER_GIVEN_BACK && !slot->undelivered) || s->stopping || task->retried)
 		return NULL;
 	slot->task = NULL;
 	task->session = TAKE_FD(slot->session);
@@ -395,7 +396,9 @@ bool cuv_slots_reap(struct cuv_slots *s)
 		unsigned i;
 
 		/* Any child: one that is not known must not stay a zombie either. */
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 && errno == EINTR)
+			continue;
+		if (info.si_pid == 0)
 			return any;
 		if (cuv_zygotes_reaped(&s->zygotes, info.si_pid))
 			continue;

@@ -24,6 +24,7 @@ struct cuv_slot {
 	struct cuv_task *task;	   /* owned, its session apart; for when it is given back */
 	struct cuv_zygote *zygote; /* that the keeper's box is in; NULL: a box of its own */
 	uint64_t born_ns;	   /* the keeper */
+	bool undelivered;	   /* the keeper did not get the task */
 };
 
 /* Places for runs with a stream, beside the others': they stay for long. */

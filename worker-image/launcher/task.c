@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -118,8 +119,10 @@ int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err)
 						     "the stream must be a connected Unix stream socket");
 			continue;
 		}
-		if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY || fstat(t->fds[i], &st) < 0 ||
-		    !S_ISREG(st.st_mode))
+		if (flags < 0 || fstat(t->fds[i], &st) < 0)
+			return cuv_error_set_errno(err, -errno, "stdin or a file can't be looked at: %s",
+						   strerror(errno));
+		if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY || !S_ISREG(st.st_mode))
 			return cuv_error_set(err, CUV_E_BAD_REQUEST,
 					     "stdin and files must be regular files open for reading");
 		bytes = (uint64_t)st.st_size;
