@@ -186,6 +186,11 @@ TEST(resource_limits)
 	}
 	cuv_rlimits_of(&l, true, all);
 	assert_int_equal(hard(all, RLIMIT_DATA, &soft), 512 * CUV_MIB);
+	assert_int_equal(hard(all, RLIMIT_SIGPENDING, &soft), 1024);
+	l.value[CUV_LIMIT_PROCESSES] = RLIM_INFINITY; /* ids are shared */
+	cuv_rlimits_of(&l, false, all);
+	assert_true(hard(all, RLIMIT_NPROC, &soft) == RLIM_INFINITY);
+	assert_true(hard(all, RLIMIT_SIGPENDING, &soft) == RLIM_INFINITY && soft == RLIM_INFINITY);
 }
 
 TEST(ids_belong_to_one_slot)

@@ -179,6 +179,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 	if (r < 0)
 		return r;
 	(void)cuv_rlimits_set_core(); /* fails for an ordinary user whose own is 0 */
+	cuv_rlimits_raise_shared();
 	/* After the change of ids, which takes it away. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

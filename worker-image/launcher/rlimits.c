@@ -17,6 +17,9 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 	 * caught. */
 	const rlim_t cpu_s = (cuv_limits_cpu_ms(l) + 999) / 1000 + 1;
 	const rlim_t processes = l->value[CUV_LIMIT_PROCESSES], files = l->value[CUV_LIMIT_DESCRIPTORS];
+	/* Counted by user id, as processes are: where ids are shared, the memory cgroup
+	 * alone holds what waits to be delivered. */
+	const rlim_t signals = processes == RLIM_INFINITY ? RLIM_INFINITY : SIGNALS_PENDING;
 	const rlim_t file_bytes = l->value[CUV_LIMIT_FILE];
 	const rlim_t data = limit_data ? (rlim_t)l->value[CUV_LIMIT_MEMORY] : RLIM_INFINITY;
 	const struct cuv_rlimit all[] = {
@@ -28,7 +31,7 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 		{RLIMIT_STACK, STACK_BYTES, RLIM_INFINITY},
 		{RLIMIT_MEMLOCK, MEMLOCK_BYTES, MEMLOCK_BYTES},
 		{RLIMIT_MSGQUEUE, 0, 0},
-		{RLIMIT_SIGPENDING, SIGNALS_PENDING, SIGNALS_PENDING},
+		{RLIMIT_SIGPENDING, signals, signals},
 		{RLIMIT_NICE, 0, 0},
 		{RLIMIT_RTPRIO, 0, 0},
 		{RLIMIT_RTTIME, 0, 0},
@@ -46,6 +49,14 @@ int cuv_rlimits_set_core(void)
 	const struct rlimit core = {.rlim_cur = CORE_BYTES, .rlim_max = CORE_BYTES};
 
 	return prlimit(0, RLIMIT_CORE, &core, NULL) < 0 ? -errno : 0;
+}
+
+void cuv_rlimits_raise_shared(void)
+{
+	const struct rlimit none = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+
+	(void)prlimit(0, RLIMIT_NPROC, &none, NULL);
+	(void)prlimit(0, RLIMIT_SIGPENDING, &none, NULL);
 }
 
 int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data)

@@ -12,7 +12,7 @@ from . import program as programs
 VICTIM_SECONDS = 4
 VICTIM_START_S = 1.0
 VICTIM = programs.Program("victim", f'''
-import os, signal, socket, sys, time
+import ctypes, os, signal, socket, sys, time
 mark = "cuvette-victim-" + sys.argv[1]
 secret = sys.argv[1][::-1]
 os.environ["VICTIM_SECRET"] = secret
@@ -42,6 +42,9 @@ while time.monotonic() < until:
     time.sleep(0.05)
     with open(os.path.dirname(os.__file__) + "/this.py", "rb") as f:
         f.read(1)
+    timer = ctypes.c_int()
+    assert syscall(222, 1, 0, ctypes.byref(timer))[0] == 0, "no timer"
+    syscall(226, timer.value)
     child = os.fork()
     if child == 0:
         os._exit(7)
