@@ -61,6 +61,7 @@ enum cuv_box_event_kind {
 	/* Of a zygote and its boxes only (maker.h): */
 	CUV_BOX_WARM,	 /* to the zygote's keeper: it can be forked; pss_bytes, imported, failed */
 	CUV_BOX_MADE,	 /* comes with the pidfd of the box's init */
+	CUV_BOX_OVER,	 /* to the zygote's keeper: it is dead, why says of what; its runs go on */
 	CUV_BOX_WAITING, /* a run is in the box, sealed, and waits for its RUN frame */
 };
 struct cuv_box_event {
@@ -75,7 +76,7 @@ struct cuv_box_event {
 	uint32_t imported; /* packages, as the zygote says */
 	uint32_t failed;
 	uint32_t forks;		     /* that the zygote has been asked for, ever */
-	char why[CUV_WHY_COLD_SIZE]; /* FAILED: said by the box maker; "" otherwise */
+	char why[CUV_WHY_COLD_SIZE]; /* FAILED, OVER: said by the box maker; "" otherwise */
 };
 
 /* Memory that keeper, init and the program's process share until it executes;

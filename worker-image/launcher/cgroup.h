@@ -63,6 +63,8 @@ struct cuv_cgroup_ops {
 	int (*set_limits)(const struct cuv_cgroup_slot *s, const struct cuv_limits *l);
 	/* The same for a slot that is fresh and keeps its limits: the peak only. */
 	int (*restart)(const struct cuv_cgroup_slot *s);
+	/* Its weight against others' where CPUs are short; 100 is the usual one. */
+	int (*set_weight)(const struct cuv_cgroup_slot *s, unsigned percent);
 	/* Fits for a run as it is: nothing of an earlier run would be counted for it. */
 	bool (*is_fresh)(const struct cuv_cgroup_slot *s);
 	/* A descriptor that poll(2) reports (ret_events) when memory ran out; -1 if

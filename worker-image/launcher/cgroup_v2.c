@@ -66,8 +66,11 @@ static int set_limits(const struct cuv_cgroup_slot *s, const struct cuv_limits *
 	return r;
 }
 
-/* The peak can't be set back on all kernels, so a cgroup serves one run; where
- * there is no peak (before 5.19), what it holds now decides. */
+static int set_weight(const struct cuv_cgroup_slot *s, unsigned percent)
+{
+	return s->cgroups->controllers & CUV_CG_CPU ? cuv_cgroup_write_u64(s->dir[0], "cpu.weight", percent) : 0;
+}
+
 /* One that is fresh has no peak to be set back. */
 static int restart(const struct cuv_cgroup_slot *s)
 {
@@ -75,6 +78,8 @@ static int restart(const struct cuv_cgroup_slot *s)
 	return 0;
 }
 
+/* The peak can't be set back on all kernels, so a cgroup serves one run; where
+ * there is no peak (before 5.19), what it holds now decides. */
 static bool is_fresh(const struct cuv_cgroup_slot *s)
 {
 	uint64_t bytes;
@@ -128,6 +133,7 @@ const struct cuv_cgroup_ops cuv_cgroup_v2 = {
 	.name = "v2",
 	.prepare_instance = prepare_instance,
 	.set_limits = set_limits,
+	.set_weight = set_weight,
 	.restart = restart,
 	.is_fresh = is_fresh,
 	.watch_oom = watch_oom,

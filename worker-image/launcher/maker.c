@@ -84,6 +84,7 @@ struct maker {
 	const struct cuv_box *box;
 	pid_t zygote;
 	bool warm;
+	bool over;		       /* the zygote is dead; we stay until its runs have ended */
 	struct cuv_zygote_ready ready; /* what it said of itself */
 	uint32_t forks;
 	int proc; /* /proc of this pid namespace */
@@ -113,6 +114,20 @@ _noreturn_ static void give_up(const struct maker *m, const char *why)
 	snprintf(e.why, sizeof(e.why), "%s", why);
 	tell(m->box->status, &e, NULL, 0);
 	_exit(1);
+}
+
+/* No more runs of it; those that there are go on. */
+static void end_zygote(struct maker *m, const char *why)
+{
+	struct cuv_box_event e = {.kind = CUV_BOX_OVER};
+
+	if (m->over)
+		return;
+	m->over = true;
+	m->warm = false;
+	snprintf(e.why, sizeof(e.why), "%s", why);
+	tell(m->box->status, &e, NULL, 0);
+	(void)kill(m->zygote, SIGKILL);
 }
 
 static void tell_failed(int status, enum cuv_stage stage, int r)
@@ -346,7 +361,7 @@ static int ask_zygote(struct maker *m, struct place *p)
 static void fork_run(struct maker *m, struct place *p)
 {
 	/* One run for each box: the second would find what the first has left. */
-	const int r = p->ns[0] >= 0 && p->hello < 0 && p->run == 0 ? ask_zygote(m, p) : -EBUSY;
+	const int r = !m->over && p->ns[0] >= 0 && p->hello < 0 && p->run == 0 ? ask_zygote(m, p) : -EBUSY;
 
 	close_all(p->streams, CUV_MAKER_STREAMS);
 	if (r < 0)
@@ -420,7 +435,7 @@ static void on_hello(struct maker *m, struct place *p)
 		tell_failed(p->status, CUV_STAGE_FORK, r == 0 && h.error > 0 ? -h.error : -ECHILD);
 		return;
 	}
-	/* Only we reap, so that a process which is seen now stays the same. */
+	/* Only we reap, so the process can't be another one by now. */
 	r = cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why);
 	if (r == -EPERM)
 		give_up(m, why);
@@ -476,12 +491,19 @@ static void on_control(struct maker *m)
 
 	if (r == -EAGAIN)
 		return;
-	/* It speaks once; its end is told by SIGCHLD. */
-	if (r < 0 || m->warm || (r == 0 && ready.version != CUV_ZYGOTE_VERSION))
-		give_up(m, "the zygote said something else");
-	if (r == 1)
-		give_up(m, "the zygote closed its socket");
-	if (cuv_maker_check_zygote(m->proc, m->zygote, sizeof(why), why) < 0)
+	if (r == 0)
+		cuv_fdmsg_done(&msg);
+	/* It speaks once. A reset is its end, with what we sent still unread. */
+	if (r == 1 || r == -ECONNRESET) {
+		end_zygote(m, "the zygote ended");
+		return;
+	}
+	if (r < 0 || m->warm || ready.version != CUV_ZYGOTE_VERSION) {
+		end_zygote(m, "the zygote said something else");
+		return;
+	}
+	if (cuv_maker_check_zygote(m->proc, m->zygote, sizeof(why), why) < 0 ||
+	    cuv_maker_check_strays(m->proc, m->zygote, sizeof(why), why) < 0)
 		give_up(m, why);
 	m->warm = true;
 	m->ready = ready;
@@ -491,10 +513,13 @@ static void on_control(struct maker *m)
 /* Its keeper asks how it is. */
 static void on_keeper(struct maker *m)
 {
-	char byte;
+	char byte, why[WHY_SIZE];
 
-	if (recv(m->box->status, &byte, sizeof(byte), MSG_DONTWAIT) == 1 && m->warm)
-		tell_warm(m);
+	if (recv(m->box->status, &byte, sizeof(byte), MSG_DONTWAIT) != 1 || !m->warm)
+		return;
+	if (cuv_maker_check_strays(m->proc, m->zygote, sizeof(why), why) < 0)
+		give_up(m, why);
+	tell_warm(m);
 }
 
 /* A run that died because its init had been killed has not ended by itself: then
@@ -522,7 +547,7 @@ static void reap(struct maker *m)
 		if (pid < 0)
 			continue;
 		if (pid == m->zygote)
-			give_up(m, "the zygote ended");
+			end_zygote(m, "the zygote ended");
 		for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
 			struct place *p = &m->place[i];
 
@@ -591,7 +616,7 @@ static void serve_once(struct maker *m)
 		[P_SIGNALS] = {.fd = m->signals, .events = POLLIN},
 		[P_BOXES] = {.fd = m->box->boxes, .events = POLLIN},
 		[P_STATUS] = {.fd = m->box->status, .events = POLLIN}, /* the zygote's keeper */
-		[P_CONTROL] = {.fd = m->box->control, .events = POLLIN},
+		[P_CONTROL] = {.fd = m->over ? -1 : m->box->control, .events = POLLIN},
 	};
 	struct signalfd_siginfo info;
 	uint64_t next = CUV_NEVER, asked_ns;
@@ -599,6 +624,8 @@ static void serve_once(struct maker *m)
 
 	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
 		n = poll_place(&m->place[i], p, n, &next);
+	if (m->over && n == P_PLACES)
+		_exit(0);
 	asked_ns = cuv_now_ns();
 	if (poll(p, n, cuv_deadline_poll_ms(next)) < 0)
 		return; /* EINTR */

@@ -70,12 +70,17 @@ int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACE
 /* 0 when the zygote may be forked from: one thread, no shared writable mapping,
  * no descriptor but its own. Otherwise -EPERM, and why. */
 int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why);
+/* 0 when there is no process in the namespace but the box maker, the zygote, and
+ * what is in boxes. Otherwise -EPERM, and why. */
+int cuv_maker_check_strays(int proc_fd, pid_t zygote, size_t size, char *ret_why);
 /* Its proportional share of memory; 0 when that can't be read. */
 uint64_t cuv_maker_pss_bytes(int proc_fd, pid_t pid);
 
 /* The pure parts. A line of /proc/PID/maps: true for a mapping that others could
  * see written to. */
 bool cuv_maps_line_is_shared(const char *line);
+/* The text of a status file: true for a process of the very namespace of that /proc. */
+bool cuv_status_is_of_namespace(const char *status);
 /* The value of `key:` in the text of a status file, as a number in the base given;
  * -ENOENT, or -EINVAL. */
 int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret);

@@ -202,6 +202,37 @@ int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why)
 	return check_maps(proc_fd, pid, size, ret_why);
 }
 
+bool cuv_status_is_of_namespace(const char *status)
+{
+	const char *pids = strstr(status, "\nNSpid:\t");
+
+	/* One number: it is in no namespace below this one. */
+	return pids && strcspn(pids + 8, "\t\n") == strcspn(pids + 8, "\n");
+}
+
+int cuv_maker_check_strays(int proc_fd, pid_t zygote, size_t size, char *ret_why)
+{
+	int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d) {
+		cuv_close(fd);
+		return refuse(size, ret_why, "its processes can't be read");
+	}
+	while (r == 0 && (e = readdir(d))) {
+		_cleanup_buf_ struct cuv_buf status = CUV_BUF_INIT(STATUS_MAX);
+		const pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (pid <= 1 || pid == zygote || read_proc(proc_fd, pid, "status", &status) < 0)
+			continue;
+		if (cuv_status_is_of_namespace(cuv_buf_str(&status)))
+			r = refuse(size, ret_why, "it keeps a process");
+	}
+	(void)closedir(d);
+	return r;
+}
+
 uint64_t cuv_maker_pss_bytes(int proc_fd, pid_t pid)
 {
 	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(STATUS_MAX);

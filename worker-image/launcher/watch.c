@@ -146,6 +146,7 @@ static void on_status(struct cuv_watch *w)
 			on_failed(w, &e);
 			break;
 		case CUV_BOX_WARM:
+		case CUV_BOX_OVER:
 		case CUV_BOX_MADE:
 		case CUV_BOX_WAITING:
 			break; /* said before there was a run to watch */

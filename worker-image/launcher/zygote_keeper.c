@@ -24,6 +24,9 @@
 #define LEAVE_MS 2000
 /* More CPU time than forking takes is foreign code at work between the runs. */
 #define IDLE_CPU_NS (1500 * CUV_NS_PER_MS)
+/* Nobody waits for imports, and they may be anybody's. */
+#define IMPORT_WEIGHT 15
+#define USUAL_WEIGHT 100
 #define FORK_CPU_NS (50 * CUV_NS_PER_MS)
 
 struct zygote_keeper {
@@ -51,13 +54,24 @@ _noreturn_ static void leave(const struct zygote_keeper *z)
 	_exit(CUV_KEEPER_CLEAN);
 }
 
-_noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, const char *why)
+static void tell_over(const struct zygote_keeper *z, bool misbehaved, const char *why)
 {
 	struct cuv_zygote_news news = {.misbehaved = misbehaved};
 
 	snprintf(news.why, sizeof(news.why), "%s", why);
 	tell(z, &news);
+}
+
+_noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, const char *why)
+{
+	tell_over(z, misbehaved, why);
 	leave(z);
+}
+
+static void set_weight(const struct zygote_keeper *z, unsigned percent)
+{
+	if (z->k.has_cgroup)
+		(void)z->k.seat->cgroups->ops->set_weight(&z->k.cgroup, percent);
 }
 
 static uint64_t cpu_used(const struct zygote_keeper *z)
@@ -77,6 +91,8 @@ static void on_news(struct zygote_keeper *z, const struct cuv_box_event *e)
 
 	if (z->warm && cpu > z->cpu_ns + IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
 		over(z, true, "its packages work while no program runs");
+	if (!z->warm)
+		set_weight(z, USUAL_WEIGHT);
 	z->warm = true;
 	z->unanswered = 0;
 	z->cpu_ns = cpu;
@@ -98,6 +114,10 @@ static void on_status(struct zygote_keeper *z)
 	switch (e.kind) {
 	case CUV_BOX_WARM:
 		on_news(z, &e);
+		break;
+	case CUV_BOX_OVER:
+		tell_over(z, true, e.why);
+		z->look_ns = CUV_NEVER; /* its runs go on */
 		break;
 	case CUV_BOX_FAILED:
 		over(z, true, e.why[0] ? e.why : cuv_stage_text(e.stage));
@@ -154,6 +174,7 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 	z.k.task.fds[0] = cuv_memfd("stdin", "", 0);
 	z.k.task.n_fds = 1;
 	r = cuv_keeper_begin(&z.k, &err);
+	set_weight(&z, IMPORT_WEIGHT);
 	if (r == 0)
 		r = cuv_privileges_keep_kill();
 	if (r == 0)

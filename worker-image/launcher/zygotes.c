@@ -341,12 +341,25 @@ struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run 
 	return NULL;
 }
 
+static int copy_run(const struct cuv_zygote *from, struct cuv_zygote *to)
+{
+	size_t i;
+	int r = 0;
+
+	to->run = from->run;
+	to->run.closure = to->run.argv = CUV_STRV_INIT;
+	for (i = 0; r == 0 && i < from->run.closure.n; i++)
+		r = cuv_strv_add(&to->run.closure, from->run.closure.items[i]);
+	for (i = 0; r == 0 && i < from->run.argv.n; i++)
+		r = cuv_strv_add(&to->run.argv, from->run.argv.items[i]);
+	return r;
+}
+
 /* Starts the one that takes its place; until that is warm it goes on. */
 static void succeed(struct cuv_zygotes *z, struct cuv_zygote *g)
 {
 	struct cuv_zygote *next;
-	size_t i;
-	int r = 0;
+	int r;
 
 	if (g->replaced)
 		return;
@@ -356,12 +369,7 @@ static void succeed(struct cuv_zygotes *z, struct cuv_zygote *g)
 		retire(g);
 		return;
 	}
-	next->run = g->run;
-	next->run.closure = next->run.argv = CUV_STRV_INIT;
-	for (i = 0; r == 0 && i < g->run.closure.n; i++)
-		r = cuv_strv_add(&next->run.closure, g->run.closure.items[i]);
-	for (i = 0; r == 0 && i < g->run.argv.n; i++)
-		r = cuv_strv_add(&next->run.argv, g->run.argv.items[i]);
+	r = copy_run(g, next);
 	next->bare = g->bare;
 	if (r == 0) {
 		start(z, next);
@@ -417,13 +425,45 @@ unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygot
 		       (unsigned)CUV_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1) + 2);
 }
 
+/* At once: as it was when it had worked, otherwise without importing what may be at
+ * fault. After that only when some time has passed, and somebody asks. */
+static void try_again(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	const bool as_it_was = g->warmed && ++g->deaths <= DEATHS_MAX;
+
+	if (as_it_was || (!g->bare && set_preload(g, true) == 0))
+		start(z, g);
+}
+
+/* It is dead, and runs that it was forked for are not: they end where they are, and
+ * what is known of it goes to another entry. False when there is none. */
+static bool leave_to_its_runs(struct cuv_zygotes *z, struct cuv_zygote *g, const char *why)
+{
+	struct cuv_zygote *next = z->stopping ? NULL : free_entry(z);
+
+	if (!next)
+		return false;
+	if (copy_run(g, next) < 0) {
+		clear(next);
+		return false;
+	}
+	next->bare = g->bare;
+	next->warmed = g->warmed;
+	next->deaths = g->deaths;
+	next->failures = g->failures;
+	next->used_ns = g->used_ns;
+	retire(g);
+	fail(next, why);
+	try_again(z, next);
+	return true;
+}
+
 void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
 {
 	struct cuv_zygote_news news;
 	struct cuv_fdmsg msg;
 	int r = cuv_fdmsg_recv(g->news, &news, sizeof(news), 0, &msg, MSG_DONTWAIT);
 
-	(void)z;
 	if (r == -EAGAIN)
 		return;
 	if (r != 0) {
@@ -431,7 +471,7 @@ void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
 		return;
 	}
 	if (!news.warm) {
-		if (g->state != CUV_ZYGOTE_ENDING)
+		if (g->state != CUV_ZYGOTE_ENDING && (g->keepers == g->waiting || !leave_to_its_runs(z, g, news.why)))
 			fail(g, news.why);
 		return;
 	}
@@ -456,16 +496,6 @@ static void clear_cgroup(struct cuv_zygotes *z, const struct cuv_zygote *g)
 	if (cuv_cgroup_slot_is_empty(&c) != 1)
 		(void)cuv_cgroup_slot_kill(&c, KILL_WAIT_MS);
 	cuv_cgroup_slot_close(&c);
-}
-
-/* At once: as it was when it had worked, otherwise without importing what may be at
- * fault. After that only when some time has passed, and somebody asks. */
-static void try_again(struct cuv_zygotes *z, struct cuv_zygote *g)
-{
-	const bool as_it_was = g->warmed && ++g->deaths <= DEATHS_MAX;
-
-	if (as_it_was || (!g->bare && set_preload(g, true) == 0))
-		start(z, g);
 }
 
 bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)

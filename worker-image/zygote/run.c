@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -195,6 +196,7 @@ static void deliver(const int fds[CUV_ZYGOTE_FDS], struct cuv_run *ret)
 	struct cuv_frame order = CUV_FRAME_INIT;
 	int hello = fds[CUV_ZYGOTE_FD_HELLO], keep[] = {hello};
 	int r = cuv_deliver_receive(fds[CUV_ZYGOTE_FD_ORDER], &order, ret);
+	struct cuv_limits limits;
 
 	if (r == 1)
 		_exit(0);
@@ -209,7 +211,11 @@ static void deliver(const int fds[CUV_ZYGOTE_FDS], struct cuv_run *ret)
 	if (r < 0)
 		fail(hello, CUV_ZYGOTE_STEP_STREAMS, r);
 	free(TAKE_PTR(order.data)); /* its descriptors are closed already */
-	r = cuv_rlimits_set(&ret->limits, false);
+	/* All runs of a zygote have one user id, so the kernel would count them together;
+	 * the pids cgroup counts each by itself. */
+	limits = ret->limits;
+	limits.value[CUV_LIMIT_PROCESSES] = RLIM_INFINITY;
+	r = cuv_rlimits_set(&limits, false);
 	if (r < 0)
 		fail(hello, CUV_ZYGOTE_STEP_LIMITS, r);
 	cuv_close(hello);
