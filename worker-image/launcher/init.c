@@ -29,15 +29,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STORE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define ZYGOTE_PID 32000 /* below every kernel's least maximum */
 #define STORE_BYTES (1024 * 1024)
 
 static const struct {
@@ -155,13 +158,24 @@ static void make_mounts(struct init *in)
 		fail(in, CUV_STAGE_STORE, -errno);
 }
 
+/* A library that keeps a state of random numbers may know a fork by a pid that is not
+ * the one it had. So a zygote has a pid that none of its runs comes to have. */
+static pid_t fork_zygote(void)
+{
+	pid_t pid = ZYGOTE_PID;
+	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1};
+	long r = syscall(SYS_clone3, &args, sizeof(args));
+
+	return r < 0 ? fork() : (pid_t)r; /* where it can't be chosen: docs/fidelity.md */
+}
+
 static void fork_program(struct init *in)
 {
 	int report[2], gate[2];
 
 	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		fail(in, CUV_STAGE_FORK, -errno);
-	in->program = fork();
+	in->program = cuv_box_is_zygote(in->box) ? fork_zygote() : fork();
 	if (in->program < 0)
 		fail(in, CUV_STAGE_FORK, -errno);
 	if (in->program == 0)

@@ -416,6 +416,27 @@ static int enter_cgroups(const struct place *p, pid_t run)
 	return 0;
 }
 
+/* Looks at who is said to be the run, and puts it into the slot's cgroup. */
+static void take_run(struct maker *m, struct place *p, pid_t pid)
+{
+	char why[WHY_SIZE];
+	int r;
+
+	/* Only we reap, so the process can't be another one by now. */
+	r = cuv_maker_check_run(m->proc, pid, p->ns, sizeof(why), why);
+	if (r == -EPERM)
+		give_up(m, why);
+	if (r == 0)
+		r = enter_cgroups(p, pid);
+	if (r < 0) {
+		tell_failed(p->status, CUV_STAGE_CGROUP, r);
+		return;
+	}
+	p->run = pid;
+	p->hello_deadline_ns = CUV_NEVER; /* it says no more, unless it can't do what it is ordered */
+	tell(p->status, &(struct cuv_box_event){.kind = CUV_BOX_WAITING}, NULL, 0);
+}
+
 /* A run says that it is there. The kernel names the sender, but lets a zygote, which
  * has rights in its namespace, name another: so whoever is named must be what a run
  * of this place has to be, by /proc, and may be no more than a run is. */
@@ -423,30 +444,22 @@ static void on_hello(struct maker *m, struct place *p)
 {
 	struct cuv_zygote_hello h = {0};
 	struct cuv_fdmsg msg = {0};
-	char why[WHY_SIZE];
 	int r = cuv_fdmsg_recv(p->hello, &h, sizeof(h), 0, &msg, MSG_DONTWAIT);
 
 	if (r == -EAGAIN)
 		return;
+	if (r == 0 && p->run == 0 && h.version == CUV_ZYGOTE_VERSION && h.step == CUV_ZYGOTE_STEP_NONE) {
+		take_run(m, p, msg.from.pid);
+		return;
+	}
 	p->hello = cuv_close(p->hello);
 	if (r == -EBADMSG)
 		give_up(m, "its run said something else");
-	if (r != 0 || h.version != CUV_ZYGOTE_VERSION || h.step != CUV_ZYGOTE_STEP_NONE) {
-		tell_failed(p->status, CUV_STAGE_FORK, r == 0 && h.error > 0 ? -h.error : -ECHILD);
+	/* Closed by a run that has its order: the program begins. */
+	if (r != 0 && p->run > 0)
 		return;
-	}
-	/* Only we reap, so the process can't be another one by now. */
-	r = cuv_maker_check_run(m->proc, msg.from.pid, p->ns, sizeof(why), why);
-	if (r == -EPERM)
-		give_up(m, why);
-	if (r == 0)
-		r = enter_cgroups(p, msg.from.pid);
-	if (r < 0) {
-		tell_failed(p->status, CUV_STAGE_CGROUP, r);
-		return;
-	}
-	p->run = msg.from.pid;
-	tell(p->status, &(struct cuv_box_event){.kind = CUV_BOX_WAITING}, NULL, 0);
+	tell_failed(p->status, h.step >= CUV_ZYGOTE_STEP_ORDER ? CUV_STAGE_FILES : CUV_STAGE_FORK,
+		    r == 0 && h.error > 0 ? -h.error : -ECHILD);
 }
 
 static void on_request(struct maker *m)
@@ -594,7 +607,7 @@ static void serve_place(struct maker *m, struct place *p, const struct pollfd fd
 
 /* asked_ns is from before the poll: what had come by then has been served, however
  * late we are ourselves. */
-static void check_deadlines(const struct maker *m, uint64_t asked_ns)
+static void check_deadlines(struct maker *m, uint64_t asked_ns)
 {
 	size_t i;
 
@@ -604,7 +617,7 @@ static void check_deadlines(const struct maker *m, uint64_t asked_ns)
 		if (p->init == 0)
 			continue;
 		if (p->hello >= 0 && asked_ns >= p->hello_deadline_ns)
-			give_up(m, "it did not fork in time");
+			end_zygote(m, "it did not fork in time");
 		if (asked_ns >= p->end_ns)
 			give_up(m, "it keeps a box from ending");
 	}

@@ -309,6 +309,8 @@ int cuv_keeper_send_order(struct cuv_keeper *k)
 	fds[0] = in;
 	for (i = 1; i < k->task.n_fds; i++)
 		fds[i] = k->task.fds[i];
+	if (cuv_keeper_is_joined(k)) /* foreign code reads it there, and need not know whose it is */
+		k->task.run.tenant[0] = '\0';
 	cuv_writer_init(&w, CUV_MSG_RUN);
 	cuv_run_put(&w, &k->task.run);
 	if (!cuv_keeper_is_joined(k))

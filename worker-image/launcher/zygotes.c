@@ -24,7 +24,8 @@
 #define PROCESSES 128 /* the zygote; and at each place an init or a run before it enters the slot's cgroup */
 #define KILL_WAIT_MS 2000
 #define REFUSALS_MAX 8
-#define DEATHS_MAX 3 /* of warm zygotes, until it is their packages' fault */
+#define STEADY_NS (60 * CUV_NS_PER_S) /* warm for so long: what was before does not count */
+#define DEATHS_MAX 3		      /* of warm zygotes, until it is their packages' fault */
 
 void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *set, const struct cuv_host *host,
 		      const struct cuv_cgroups *cgroups)
@@ -545,6 +546,8 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 		pss += is_alive(g) && g->state != CUV_ZYGOTE_ENDING ? g->pss_bytes : 0;
 		if (g->state == CUV_ZYGOTE_STARTING && now >= g->deadline_ns)
 			(void)kill(g->keeper, SIGKILL);
+		else if (g->state == CUV_ZYGOTE_WARM && g->deaths + g->failures > 0 && now >= g->started_ns + STEADY_NS)
+			g->deaths = g->failures = 0;
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
 			recycle_old(z, g, now);
 		else if (g->state == CUV_ZYGOTE_ENDING && !is_alive(g))
