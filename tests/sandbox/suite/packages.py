@@ -25,6 +25,7 @@ PATIENCE_S = 8.0
 RUN_S = 7.0  # the longest that an answer may take: a zygote has 5 s to fork, then the run goes cold
 VICTIM_S = 3.0  # for a run that takes some 20 ms, on a machine that is kept busy by the suite itself
 AFTER = 4
+STRANGER_S = 2.5  # until whoever should not be in a zygote is seen there, and it is ended
 VICTIM_TENANT = "victim"
 
 ANSWER = '''
@@ -209,6 +210,17 @@ def _unsealed(root: int, instance: str) -> list:
     return wrong
 
 
+def strangers(root: int) -> list:
+    """In the process namespace of a zygote, besides it and its box maker: what an
+    import has left there would live, and burn time, without any run."""
+    table, found = leftovers._processes(), []
+    for pid in leftovers._below(table, root):
+        if table[pid].name == leftovers.MAKER:
+            own = [p for p in table.values() if p.pid_ns == table[pid].pid_ns and p.pid != pid]
+            found += [f"{p} lives in a zygote's namespace" for p in sorted(own, key=lambda p: p.pid)[1:]]
+    return found
+
+
 def _runs(package: Package, started, closure: tuple) -> tuple:
     """(wrong, paths, why the last were cold)"""
     env, wrong, paths, why = package.store_name, [], {}, ""
@@ -225,6 +237,10 @@ def _runs(package: Package, started, closure: tuple) -> tuple:
         time.sleep(0.3)
         wrong += one("a run", ANSWER)[0]
         wrong += unsealed(started.process.pid, started.instance)
+    if not paths.keys() <= {"cold"}:  # warm by now, or without it: who was left there is gone
+        first = strangers(started.process.pid)
+        time.sleep(STRANGER_S if first else 0)
+        wrong += sorted(set(first) & set(strangers(started.process.pid)))
     for n in range(AFTER):
         found, why = one(f"run {n} after", ANSWER)
         wrong += found
