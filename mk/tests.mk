@@ -45,7 +45,7 @@ check: ## every test: installs what they need, builds, makes the store, prints t
 	$(Q)$(MAKE) --no-print-directory $(ASAN) all test-programs
 	$(Q)tests/run --build $(BUILD) --asan $(BUILD)/asan
 
-check-full: ## the same with the long form of the tests in tests/fault (hours are not needed, one is)
+check-full: ## the same with the long form of the tests in tests/fault (an hour or so more)
 	$(Q)CUVETTE_TEST_FULL=1 $(MAKE) --no-print-directory check
 
 check-deps:

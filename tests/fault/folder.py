@@ -92,6 +92,13 @@ def processes_with(mark: str) -> list[int]:
     return found
 
 
+def part(service, name: str) -> int:
+    """The part itself, of all that have its program: the supervisor's own child."""
+    own = service.process.pid
+    parents = client._parents()
+    return next(pid for pid, found in service.pids().items() if found == name and parents.get(pid, (0,))[0] == own)
+
+
 def code_of(response) -> str:
     return response.json()["error"]["code"]
 

@@ -22,10 +22,10 @@ def service():
 
 @pytest.mark.parametrize("program", folder.PARTS)
 def test_a_part_that_is_killed_is_started_again_and_the_others_stay(service, program):
-    before = {name: service.pid_of(name) for name in folder.PARTS}
+    before = {name: folder.part(service, name) for name in folder.PARTS}
     os.kill(before[program], signal.SIGKILL)
     folder.works_within(service, BACK_SECONDS)
-    after = {name: service.pid_of(name) for name in folder.PARTS}
+    after = {name: folder.part(service, name) for name in folder.PARTS}
     assert after[program] != before[program]
     assert all(after[name] == before[name] for name in folder.PARTS if name != program)
     assert service.process.poll() is None
@@ -46,7 +46,7 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
     worker = threading.Thread(target=lost)
     worker.start()
     client.wait_until(lambda: folder.processes_with(mark), 20, "the run started")
-    os.kill(service.pid_of(program), signal.SIGKILL)
+    os.kill(folder.part(service, program), signal.SIGKILL)
     worker.join(20)
     assert not worker.is_alive()
     client.wait_until(lambda: not folder.processes_with(mark), 5, "the run ended")
@@ -62,7 +62,7 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
 def test_while_a_part_can_not_be_started_runs_are_refused_at_once(program):
     with folder.programs() as programs, folder.using(programs), client.fresh_state() as state, \
             client.Service(state) as service:
-        pid = service.pid_of(program)
+        pid = folder.part(service, program)
         folder.exchange(programs, program, "exit 5")
         os.kill(pid, signal.SIGKILL)
         client.wait_until(lambda: service.log.read_text().count("exit status 5") >= 2, 20, "it was tried again")
@@ -78,7 +78,7 @@ def test_while_a_part_can_not_be_started_runs_are_refused_at_once(program):
 
 def test_many_deaths_in_a_row_leave_nothing(service):
     for _ in range(5):
-        os.kill(service.pid_of("cuvette-launcher"), signal.SIGKILL)
+        os.kill(folder.part(service, "cuvette-launcher"), signal.SIGKILL)
         folder.works_within(service, BACK_SECONDS)
     assert len({os.path.basename(path) for path in folder.cgroups_of(service.process.pid)}) <= 2
     names = list(service.pids().values())
@@ -90,7 +90,7 @@ def test_the_end_does_not_wait_for_a_part_that_is_down():
     with folder.programs() as programs, folder.using(programs), client.fresh_state() as state:
         service = client.Service(state).start()
         try:
-            pid = service.pid_of("cuvette-launcher")
+            pid = folder.part(service, "cuvette-launcher")
             folder.exchange(programs, "cuvette-launcher", "exec sleep 1000")
             os.kill(pid, signal.SIGKILL)
             client.wait_until(lambda: "starting it again" in service.log.read_text(), 10, "it was seen")

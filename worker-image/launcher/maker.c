@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define INIT_LOOKS 10
+#define INIT_PAUSE_NS 500000
 #define POOLED_MAX 16 /* sets of namespaces kept for the next boxes */
 #define WHY_SIZE 160
 #define NO_SLOT UINT_MAX
@@ -536,14 +538,31 @@ static void on_keeper(struct maker *m)
 }
 
 /* A run that died because its init had been killed has not ended by itself: then
- * the keeper sees the box gone, which is the service's failure and no result. */
-static void run_ended(struct maker *m, struct place *p, int wait_status, const struct rusage *usage)
+ * the keeper sees the box gone, which is the service's failure and no result. Its
+ * namespace's other processes being dead, init is gone within moments or not at all. */
+static bool died_with_init(const struct place *p, int wait_status)
+{
+	int i;
+
+	if (!WIFSIGNALED(wait_status) || WTERMSIG(wait_status) != SIGKILL)
+		return false;
+	for (i = 0; i < INIT_LOOKS; i++) {
+		siginfo_t info = {0};
+
+		if (waitid(P_PID, (id_t)p->init, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == p->init)
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = INIT_PAUSE_NS}, NULL);
+	}
+	return false;
+}
+
+static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
 {
 	const struct cuv_box_event e = {
 		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
 
 	p->run = 0;
-	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && cuv_maker_is_exiting(m->proc, p->init))
+	if (died_with_init(p, wait_status))
 		return;
 	tell(p->status, &e, NULL, 0);
 	end_box(p);
@@ -565,7 +584,7 @@ static void reap(struct maker *m)
 			struct place *p = &m->place[i];
 
 			if (p->run == pid) {
-				run_ended(m, p, status, &usage);
+				run_ended(p, status, &usage);
 				break;
 			}
 			if (p->init == pid) {

@@ -61,8 +61,6 @@ _noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
 
 /* --- maker_check.c: what /proc says, whatever the zygote says --- */
 
-/* True when the process is on its way out, or gone. */
-bool cuv_maker_is_exiting(int proc_fd, pid_t pid);
 /* 0 when the process is a run as it should be: a child of the box maker in
  * exactly these namespaces, without capabilities, under both filters, with the
  * run's id and one thread. Otherwise -EPERM, and why; -ESRCH when it has died. */

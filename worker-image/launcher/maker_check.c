@@ -17,7 +17,6 @@
 #define STATUS_MAX 8192
 #define MAPS_MAX (4u * 1024 * 1024)
 #define KIB 1024u
-#define EXITING 0x4u /* the kernel's PF_EXITING */
 /* Its standard descriptors, its control socket and its pid namespace. */
 #define ZYGOTE_FDS 5
 
@@ -37,19 +36,6 @@ static int read_proc(int proc_fd, pid_t pid, const char *file, struct cuv_buf *b
 
 	snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
 	return cuv_read_file(proc_fd, path, b);
-}
-
-bool cuv_maker_is_exiting(int proc_fd, pid_t pid)
-{
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(STATUS_MAX);
-	const char *rest;
-	unsigned flags;
-
-	/* pid (name) state parent group session terminal its-group flags */
-	if (read_proc(proc_fd, pid, "stat", &b) < 0)
-		return true;
-	rest = strrchr(cuv_buf_str(&b), ')');
-	return !rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %10u", &flags) != 1 || (flags & EXITING);
 }
 
 int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret)

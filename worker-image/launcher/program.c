@@ -123,6 +123,8 @@ static void wait_for_gate(const struct program *p)
 	do
 		n = read(p->gate, &byte, 1);
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		fail(p, CUV_STAGE_ORDER, -errno);
 	if (n != 1)
 		_exit(127);
 }

@@ -137,6 +137,12 @@ void cuv_report(struct cuv_watch *w)
 	struct cuv_run_result m = {0};
 	struct cuv_writer last;
 
+	/* Killed, or out of luck, before it could execute anything. */
+	if (w->cause == CUV_CAUSE_ENDED && !cuv_watch_started_ns(w) && !w->k->seat->probe) {
+		w->cause = CUV_CAUSE_FAILED;
+		cuv_error_set(&w->err, CUV_E_INTERNAL,
+			      "the run's process died before the program was executed; the request can be sent again");
+	}
 	blame_host(w);
 
 	if (w->cause == CUV_CAUSE_FAILED && !cuv_watch_started_ns(w) && w->k->has_cgroup) {
