@@ -5,6 +5,7 @@
  *   boxrun --launcher BIN --store DIR --image NAME [options] -- /path argv…
  *   boxrun --connect SOCKET --image NAME [options] -- /path argv…
  *   boxrun … --layers
+ *   boxrun --launcher BIN --store DIR --serve SOCKET [-- options of the launcher…]
  *
  * Starts a launcher of its own (control socket on descriptor 3) or uses a
  * running one's socket, sends one RUN (or --repeat N of them, one after the
@@ -12,6 +13,7 @@
  * prints the result as one line of JSON on descriptor --result-fd (default 2).
  * With --zygote a run may be forked from that store path's zygote, which is
  * --tenant's; --strict forbids it. The result tells which way it went.
+ * With --serve the launcher is there for others, who --connect, until stdin ends.
  * Exit status: 0 when every run gave a result or failure of its own, 1 when the
  * launcher did not start or went away, 2 for a wrong command line.
  */
@@ -29,6 +31,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,7 +40,7 @@
 #define STOP_MS 20000
 
 struct options {
-	const char *launcher, *store, *connect, *stdin_path, *allow, *boxes, *instance;
+	const char *launcher, *store, *connect, *serve, *stdin_path, *allow, *boxes, *instance;
 	struct cuv_run run;
 	const char *file_path[CUV_FILES_MAX];
 	uint64_t repeat, parallel, cancel_ms;
@@ -58,7 +61,8 @@ static _noreturn_ void usage(const char *why)
 		"              [--closure NAME]... [--limit name=value]... [--file name=path]... [--stdin PATH]\n"
 		"              [--allow-degraded NAMES] [--boxes N] [--instance NAME] [--repeat N | --parallel N]\n"
 		"              [--zygote NAME] [--tenant NAME] [--strict]\n"
-		"              [--cancel-ms N] [--result-fd N] [--quiet] [--timing] (--layers | -- /program args...)\n",
+		"              [--cancel-ms N] [--result-fd N] [--quiet] [--timing]\n"
+		"              (--layers | --serve SOCKET [-- launcher's options...] | -- /program args...)\n",
 		why);
 	exit(2);
 }
@@ -105,7 +109,7 @@ static const struct option long_options[] = {
 	{"repeat", 1, NULL, 'r'},	  {"parallel", 1, NULL, 'P'}, {"cancel-ms", 1, NULL, 'C'},
 	{"result-fd", 1, NULL, 'R'},	  {"quiet", 0, NULL, 'q'},    {"timing", 0, NULL, 't'},
 	{"layers", 0, NULL, 'y'},	  {"zygote", 1, NULL, 'z'},   {"tenant", 1, NULL, 'T'},
-	{"strict", 0, NULL, 'S'},	  {NULL, 0, NULL, 0},
+	{"strict", 0, NULL, 'S'},	  {"serve", 1, NULL, 'V'},    {NULL, 0, NULL, 0},
 };
 
 static void parse(int argc, char **argv, struct options *o)
@@ -182,6 +186,9 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'S':
 			o->run.strict = true;
 			break;
+		case 'V':
+			o->serve = optarg;
+			break;
 		default:
 			usage("unknown option");
 		}
@@ -192,16 +199,35 @@ static void parse(int argc, char **argv, struct options *o)
 		(void)cuv_strv_add(&o->run.argv, argv[optind]);
 	if (!o->connect && (!o->launcher || !o->store))
 		usage("--launcher and --store, or --connect, are needed");
-	if (!o->layers && (!o->run.image[0] || o->run.argv.n == 0))
+	if (o->serve && (o->connect || o->layers))
+		usage("--serve stands alone");
+	if (!o->layers && !o->serve && (!o->run.image[0] || o->run.argv.n == 0))
 		usage("an image and a program are needed");
 	if (o->parallel > PARALLEL_MAX)
 		usage("--parallel is too large");
 }
 
+/* A socket that listens, for the launcher to have. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		usage("the socket's path is too long");
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, PARALLEL_MAX) < 0) {
+		fprintf(stderr, "boxrun: %s: %s\n", path, strerror(errno));
+		_exit(127);
+	}
+	return fd;
+}
+
 static _noreturn_ void exec_launcher(const struct options *o, int control)
 {
-	const char *argv[16];
-	size_t n = 0;
+	const char *argv[32];
+	char listener[16];
+	size_t n = 0, i;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	argv[n++] = o->launcher;
@@ -219,11 +245,18 @@ static _noreturn_ void exec_launcher(const struct options *o, int control)
 		argv[n++] = "--instance";
 		argv[n++] = o->instance;
 	}
-	argv[n] = NULL;
 	if (control == 3)
 		(void)cuv_set_cloexec(3, false);
 	else
 		(void)dup2(control, 3);
+	if (o->serve) {
+		snprintf(listener, sizeof(listener), "%d", listen_at(o->serve));
+		argv[n++] = "--listen-fd";
+		argv[n++] = listener;
+		for (i = 0; i < o->run.argv.n && n + 1 < ARRAY_SIZE(argv); i++)
+			argv[n++] = o->run.argv.items[i];
+	}
+	argv[n] = NULL;
 	execv(o->launcher, (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "boxrun: %s: %s\n", o->launcher, strerror(errno));
 	_exit(127);
@@ -391,6 +424,21 @@ static int parallel_runs(const struct options *o, const struct launcher *l)
 	return lost ? -ECONNRESET : 0;
 }
 
+static int serve(const struct launcher *l)
+{
+	struct pollfd p[2] = {{.fd = 0, .events = POLLIN}, {.fd = l->control, .events = POLLIN}};
+	char byte;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0)
+			return -errno;
+		if (p[1].revents)
+			return -ECONNRESET;
+		if (p[0].revents && read(0, &byte, 1) <= 0)
+			return 0;
+	}
+}
+
 static int print_layers(const struct options *o, const struct launcher *l)
 {
 	_cleanup_close_ int session = open_session(o, l);
@@ -454,6 +502,8 @@ int main(int argc, char **argv)
 		r = start_launcher(&o, &l);
 	if (r == 0 && o.layers)
 		r = print_layers(&o, &l);
+	else if (r == 0 && o.serve)
+		r = serve(&l);
 	else if (r == 0 && o.parallel)
 		r = parallel_runs(&o, &l);
 	else if (r == 0)
