@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Attributes of sys that must stay the same objects. */
@@ -138,10 +139,35 @@ void cuv_state_done(void)
 	free(TAKE_PTR(was.locale));
 }
 
+/* Timers that go by the process: a run has none of its zygote's, but the zygote dies
+ * of them, and they outlive an exec. */
+static const int timers[] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+
+static bool has_timers(void)
+{
+	struct itimerval t;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(timers); i++)
+		if (getitimer(timers[i], &t) < 0 || t.it_value.tv_sec || t.it_value.tv_usec)
+			return true;
+	return false;
+}
+
+static void stop_timers(void)
+{
+	const struct itimerval none = {0};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(timers); i++)
+		(void)setitimer(timers[i], &none, NULL);
+}
+
 int cuv_state_restore_process(void)
 {
 	size_t i;
 
+	stop_timers();
 	(void)umask(was.mask);
 	/* What was lowered for good stays so; that package is left out next time. */
 	for (i = 0; i < ARRAY_SIZE(limits); i++)
@@ -323,7 +349,7 @@ const char *cuv_state_check(void)
 		changed = "folder";
 	else if (strcmp(locale ? locale : "", was.locale) != 0)
 		changed = "locale";
-	else if (!same_signals())
+	else if (!same_signals() || has_timers())
 		changed = "signals";
 	else if (!same_limits())
 		changed = "limits";
