@@ -1,3 +1,5 @@
+# sandbox: no capability can be had, by nothing that is executed
+# sandbox lines: ^(CapBnd|NoNewPrivs):
 import signal
 import sys
 
