@@ -24,7 +24,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define KERNEL_SIGACTION_SIZE 64 /* at least the kernel's struct, on every architecture */
 
 struct program {
 	const struct cuv_box *box;
@@ -59,13 +62,16 @@ static int take_ids(void)
 	return setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno : 0;
 }
 
+/* By the kernel's call: the library's refuses two signals that it uses for itself,
+ * and what was ignored by whoever started the service would stay so. */
 static void default_signals(void)
 {
+	static const char dfl[KERNEL_SIGACTION_SIZE]; /* all 0: SIG_DFL, no flags, no mask */
 	sigset_t none;
 	int s;
 
 	for (s = 1; s < _NSIG; s++)
-		(void)signal(s, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, s, dfl, NULL, (size_t)(_NSIG / 8));
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
