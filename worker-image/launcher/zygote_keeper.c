@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LOOK_MS 5000
@@ -51,6 +52,7 @@ _noreturn_ static void leave(const struct zygote_keeper *z)
 
 	if (z->k.init_fd >= 0 && syscall(SYS_pidfd_send_signal, z->k.init_fd, SIGKILL, NULL, 0) == 0)
 		(void)poll(&p, 1, LEAVE_MS);
+	(void)waitpid(z->k.init, NULL, WNOHANG);
 	_exit(CUV_KEEPER_CLEAN);
 }
 

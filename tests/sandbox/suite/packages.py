@@ -254,7 +254,8 @@ def instance_left(instance: str, pids: set) -> list:
     until, left = time.monotonic() + PATIENCE_S, ["?"]
     while left and time.monotonic() < until:
         table = leftovers._processes()
-        left = [str(table[pid]) for pid in sorted(pids & set(table)) if table[pid].parent != os.getpid()]
+        # One that is dead and waits for whoever is init here is not the launcher's any more.
+        left = [str(table[pid]) for pid in sorted(pids & set(table)) if not table[pid].zombie]
         left += [top for top, _, _ in os.walk(leftovers.CGROUPS) if os.path.basename(top) == f"cuvette-{instance}"]
         time.sleep(0.05)
     return ["left: " + what for what in left[:5]]
