@@ -4,8 +4,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/kernel.h"
+#include "worker-image/launcher/maker_ns.h"
 #include "worker-image/launcher/privileges.h"
-#include "worker-image/launcher/slotns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,8 @@
 
 #define INIT_LOOKS 10
 #define INIT_PAUSE_NS 500000
-#define POOLED_MAX 16 /* sets of namespaces kept for the next boxes */
 #define WHY_SIZE 160
 #define NO_SLOT UINT_MAX
-#define CGROUP_NS_S 5
 /* From the end of a box until its init is reaped: the kernel takes that long only
  * when somebody keeps what has died in it, and keepers wait for it. */
 #define END_MS 5000
@@ -92,14 +90,7 @@ struct maker {
 	int proc; /* /proc of this pid namespace */
 	int signals;
 	struct place place[CUV_MAKER_BOXES_MAX];
-	struct cuv_slotns pool[POOLED_MAX];
-	size_t n_pool;
-	struct cgroup_ns {
-		int fd; /* -1: free */
-		unsigned slot;
-		ino_t inode; /* of the cgroup: a slot's is made anew at times */
-	} cgroup_ns[CUV_MAKER_BOXES_MAX];
-	struct cuv_buf net_print; /* a new network's; "" until the first is made */
+	struct cuv_maker_ns ns;
 };
 
 static void tell(int status, const struct cuv_box_event *e, const int *fds, size_t n)
@@ -145,18 +136,6 @@ static void close_all(int *fds, size_t n)
 
 /* --- boxes --- */
 
-static void keep_or_close(struct maker *m, struct cuv_slotns *ns)
-{
-	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
-
-	if (ns->net >= 0 && m->n_pool < POOLED_MAX && cuv_slotns_enter(ns) == 0 &&
-	    cuv_net_print_short(m->proc, &print) == 0 && strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0)
-		m->pool[m->n_pool++] = *ns;
-	else
-		cuv_slotns_done(ns);
-	*ns = CUV_SLOTNS_INIT;
-}
-
 static void clear_place(struct maker *m, struct place *p)
 {
 	cuv_close(p->init_fd);
@@ -166,95 +145,13 @@ static void clear_place(struct maker *m, struct place *p)
 	close_all(p->streams, CUV_MAKER_STREAMS);
 	close_all(p->procs, p->n_procs);
 	close_all(p->ns, CUV_MAKER_NAMESPACES);
-	keep_or_close(m, &p->pooled);
+	cuv_maker_ns_keep(&m->ns, &p->pooled);
 	*p = (struct place){0};
-}
-
-/* Enters namespaces for the next box, pooled or new; they are ours until then. */
-static int next_namespaces(struct maker *m, struct cuv_slotns *ret)
-{
-	int r;
-
-	if (m->n_pool > 0) {
-		*ret = m->pool[--m->n_pool];
-		return cuv_slotns_enter(ret);
-	}
-	r = cuv_slotns_unshare(m->proc, ret, NULL);
-	if (r == 0 && m->net_print.len == 0)
-		r = cuv_net_print_short(m->proc, &m->net_print);
-	return r;
-}
-
-/* A process for a moment in the slot's cgroup, for a namespace with that as its root. */
-_noreturn_ static void cgroup_ns_child(const struct place *p, int link)
-{
-	const char done = 1;
-	size_t i;
-	int fd;
-
-	for (i = 0; i < p->n_procs; i++)
-		if (write(p->procs[i], "0", 1) < 0)
-			_exit(1);
-	fd = unshare(CLONE_NEWCGROUP) < 0 ? -1 : open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
-	_exit(fd < 0 || cuv_fdmsg_send(link, &done, sizeof(done), &fd, 1, 0) < 0);
-}
-
-static int make_cgroup_ns(const struct place *p)
-{
-	struct timeval limit = {.tv_sec = CGROUP_NS_S};
-	struct cuv_fdmsg msg = {0};
-	int link[2], r;
-	char done;
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0)
-		cgroup_ns_child(p, link[1]);
-	r = pid < 0 ? -errno : 0;
-	cuv_close(link[1]);
-	if (r == 0 && setsockopt(link[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
-		r = -errno;
-	if (r == 0)
-		r = cuv_fdmsg_recv(link[0], &done, sizeof(done), 1, &msg, 0);
-	cuv_close(link[0]);
-	if (r == 0 && msg.n == 1)
-		return msg.fds[0];
-	return r < 0 ? r : -ECHILD;
-}
-
-/* The slot's, which is the same for all its boxes as long as its cgroup is. */
-static int cgroup_ns_of(struct maker *m, const struct place *p)
-{
-	struct cgroup_ns *found = NULL;
-	struct stat st = {0};
-	size_t i;
-
-	if (p->n_procs > 0 && fstat(p->procs[0], &st) < 0)
-		return -errno;
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
-		struct cgroup_ns *c = &m->cgroup_ns[i];
-
-		if (c->fd >= 0 && c->slot == p->slot) {
-			found = c;
-			break;
-		}
-		if (c->fd < 0 && !found)
-			found = c;
-	}
-	if (!found)
-		found = &m->cgroup_ns[p->slot % CUV_MAKER_BOXES_MAX];
-	if (found->fd < 0 || found->slot != p->slot || found->inode != st.st_ino) {
-		cuv_close(found->fd);
-		*found = (struct cgroup_ns){.fd = make_cgroup_ns(p), .slot = p->slot, .inode = st.st_ino};
-	}
-	return found->fd;
 }
 
 static int clone_init(struct maker *m, struct place *p)
 {
-	int link[2], pidfd = -1, cgroup_ns = cgroup_ns_of(m, p);
+	int link[2], pidfd = -1, cgroup_ns = cuv_maker_ns_cgroup(&m->ns, p->slot, p->procs, p->n_procs);
 	pid_t pid;
 
 	if (cgroup_ns < 0)
@@ -316,7 +213,7 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 		p->ns[i] = -1;
 	for (i = streams + 1; i < msg->n; i++)
 		p->procs[p->n_procs++] = msg->fds[i];
-	r = next_namespaces(m, &p->pooled);
+	r = cuv_maker_ns_next(&m->ns, &p->pooled);
 	if (r == 0)
 		r = clone_init(m, p);
 	if (r < 0) {
@@ -697,15 +594,12 @@ static int open_signals(struct maker *m)
 void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 {
 	static struct maker m; /* the tables are large, and there is one */
-	size_t i;
 	int r;
 
 	m = (struct maker){.box = box, .zygote = zygote};
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
-		m.cgroup_ns[i].fd = -1;
 	(void)prctl(PR_SET_NAME, "cuvette-maker");
-	cuv_buf_init(&m.net_print, CUV_NET_PRINT_MAX);
 	m.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cuv_maker_ns_init(&m.ns, m.proc);
 	r = m.proc < 0 ? -errno : open_signals(&m);
 	if (r < 0)
 		give_up(&m, strerror(-r));

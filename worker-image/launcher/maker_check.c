@@ -4,6 +4,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/fd.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,15 +42,20 @@ static int read_proc(int proc_fd, pid_t pid, const char *file, struct cuv_buf *b
 int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret)
 {
 	const size_t len = strlen(key);
-	const char *line;
+	const char *line, *value;
 	char *end;
 
 	for (line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
 		if (strncmp(line, key, len) != 0 || line[len] != ':')
 			continue;
+		/* strtoull by itself takes a sign, and looks for digits in the next line. */
+		value = line + len + 1;
+		value += strspn(value, " \t");
+		if (!isxdigit((unsigned char)*value))
+			return -EINVAL;
 		errno = 0;
-		*ret = strtoull(line + len + 1, &end, base);
-		return errno != 0 || end == line + len + 1 ? -EINVAL : 0;
+		*ret = strtoull(value, &end, base);
+		return errno != 0 || end == value ? -EINVAL : 0;
 	}
 	return -ENOENT;
 }

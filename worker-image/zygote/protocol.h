@@ -4,7 +4,7 @@
  *
  * A zygote is an interpreter with one environment's packages imported, forked
  * for each run. After its first import it is foreign code, so only the box maker
- * (worker-image/launcher/boxmaker.c), which has rights in the zygote's own user
+ * (worker-image/launcher/maker.c), which has rights in the zygote's own user
  * namespace and nowhere else, ever reads what it sends, and believes none of it.
  *
  *   zygote's control socket, descriptor 3 (SOCK_SEQPACKET):
