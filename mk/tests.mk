@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 
 # Every archive may be asked for; the linker takes only what a test names. The
 # launcher shares nothing but lib/ with the others, names included: its tests are
-# the ones called launcher.
+# the ones called launcher, fuzz targets' too.
 TEST_ARCHIVES := $(if $(CLI_SRC),$(LIB_CLI)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
 	$(if $(MANAGER_SRC),$(LIB_MANAGER)) $(if $(NIXENV_SRC),$(LIB_NIXENV)) $(LIB_BASE)
 LAUNCHER_ARCHIVES := $(LIB_LAUNCHER) $(LIB_BASE)
@@ -23,8 +23,12 @@ $(TESTS)/unit/test_launcher_%: $(OBJ)/tests/unit/test_launcher_%.o $(LAUNCHER_AR
 	$(call link-test,,-lcmocka)
 $(TESTS)/unit/%: $(OBJ)/tests/unit/%.o $(TEST_ARCHIVES)
 	$(call link-test,,-lcmocka)
+$(TESTS)/fuzz/launcher-%: $(OBJ)/tests/fuzz/launcher-%/target.o $(OBJ)/tests/fuzz/replay.o $(LAUNCHER_ARCHIVES)
+	$(call link-test)
 $(TESTS)/fuzz/%: $(OBJ)/tests/fuzz/%/target.o $(OBJ)/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	$(call link-test)
+$(TESTS)/libfuzzer/launcher-%: $(OBJ)/tests/fuzz/launcher-%/target.o $(LAUNCHER_ARCHIVES)
+	$(call link-test,-fsanitize=fuzzer)
 $(TESTS)/libfuzzer/%: $(OBJ)/tests/fuzz/%/target.o $(TEST_ARCHIVES)
 	$(call link-test,-fsanitize=fuzzer)
 $(TESTS)/helpers/%: $(OBJ)/tests/helpers/%.o $(TEST_ARCHIVES)
