@@ -166,6 +166,7 @@ static void set_up_network(void)
 
 static _noreturn_ void program(char **argv)
 {
+	static const char default_action[64];
 	const uid_t id = CUV_BOX_INNER_UID;
 	const struct rlimit core = {1, 1}; /* as the launcher: 0 would not stop a host's handler */
 	sigset_t none;
@@ -175,7 +176,8 @@ static _noreturn_ void program(char **argv)
 	must(setgroups(0, NULL) == 0 && setresgid(id, id, id) == 0 && setresuid(id, id, id) == 0, "user");
 	umask(022);
 	for (s = 1; s < _NSIG; s++)
-		(void)signal(s, SIG_DFL);
+		/* The library's call refuses two of them. 0 is SIG_DFL. */
+		(void)syscall(SYS_rt_sigaction, s, default_action, NULL, (size_t)(_NSIG / 8));
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(argv[0], argv);
