@@ -8,6 +8,8 @@ import pwd
 import re
 import time
 
+from . import program as programs
+
 MARK = "cuvette-escape"
 PATIENCE_S = 4.0
 BOX_UIDS = range(1878910000, 1878910000 + 4096)  # lib/base/ids.h, with init's ids
@@ -251,7 +253,7 @@ class Leftovers:
 
     def find(self) -> list:
         """What is left once it had the time to go away; each thing is told once."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + PATIENCE_S * programs.pace
         while (wrong := self._find()) and time.monotonic() < until:
             time.sleep(0.05)
         self._told |= set(wrong)

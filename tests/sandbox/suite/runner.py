@@ -49,7 +49,7 @@ class Runner:
     def warm(self) -> list:
         """A few runs first: what a service makes once and keeps is there after them,
         the zygote too."""
-        until = time.monotonic() + WARM_S
+        until = time.monotonic() + WARM_S * programs.pace
         while not self._is_as_asked(self.sender.send(canary.CANARY, [])) and time.monotonic() < until:
             time.sleep(0.1)
         if wrong := canary.wrong(self._send):
@@ -73,7 +73,7 @@ class Runner:
                 self.taken[observed.path] = self.taken.get(observed.path, 0) + 1
             if self._is_as_asked(observed):
                 return observed
-            time.sleep(0.3 * attempt)
+            time.sleep(0.3 * attempt * programs.pace)
         observed.trouble = f"it took the path {observed.path or '(none told)'}, not {self.sender.path}: {observed.why_cold}"
         return observed
 
