@@ -9,7 +9,8 @@ escape: all $(TESTS)/helpers/boxrun ## hostile programs, each watched (URL=http:
 # Closed folders above the tree would keep the service's own users out.
 ESCAPE_STATE ?= $(if $(CUVETTE_STATE),$(CUVETTE_STATE),/var/tmp/cuvette-suite-$(shell id -u))
 
-check-v2: $(BIN)/cuvette-launcher $(TESTS)/helpers/boxrun ## boot Debian's cloud kernel in QEMU, version 2 control groups only
+check-v2: $(BIN)/cuvette-launcher $(TESTS)/helpers/boxrun ## boot Debian's cloud kernel in QEMU, version 2 control groups only (FULL=1: the escape suite there too)
 	$(Q)tests/v2/run --build $(BUILD) $(if $(STORE),--store $(STORE))
+	$(Q)$(if $(FULL),tests/v2/run --build $(BUILD) $(if $(STORE),--store $(STORE)) --escape)
 
 .PHONY: escape check-v2

@@ -49,8 +49,9 @@ check: ## every test: installs what they need, builds, makes the store, prints t
 	$(Q)$(MAKE) --no-print-directory $(ASAN) all test-programs
 	$(Q)tests/run --build $(BUILD) --asan $(BUILD)/asan
 
-check-full: ## the same with the long form of the tests in tests/fault (an hour or so more)
+check-full: ## the same with the long form of the tests in tests/fault, then check-v2 FULL=1 (two hours or so more)
 	$(Q)CUVETTE_TEST_FULL=1 $(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory check-v2 FULL=1
 
 check-deps:
 	$(Q)tools/deps run check

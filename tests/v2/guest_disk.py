@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Makes what the guest boots from: Debian's cloud kernel and busybox out of
 their packages (nothing is installed), an initramfs with the disk's driver, and a
-disk with launcher, test client, worker image and cases."""
+disk with launcher, test client, worker image, zygote, cases and the escape suite."""
+import os
 import pathlib
 import re
 import shutil
@@ -12,6 +13,7 @@ from cpio import write_initramfs
 HERE = pathlib.Path(__file__).resolve().parent
 WANTED_MODULES = ("virtio_pci", "virtio_blk")
 DISK_SPARE = 1.25
+STORE = "state/nix/nix/store"  # in the guest
 
 
 class CannotMake(Exception):
@@ -92,11 +94,21 @@ def _libraries(program: pathlib.Path) -> list:
     return re.findall(r"(?:=> )?(/\S+) \(0x", text)
 
 
-def newest_image(store: pathlib.Path) -> pathlib.Path:
-    images = [p for p in store.glob("*-worker-image-python311") if p.is_dir()]
-    if not images:
-        raise CannotMake(f"no worker image in {store}: `make store` makes it")
-    return max(images, key=lambda p: p.stat().st_ctime)
+def linked(store: pathlib.Path, name: str) -> pathlib.Path:
+    """The store path that a link of the state folder holds."""
+    link = store.parent / "var/nix/gcroots/cuvette" / name
+    try:
+        return store / os.path.basename(os.readlink(link))
+    except OSError as error:
+        raise CannotMake(f"{store} has no {name}: `make store` makes it") from error
+
+
+def _write_python(path: pathlib.Path, image: str) -> None:
+    """The worker image's interpreter with its own libraries, outside of any box."""
+    root = f"/{STORE}/{image}/usr"
+    path.write_text(f"#!/bin/busybox sh\nexec {root}/lib64/ld-linux-x86-64.so.2 --library-path {root}/lib/x86_64-linux-gnu "
+                    f'{root}/bin/python3 "$@"\n')
+    path.chmod(0o755)
 
 
 def make_disk(path: pathlib.Path, work: pathlib.Path, programs: list, store: pathlib.Path, busybox: pathlib.Path) -> None:
@@ -104,7 +116,7 @@ def make_disk(path: pathlib.Path, work: pathlib.Path, programs: list, store: pat
     if root.exists():
         subprocess.run(["chmod", "-R", "u+rwX", str(root)], check=False)
         shutil.rmtree(root)
-    for folder in ("bin", "dev", "proc", "sys", "tmp", "run", "store", "etc", "home"):
+    for folder in ("bin", "dev", "proc", "sys", "tmp", "run", STORE, "etc", "home", "tests"):
         (root / folder).mkdir(parents=True)
     shutil.copytree(HERE / "guest", root / "guest")
     shutil.copy(busybox, root / "bin/busybox")
@@ -117,9 +129,12 @@ def make_disk(path: pathlib.Path, work: pathlib.Path, programs: list, store: pat
             target = root / library.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, target)
-    image = newest_image(store)
-    subprocess.run(["cp", "-a", str(image), str(root / "store")], check=True)
+    image, zygote = linked(store, "worker-image-python311"), linked(store, "zygote")
+    subprocess.run(["cp", "-a", str(image), str(zygote), str(root / STORE)], check=True)
     (root / "guest/image").write_text(image.name)
+    (root / "guest/zygote").write_text(zygote.name)
+    _write_python(root / "bin/python3", image.name)
+    shutil.copytree(HERE.parent / "sandbox", root / "tests/sandbox")
     (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/home:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\nuser:x:1000:\n")
     size = int(_output("du", "-s", "--block-size=1", str(root)).split()[0]) * DISK_SPARE + (32 << 20)

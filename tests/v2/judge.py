@@ -36,6 +36,15 @@ def _memory(output=""):
     return check
 
 
+def _account(r, out):
+    cpu = r["cpu_user_ms"] + r["cpu_system_ms"]
+    if r["status"] != "success" or not out.startswith("counted "):
+        return f"status {r['status']}, output {out!r}"
+    if not 48 * MIB <= r["max_memory_bytes"] <= 80 * MIB:
+        return f"peak is {r['max_memory_bytes']} of a run that holds 48 MiB"
+    return None if 950 <= cpu <= 4000 else f"{cpu} ms of CPU time counted of a run that took a second"
+
+
 def _pids(r, out):
     found = re.search(r"born (\d+) 11", out)
     if r["status"] != "success" or not found:
@@ -46,6 +55,8 @@ def _pids(r, out):
 CASES = {
     "success": _want("success", "^42", exit_code=0),
     "error": _want("error", "^before", exit_code=3),
+    "sealed": _want("success", r"^sealed 0 1 2 [1-9] [0-9]+ 1000 1"),
+    "account": _account,
     "memory": _memory(),
     "memory-child": _memory(),
     "memory-tmp": _memory(),
@@ -58,6 +69,9 @@ CASES = {
     "daemon": _want("success", "^main is done"),
     "nothing-of-before": _want("success", r"^clean \[\] \[\] True \['0::/'\]"),
 }
+WAYS = ("cold", "zygote", "pool")
+# Under the run's filter alone, or under its zygote's as well.
+FILTERS = {"cold": "1", "zygote": "2", "pool": "2"}
 LAYERS = ("namespaces", "root", "proc", "privileges", "seccomp", "uid-separation", "cgroup-memory", "cgroup-pids", "cgroup-cpu")
 
 
@@ -74,7 +88,19 @@ def _case(name, lines, check):
         return f"not a result: {result[:200]}"
     if "status" not in fields:
         return f"refused: {result[:300]}"
+    way = name.split(":")[1]
+    if fields["path"] != way:
+        return f"it took the path {fields['path']}: {fields['why_cold']}"
+    if out.startswith("sealed ") and out.split()[4] != FILTERS[way]:
+        return f"{out.split()[4]} filters instead of {FILTERS[way]}"
     return check(fields, out)
+
+
+def _server(name, lines):
+    """The launcher ended in order, and its one zygote served all."""
+    line = next((line for line in lines if line.startswith(f"launcher {name} ")), "no word of it")
+    log = next((line for line in lines if line.startswith(f"log {name} ")), "")
+    return None if line == f"launcher {name} exit 0 zygotes 1" else f"{line}; {log}"
 
 
 def _left(name, lines, mounts):
@@ -107,15 +133,36 @@ def judge(lines, why) -> list:
     for who in ("root", "user"):
         if who == "user":
             results.append(("all layers but uid-separation as a user", _layers("user", lines, ("uid-separation",))))
-        for name, check in CASES.items():
-            results.append((f"{who}: {name}", _case(f"{who}:{name}", lines, check)))
-            results.append((f"{who}: {name}: nothing left", _left(f"{who}:{name}", lines, mounts)))
-    results.append(("a crash in a box", _case("root:crash", lines, _want("killed", signal=6))))
+        for way in WAYS:
+            for case, check in CASES.items():
+                name = f"{who}:{way}:{case}"
+                results.append((name, _case(name, lines, check)))
+                if way == "cold":
+                    results.append((f"{name}: nothing left", _left(name, lines, mounts)))
+            if way != "cold":
+                results.append((f"{who}:{way}: one zygote serves all", _server(f"{who}:{way}", lines)))
+                results.append((f"{who}:{way}: nothing left", _left(f"{who}:{way}", lines, mounts)))
+    for way in ("cold", "zygote"):
+        results.append((f"a crash in a box, {way}", _case(f"root:{way}:crash", lines, _want("killed", signal=6))))
     results.append(("a crash in a box does not call the host's core handler",
                     "the handler does not work outside either" if "core outside 1" not in lines
                     else None if "core box 0" in lines else "it was called"))
-    doomed = next((line for line in lines if line.startswith("left doomed ")), "")
-    results.append(("launcher killed in a run: no process lives on",
-                    None if " processes=0 " in doomed and any("asleep" in x for x in lines if x.startswith("stdout doomed")) else doomed or "no line"))
-    results.append(("launcher killed in a run: the next one clears", _left("root:after-doomed", lines, mounts)))
+    for way, makers in (("cold", 0), ("zygote", 1)):
+        doomed = next((line for line in lines if line.startswith(f"left doomed:{way} ")), "no line")
+        held = " processes=0 " in doomed and f"stdout doomed:{way} asleep {makers}" in lines
+        results.append((f"launcher killed in a {way} run: no process lives on", None if held else doomed))
+        results.append((f"launcher killed in a {way} run: the next one clears", _left(f"after-doomed:{way}", lines, mounts)))
+    return results
+
+
+def judge_escape(lines, why, paths) -> list:
+    """The suite's own verdicts; each way must have come to its end."""
+    told = [line.removeprefix("escape ") for line in lines if line.startswith("escape ")]
+    results = [("the guest ran to its end", why or (None if "end" in lines else "it ended early"))]
+    for line in told:
+        if found := re.match(r"(not ok|ok) - (.*)", line):
+            results.append((found.group(2), "see what it says" if found.group(1) == "not ok" else None))
+    for path in paths:
+        summary = next((line for line in told if re.match(rf"# \d+ hostile programs \[{path}\]", line)), "")
+        results.append((f"the suite came to its end [{path}] {summary}", None if summary else " | ".join(told[-5:]) or "it said nothing"))
     return results

@@ -173,7 +173,7 @@ def expectation(name: str, text: str):
             f"{subject} {'lacks' if want else 'has'} /{pattern.pattern}/"
     if subject in ("wall", "cpu", "memory", "stdout_bytes", "stderr_bytes") and len(words) == 3 and words[1] in COMPARE:
         bound, compare, kind = _size(words[2]), COMPARE[words[1]], Late if subject == "wall" else str
-        bound *= pace if subject == "wall" else 1
+        bound *= pace if subject in ("wall", "cpu") else 1
         return text, lambda o: None if compare(_measure(o, subject), bound) else \
             kind(f"{subject} is {_measure(o, subject):g}, not {words[1]} {words[2]}")
     if subject == "return_code" and len(words) == 2:
