@@ -56,3 +56,12 @@ pid_t cuv_kernel_clone(unsigned long flags, int *ret_pidfd)
 
 	return pid < 0 ? -errno : (pid_t)pid;
 }
+
+unsigned cuv_kernel_cpus(void)
+{
+	static unsigned cpus;
+
+	if (cpus == 0)
+		cpus = (unsigned)CUV_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+	return cpus;
+}

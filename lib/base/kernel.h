@@ -19,4 +19,7 @@ int cuv_kernel_check(struct cuv_error *err);
  * nothing else, and nothing here needs clone3. */
 pid_t cuv_kernel_clone(unsigned long flags, int *ret_pidfd);
 
+/* CPUs that are online; asked once, since each question opens two files. At least 1. */
+unsigned cuv_kernel_cpus(void);
+
 #endif

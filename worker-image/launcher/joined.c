@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/kernel.h"
 #include "worker-image/launcher/maker.h"
 
 #include <errno.h>
@@ -63,10 +64,9 @@ static int wait_until(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64
 /* Rehearsing takes time from others, unless there is time. */
 static bool is_idle(void)
 {
-	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct sysinfo info;
 
-	return sysinfo(&info) == 0 && info.loads[0] < (unsigned long)CUV_MAX(cpus, 1) * IDLE_LOAD;
+	return sysinfo(&info) == 0 && info.loads[0] < cuv_kernel_cpus() * IDLE_LOAD;
 }
 
 /* The run has its own of them. */

@@ -22,13 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define INIT_LOOKS 10
-#define INIT_PAUSE_NS 500000
 #define WHY_SIZE 160
 #define NO_SLOT UINT_MAX
 /* From the end of a box until its init is reaped: the kernel takes that long only
  * when somebody keeps what has died in it, and keepers wait for it. */
 #define END_MS 5000
+#define VERDICT_MS 50
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
 enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK };
@@ -76,8 +75,10 @@ struct place {
 	struct cuv_slotns pooled;     /* of these, the ones that serve more than one box */
 	int hello;		      /* from a run that is to come; -1: none is awaited */
 	uint64_t hello_deadline_ns;
-	pid_t run;	 /* 0: none */
-	uint64_t end_ns; /* when its init must be gone; CUV_NEVER: nothing has ended it */
+	pid_t run; /* 0: none */
+	struct cuv_box_event ended;
+	uint64_t verdict_ns; /* when ended is to be told; CUV_NEVER: not, or told */
+	uint64_t end_ns;     /* when its init must be gone; CUV_NEVER: nothing has ended it */
 };
 
 struct maker {
@@ -208,7 +209,7 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 	for (i = 0; i < CUV_MAKER_STREAMS; i++)
 		p->streams[i] = i < streams ? msg->fds[i] : -1;
 	p->pooled = CUV_SLOTNS_INIT;
-	p->end_ns = CUV_NEVER;
+	p->end_ns = p->verdict_ns = CUV_NEVER;
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
 		p->ns[i] = -1;
 	for (i = streams + 1; i < msg->n; i++)
@@ -434,35 +435,25 @@ static void on_keeper(struct maker *m)
 	tell_warm(m);
 }
 
-/* A run that died because its init had been killed has not ended by itself: then
- * the keeper sees the box gone, which is the service's failure and no result. Its
- * namespace's other processes being dead, init is gone within moments or not at all. */
-static bool died_with_init(const struct place *p, int wait_status)
+static void tell_ended(struct place *p)
 {
-	int i;
-
-	if (!WIFSIGNALED(wait_status) || WTERMSIG(wait_status) != SIGKILL)
-		return false;
-	for (i = 0; i < INIT_LOOKS; i++) {
-		siginfo_t info = {0};
-
-		if (waitid(P_PID, (id_t)p->init, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == p->init)
-			return true;
-		nanosleep(&(struct timespec){.tv_nsec = INIT_PAUSE_NS}, NULL);
-	}
-	return false;
+	p->verdict_ns = CUV_NEVER;
+	tell(p->status, &p->ended, NULL, 0);
+	end_box(p);
 }
 
+/* A run that was killed may have been so because its init was: the kernel kills all
+ * that is in its namespace, and init is gone when that is done. Then the run has not
+ * ended by itself; the keeper sees the box gone, which is a failure and no result. */
 static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
 {
-	const struct cuv_box_event e = {
-		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
-
 	p->run = 0;
-	if (died_with_init(p, wait_status))
-		return;
-	tell(p->status, &e, NULL, 0);
-	end_box(p);
+	p->ended = (struct cuv_box_event){
+		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
+		p->verdict_ns = cuv_deadline_ms(VERDICT_MS);
+	else
+		tell_ended(p);
 }
 
 static void reap(struct maker *m)
@@ -507,7 +498,7 @@ static size_t poll_place(const struct place *p, struct pollfd *fds, size_t n, ui
 	fds[n + P_OF_KEEPER] = (struct pollfd){.fd = ends ? -1 : p->status, .events = 0};
 	if (p->hello >= 0)
 		*next = CUV_MIN(*next, p->hello_deadline_ns);
-	*next = CUV_MIN(*next, p->end_ns);
+	*next = CUV_MIN(*next, CUV_MIN(p->end_ns, p->verdict_ns));
 	return n + P_OF_PLACE;
 }
 
@@ -528,10 +519,12 @@ static void check_deadlines(struct maker *m, uint64_t asked_ns)
 	size_t i;
 
 	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
-		const struct place *p = &m->place[i];
+		struct place *p = &m->place[i];
 
 		if (p->init == 0)
 			continue;
+		if (asked_ns >= p->verdict_ns)
+			tell_ended(p);
 		if (p->hello >= 0 && asked_ns >= p->hello_deadline_ns)
 			end_zygote(m, "it did not fork in time");
 		if (asked_ns >= p->end_ns)

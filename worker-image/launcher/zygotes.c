@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/kernel.h"
 #include "lib/base/log.h"
 #include "worker-image/launcher/environ.h"
 #include "worker-image/launcher/fdmsg.h"
@@ -422,8 +423,7 @@ unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygot
 	if (g->state != CUV_ZYGOTE_WARM || cuv_now_ns() > g->used_ns + UNUSED_POOL_MS * CUV_NS_PER_MS)
 		return 0;
 	/* Boxes wait in any case; whether runs do is the pool's size. */
-	return CUV_MIN(CUV_MAX(CUV_MAX(z->set.pool, 1u), g->busy_peak + 1),
-		       (unsigned)CUV_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1) + 2);
+	return CUV_MIN(CUV_MAX(CUV_MAX(z->set.pool, 1u), g->busy_peak + 1), cuv_kernel_cpus() + 2);
 }
 
 /* At once: as it was when it had worked, otherwise without importing what may be at
