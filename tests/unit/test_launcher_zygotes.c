@@ -32,6 +32,7 @@ static void fill_run(struct cuv_run *ret, char env)
 	snprintf(ret->env, sizeof(ret->env), "%c", env);
 	snprintf(ret->zygote, sizeof(ret->zygote), "z");
 	assert_ok(cuv_strv_add(&ret->argv, "/bin/true"));
+	assert_ok(cuv_strv_add(&ret->argv, "main.py"));
 }
 
 /* One that has a keeper, which never is signalled: its number is no process's. */

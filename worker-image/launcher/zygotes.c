@@ -272,7 +272,8 @@ static const char *never(const struct cuv_zygotes *z, const struct cuv_run *run)
 		return "isolation is strict";
 	if (z->set.max == 0)
 		return "the service has no zygotes";
-	if (!run->zygote[0])
+	/* It runs main.py as `python main.py` does, and nothing else. */
+	if (!run->zygote[0] || run->argv.n < 2 || strcmp(run->argv.items[1], "main.py") != 0)
 		return "there is no zygote for this program";
 	if ((z->cgroups->controllers & needed) != needed)
 		return "the host gives no control groups for memory and processes";
