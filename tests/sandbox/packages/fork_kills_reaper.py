@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Kills what it can see in the box's and its own process namespace, at each fork."""
+# accepts: killed - what it may kill are the runs of its own environment, which it is in anyway
 import os
 import signal
 

@@ -141,6 +141,8 @@ def _judge(what: str, observed, seconds: float, most: float, accepts: tuple = ()
     wrong = []
     if observed.trouble:
         wrong.append(observed.trouble)
+    elif observed.status in accepts:
+        pass
     elif observed.status != "success" or not observed.stdout.rstrip().endswith("answered") or observed.stderr:
         wrong.append(f"{observed.status} {observed.return_code} [{observed.path}] {observed.stdout[-200:]}{observed.stderr[-200:]}")
     wrong += [line[:200] + f" [{observed.path}]" for line in observed.stdout.splitlines()
