@@ -137,15 +137,16 @@ static void check_clock(struct tend *t, enum cuv_role role)
 	could_not_start(t, role, &err);
 }
 
-/* Sessions that wait in the sockets of a part that does not come back soon: their
- * clients see them closed and can say so. Without a buffer for them the kernel
- * drops the descriptors, and not a byte is read. */
-static void turn_away(const struct cuv_joint *j)
+/* Without a buffer for them the kernel drops the descriptors, and not a byte is read.
+ * A manager that has been taken over can send faster than this receives, and the
+ * other parts and signals are to be seen to as well. */
+void cuv_tend_turn_away(const struct cuv_joint *j)
 {
+	unsigned n = 0;
 	int fd;
 
-	while (recv(j->worker, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) > 0)
-		;
+	while (n < CUV_TEND_TURNED_AWAY_MAX && recv(j->worker, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		n++;
 	fd = j->listener < 0 ? -1 : accept4(j->listener, NULL, NULL, SOCK_CLOEXEC);
 	cuv_close(fd);
 }
@@ -169,7 +170,7 @@ static void fill_poll(const struct tend *t, enum cuv_role role, struct pollfd p[
 static void look_after(struct tend *t, enum cuv_role role, const struct pollfd p[P_N])
 {
 	if (p[P_WORKER].revents || p[P_LISTENER].revents)
-		turn_away(&t->crew->joint[role]);
+		cuv_tend_turn_away(&t->crew->joint[role]);
 	if (t->part[role].phase == PHASE_UP && p[P_END].revents)
 		ended(t, role);
 	else if (t->part[role].phase == PHASE_STARTING && (p[P_END].revents || p[P_CONTROL].revents))

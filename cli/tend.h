@@ -19,4 +19,10 @@ int cuv_tend(const struct cuv_crew_spec *spec, struct cuv_crew *crew, int signal
 /* How long to wait after so many failures in a row, ms. */
 uint64_t cuv_tend_pause_ms(unsigned failures);
 
+/* Closes sessions that wait in the sockets of a part that does not come back soon:
+ * their clients see it and can say so. No more than so many at once, and one more of
+ * the listening socket. */
+#define CUV_TEND_TURNED_AWAY_MAX 64
+void cuv_tend_turn_away(const struct cuv_joint *j);
+
 #endif
