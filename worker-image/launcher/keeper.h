@@ -53,7 +53,6 @@ _noreturn_ void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher);
 /* What the keeper of a zygote tells the launcher, over orders. */
 struct cuv_zygote_news {
 	bool warm; /* it can be forked; otherwise it is over, and why says what for */
-	bool misbehaved;
 	uint64_t pss_bytes;
 	uint32_t imported;
 	uint32_t failed;

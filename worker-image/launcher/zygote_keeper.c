@@ -56,17 +56,17 @@ _noreturn_ static void leave(const struct zygote_keeper *z)
 	_exit(CUV_KEEPER_CLEAN);
 }
 
-static void tell_over(const struct zygote_keeper *z, bool misbehaved, const char *why)
+static void tell_over(const struct zygote_keeper *z, const char *why)
 {
-	struct cuv_zygote_news news = {.misbehaved = misbehaved};
+	struct cuv_zygote_news news = {0};
 
 	snprintf(news.why, sizeof(news.why), "%s", why);
 	tell(z, &news);
 }
 
-_noreturn_ static void over(const struct zygote_keeper *z, bool misbehaved, const char *why)
+_noreturn_ static void over(const struct zygote_keeper *z, const char *why)
 {
-	tell_over(z, misbehaved, why);
+	tell_over(z, why);
 	leave(z);
 }
 
@@ -92,7 +92,7 @@ static void on_news(struct zygote_keeper *z, const struct cuv_box_event *e)
 	const uint64_t cpu = cpu_used(z);
 
 	if (z->warm && cpu > z->cpu_ns + IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
-		over(z, true, "its packages work while no program runs");
+		over(z, "its packages work while no program runs");
 	if (!z->warm)
 		set_weight(z, USUAL_WEIGHT);
 	z->warm = true;
@@ -112,17 +112,17 @@ static void on_status(struct zygote_keeper *z)
 	if (r == -EAGAIN)
 		return;
 	if (r != 0)
-		over(z, true, "it ended");
+		over(z, "it ended");
 	switch (e.kind) {
 	case CUV_BOX_WARM:
 		on_news(z, &e);
 		break;
 	case CUV_BOX_OVER:
-		tell_over(z, true, e.why);
+		tell_over(z, e.why);
 		z->look_ns = CUV_NEVER; /* its runs go on */
 		break;
 	case CUV_BOX_FAILED:
-		over(z, true, e.why[0] ? e.why : cuv_stage_text(e.stage));
+		over(z, e.why[0] ? e.why : cuv_stage_text(e.stage));
 	case CUV_BOX_ENDED:
 	case CUV_BOX_MADE:
 	case CUV_BOX_WAITING:
@@ -136,7 +136,7 @@ static void look(struct zygote_keeper *z)
 
 	z->look_ns = cuv_deadline_ms(LOOK_MS);
 	if (z->warm && z->unanswered++ >= UNANSWERED_MAX)
-		over(z, true, "its box maker does not answer");
+		over(z, "its box maker does not answer");
 	if (z->warm)
 		(void)send(z->k.status, &ask, sizeof(ask), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -157,7 +157,7 @@ _noreturn_ static void serve(struct zygote_keeper *z)
 		if (p[1].revents)
 			on_status(z);
 		if (p[2].revents)
-			over(z, true, "it ended");
+			over(z, "it ended");
 		if (cuv_now_ns() >= z->look_ns)
 			look(z);
 	}
@@ -182,6 +182,6 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 	if (r == 0)
 		r = cuv_keeper_order(&z.k, &err);
 	if (r < 0)
-		over(&z, false, err.message[0] ? err.message : strerror(-r));
+		over(&z, err.message[0] ? err.message : strerror(-r));
 	serve(&z);
 }
