@@ -5,8 +5,10 @@
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -210,6 +212,36 @@ static void a_zygote_that_only_refuses_is_ended(void **state)
 	cuv_run_done(&g->run);
 }
 
+/* The launcher's namespaces are the test's own afterwards, as they were. */
+static void a_start_that_fails_keeps_no_descriptor(void **state)
+{
+	const struct cuv_host own = {.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	struct cuv_zygotes *z = zygotes(2);
+	char why[CUV_WHY_COLD_SIZE];
+	struct rlimit before, few;
+	struct cuv_run run;
+	int next = dup(own.proc_fd);
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	z->host = &own;
+	fill_run(&run, 'a');
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = (rlim_t)next + 7; /* the namespaces can be made, the sockets can't */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_null(cuv_zygotes_find(z, &run, why));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(z->zygote[0].state, CUV_ZYGOTE_FAILED);
+	assert_int_equal(z->zygote[0].keeper, 0);
+	assert_int_equal(z->zygote[0].ns.net, -1);
+	close(own.proc_fd);
+	cuv_run_done(&z->zygote[0].run);
+	cuv_run_done(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +251,7 @@ int main(void)
 		cmocka_unit_test(a_zygote_that_only_refuses_is_ended),
 		cmocka_unit_test(those_that_stand_by_make_room),
 		cmocka_unit_test(who_was_told_to_go_is_not_leaving_when_gone),
+		cmocka_unit_test(a_start_that_fails_keeps_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

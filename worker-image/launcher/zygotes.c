@@ -145,6 +145,8 @@ static int fork_keeper(struct cuv_zygotes *z, struct cuv_zygote *g)
 	cuv_close(control[1]);
 	g->news = news[0];
 	g->boxes = boxes[0];
+	if (r < 0)
+		cuv_slotns_done(&g->ns); /* the next start makes new ones */
 	return r;
 }
 
