@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,27 @@ int cuv_write_all(int fd, const void *data, size_t len)
 		}
 		p += n;
 		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int cuv_copy_file(int from, int to, uint64_t max)
+{
+	struct stat st;
+	off_t at = 0, bytes;
+
+	if (fstat(from, &st) < 0)
+		return -errno;
+	bytes = (off_t)CUV_MIN((uint64_t)st.st_size, max);
+	while (at < bytes) {
+		ssize_t n = sendfile(to, from, &at, (size_t)(bytes - at));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0) /* it has become shorter */
+			break;
 	}
 	return 0;
 }

@@ -17,6 +17,9 @@ static inline void cuv_closep(int *fd)
 
 /* Writes all of it to a blocking descriptor; 0 or -errno. */
 int cuv_write_all(int fd, const void *data, size_t len);
+/* Appends to a blocking descriptor what the regular file or memfd `from` holds now, from
+ * its beginning and without moving its offset, but never more than max bytes. 0 or -errno. */
+int cuv_copy_file(int from, int to, uint64_t max);
 /* Reads from offset 0 to the end of a regular file or memfd without moving its
  * offset; at most b's room (-E2BIG). 0 or -errno. */
 int cuv_pread_all(int fd, struct cuv_buf *b);

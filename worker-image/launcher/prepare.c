@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
@@ -241,35 +240,14 @@ int cuv_keeper_begin(struct cuv_keeper *k, struct cuv_error *err)
 	return 0;
 }
 
-/* Copies a descriptor's bytes, as many as it has now, into a sealed memfd. */
 static int copy_sealed(int from)
 {
 	_cleanup_close_ int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	uint64_t at = 0, bytes;
-	struct stat st;
+	int r = fd < 0 ? -errno : cuv_copy_file(from, fd, CUV_STDIN_BYTES_MAX);
 
-	if (fd < 0 || fstat(from, &st) < 0)
-		return -errno;
-	bytes = CUV_MIN((uint64_t)st.st_size, CUV_STDIN_BYTES_MAX);
-	while (at < bytes) {
-		char data[65536];
-		ssize_t n = pread(from, data, CUV_MIN(bytes - at, sizeof(data)), (off_t)at);
-		int r;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		r = cuv_write_all(fd, data, (size_t)n);
-		if (r < 0)
-			return r;
-		at += (uint64_t)n;
-	}
-	if (fcntl(fd, F_ADD_SEALS, NEVER_CHANGES | F_SEAL_SEAL) < 0)
-		return -errno;
-	return TAKE_FD(fd);
+	if (r == 0 && fcntl(fd, F_ADD_SEALS, NEVER_CHANGES | F_SEAL_SEAL) < 0)
+		r = -errno;
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 /* The program's stdin is a regular file, as with `python main.py < input`. The
