@@ -3,7 +3,7 @@
 
 #include "worker-image/zygote/zygote.h"
 
-#include "lib/base/fd.h"
+#include "worker-image/launcher/fdmsg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* More descriptors than an order has, so that one with too many is seen as such. */
-#define FDS_MAX (CUV_ZYGOTE_FDS + 4)
 #define ROBUST_LIST_HEAD_SIZE 24
 
 static int own_pid_ns = -1;
@@ -82,58 +80,21 @@ static void fork_run(const struct cuv_zygote_fork *q, const int fds[CUV_ZYGOTE_F
 		_exit(1); /* the next run would be born in this one's box */
 }
 
-/* 0, 1 when the other side has closed, or -errno. What came is the caller's to
- * close in every case. */
-static int receive(struct cuv_zygote_fork *ret, int fds[FDS_MAX], size_t *ret_n)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = {.iov_base = ret, .iov_len = sizeof(*ret)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c;
-	ssize_t n;
-
-	*ret_n = 0;
-	do
-		n = recvmsg(CUV_ZYGOTE_CONTROL_FD, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET ? 1 : -errno;
-	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		size_t i, m;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		m = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < m && *ret_n < FDS_MAX; i++)
-			memcpy(&fds[(*ret_n)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-	}
-	if (n == 0 && *ret_n == 0)
-		return 1;
-	if (n != (ssize_t)sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || *ret_n != CUV_ZYGOTE_FDS ||
-	    ret->version != CUV_ZYGOTE_VERSION)
-		return -EBADMSG;
-	return 0;
-}
-
 int cuv_fork_serve(void)
 {
 	for (;;) {
 		struct cuv_zygote_fork q;
-		int fds[FDS_MAX];
-		size_t n;
-		int r = receive(&q, fds, &n);
+		struct cuv_fdmsg msg = {0};
+		int r = cuv_fdmsg_recv(CUV_ZYGOTE_CONTROL_FD, &q, sizeof(q), CUV_ZYGOTE_FDS, &msg, 0);
 
+		if (r == 0 && (msg.n != CUV_ZYGOTE_FDS || q.version != CUV_ZYGOTE_VERSION))
+			r = -EBADMSG;
 		if (r == 0)
-			fork_run(&q, fds);
-		while (n > 0)
-			cuv_close(fds[--n]);
-		if (r != 0)
-			return r == 1 ? 0 : r;
+			fork_run(&q, msg.fds);
+		cuv_fdmsg_done(&msg);
+		if (r == 1 || r == -ECONNRESET) /* the box maker has ended */
+			return 0;
+		if (r < 0)
+			return r;
 	}
 }
