@@ -122,8 +122,11 @@ static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
 static int ask_environment(const struct cuv_peers *peers, struct cuv_error *err)
 {
 	static const char text[] = ONLINE_PACKAGE "\n";
-	struct cuv_env_ask ask = {
-		.python = "3.11", .exclude_s = cuv_wall_s(), .resolve_ms = ONLINE_MS / 2, .build_ms = ONLINE_MS};
+	struct cuv_env_ask ask = {.source = CUV_ENV_REQUIREMENTS,
+				  .python = "3.11",
+				  .exclude_s = cuv_wall_s(),
+				  .resolve_ms = ONLINE_MS / 2,
+				  .build_ms = ONLINE_MS};
 	_cleanup_close_ int session = cuv_peers_builder(peers, err), file = -1;
 	_cleanup_writer_ struct cuv_writer w;
 	uint64_t deadline = cuv_deadline_ms(ONLINE_MS);

@@ -103,8 +103,10 @@ static int begin_environment(struct job *j)
 	struct side *s = &j->side[SIDE_ENV];
 	_cleanup_close_ int text = cuv_memfd("requirements", j->spec->requirements, j->spec->requirements_len);
 	_cleanup_writer_ struct cuv_writer w;
-	struct cuv_env_ask ask = {
-		.exclude_s = j->spec->exclude_s, .resolve_ms = j->spec->resolve_ms, .build_ms = j->spec->build_ms};
+	struct cuv_env_ask ask = {.source = CUV_ENV_REQUIREMENTS,
+				  .exclude_s = j->spec->exclude_s,
+				  .resolve_ms = j->spec->resolve_ms,
+				  .build_ms = j->spec->build_ms};
 	int minor = 0;
 
 	/* "3.11" of "3.11.2" */

@@ -6,12 +6,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LOCK_FORMAT 1
 #define NAME_LEN_MAX 128
+
+static void origin_done(struct cuv_origin *o)
+{
+	free(o->file);
+	free(o->url);
+	free(o->commit);
+	free(o->subdirectory);
+	*o = (struct cuv_origin){.kind = CUV_ORIGIN_INDEX};
+}
 
 static void locked_done(struct cuv_locked *p)
 {
@@ -19,6 +26,7 @@ static void locked_done(struct cuv_locked *p)
 	free(p->version);
 	free(p->file);
 	free(p->url);
+	origin_done(&p->origin);
 }
 
 void cuv_lock_done(struct cuv_lock *l)
@@ -29,10 +37,17 @@ void cuv_lock_done(struct cuv_lock *l)
 	*l = CUV_LOCK_INIT;
 }
 
+/* NULL stays NULL. */
+static int copy(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
 int cuv_lock_add(struct cuv_lock *l, const char *name, const char *version, const char *file, const char *url,
 		 const struct cuv_sha256 *sha256, uint64_t size_bytes)
 {
-	struct cuv_locked p = {.sha256 = *sha256, .size_bytes = size_bytes}, *more;
+	struct cuv_locked p = {.size_bytes = size_bytes}, *more;
 
 	if (l->n >= CUV_PACKAGES_MAX)
 		return -E2BIG;
@@ -42,14 +57,50 @@ int cuv_lock_add(struct cuv_lock *l, const char *name, const char *version, cons
 	l->packages = more;
 	p.name = strdup(name);
 	p.version = strdup(version);
-	p.file = strdup(file);
-	p.url = url ? strdup(url) : NULL;
-	if (!p.name || !p.version || !p.file || (url && !p.url)) {
+	if (sha256)
+		p.sha256 = *sha256;
+	if (!p.name || !p.version || copy(file, &p.file) < 0 || copy(url, &p.url) < 0) {
 		locked_done(&p);
 		return -ENOMEM;
 	}
 	l->packages[l->n++] = p;
 	return 0;
+}
+
+int cuv_lock_set_origin(struct cuv_locked *p, const struct cuv_origin *o)
+{
+	struct cuv_origin c = {.kind = o->kind, .sha256 = o->sha256, .user_url = o->user_url};
+
+	if (copy(o->file, &c.file) < 0 || copy(o->url, &c.url) < 0 || copy(o->commit, &c.commit) < 0 ||
+	    copy(o->subdirectory, &c.subdirectory) < 0) {
+		origin_done(&c);
+		return -ENOMEM;
+	}
+	origin_done(&p->origin);
+	p->origin = c;
+	return 0;
+}
+
+int cuv_lock_set_wheel(struct cuv_locked *p, const char *file, const struct cuv_sha256 *sha256, uint64_t size_bytes)
+{
+	char *own = strdup(file);
+
+	if (!own)
+		return -ENOMEM;
+	free(p->file);
+	p->file = own;
+	p->sha256 = *sha256;
+	p->size_bytes = size_bytes;
+	return 0;
+}
+
+size_t cuv_lock_pending(const struct cuv_lock *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += !l->packages[i].file;
+	return n;
 }
 
 /* --- invariants --- */
@@ -76,6 +127,68 @@ static bool version_valid(const char *version)
 	return len > 0 && len <= 64 && strspn(version, "abcdefghijklmnopqrstuvwxyz0123456789.+!") == len;
 }
 
+static bool url_valid(const char *url)
+{
+	size_t len = strlen(url);
+
+	if (len == 0 || len > CUV_URL_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (url[i] <= ' ' || url[i] > '~')
+			return false;
+	return true;
+}
+
+static bool commit_valid(const char *commit)
+{
+	size_t len = strlen(commit);
+
+	return (len == 40 || len == 64) && strspn(commit, "0123456789abcdef") == len;
+}
+
+/* A source distribution's name, of the letters that a store path takes. */
+static bool source_file_valid(const char *file)
+{
+	size_t len = strlen(file);
+
+	return len > 0 && len <= CUV_WHEEL_FILE_MAX && file[0] != '.' &&
+	       strspn(file, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+!-") == len;
+}
+
+/* A relative path that stays below where it starts. */
+static bool subdirectory_valid(const char *path)
+{
+	size_t len = strlen(path);
+
+	if (len == 0 || len > CUV_WHEEL_FILE_MAX || path[0] == '/')
+		return false;
+	for (const char *at = path; *at; at += strspn(at, "/")) {
+		size_t n = strcspn(at, "/");
+
+		if (strncmp(at, "..", CUV_MAX(n, 2u)) == 0)
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if ((unsigned char)at[i] < ' ' || at[i] == 0x7f || at[i] == '\\')
+				return false;
+		at += n;
+	}
+	return true;
+}
+
+static bool origin_valid(const struct cuv_locked *p)
+{
+	const struct cuv_origin *o = &p->origin;
+
+	if ((p->url && !url_valid(p->url)) || (o->url && !url_valid(o->url)))
+		return false;
+	if (o->kind != CUV_ORIGIN_BUILT)
+		return p->file && !o->file && !o->url && !o->commit && !o->subdirectory && !o->user_url &&
+		       (o->kind == CUV_ORIGIN_INDEX || (o->kind == CUV_ORIGIN_URL && p->url));
+	if (p->url || (o->subdirectory && !subdirectory_valid(o->subdirectory)))
+		return false;
+	return o->commit ? commit_valid(o->commit) && o->url && !o->file : o->file && source_file_valid(o->file);
+}
+
 static int check_package(const struct cuv_locked *p, struct cuv_error *err)
 {
 	char store_name[CUV_STORE_NAME_SIZE];
@@ -84,8 +197,11 @@ static int check_package(const struct cuv_locked *p, struct cuv_error *err)
 	if (!name_valid(p->name) || !version_valid(p->version))
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock names a package `%.100s` of version `%.100s`",
 				     p->name, p->version);
-	if (cuv_wheel_parse(p->file, &w) < 0 || !cuv_wheel_is_of(&w, p->name) ||
-	    cuv_lock_wheel_name(p, store_name) < 0 || cuv_lock_install_name(p, store_name) < 0)
+	if (!origin_valid(p) || cuv_lock_install_name(p, store_name) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the lock has no well-formed origin of %s", p->name);
+	if (!p->file)
+		return 0;
+	if (cuv_wheel_parse(p->file, &w) < 0 || !cuv_wheel_is_of(&w, p->name) || cuv_lock_wheel_name(p, store_name) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock names a wheel `%.200s` for %s", p->file, p->name);
 	if (cuv_wheel_rank(&w) < 0)
 		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s: the wheel `%s` does not fit " CUV_PLATFORM,
@@ -137,7 +253,7 @@ static int store_name(const char *text, char ret[CUV_STORE_NAME_SIZE])
 
 int cuv_lock_wheel_name(const struct cuv_locked *p, char ret[CUV_STORE_NAME_SIZE])
 {
-	return store_name(p->file, ret);
+	return p->file ? store_name(p->file, ret) : -EINVAL;
 }
 
 int cuv_lock_install_name(const struct cuv_locked *p, char ret[CUV_STORE_NAME_SIZE])
@@ -146,113 +262,4 @@ int cuv_lock_install_name(const struct cuv_locked *p, char ret[CUV_STORE_NAME_SI
 	int n = snprintf(text, sizeof(text), "%s-%s", p->name, p->version);
 
 	return n < 0 || (size_t)n >= sizeof(text) ? -EINVAL : store_name(text, ret);
-}
-
-/* --- JSON --- */
-
-static json_t *package_to_json(const struct cuv_locked *p, bool complete)
-{
-	char hex[CUV_SHA256_HEX_SIZE];
-	json_t *j;
-
-	cuv_hex(p->sha256.bytes, sizeof(p->sha256.bytes), hex);
-	j = json_pack("{s:s, s:s, s:s, s:s}", "file", p->file, "name", p->name, "sha256", hex, "version", p->version);
-	if (!j || !complete)
-		return j;
-	if ((p->size_bytes && json_object_set_new(j, "size", json_integer((json_int_t)p->size_bytes)) < 0) ||
-	    (p->url && json_object_set_new(j, "url", json_string(p->url)) < 0)) {
-		json_decref(j);
-		return NULL;
-	}
-	return j;
-}
-
-static int lock_to_json(const struct cuv_lock *l, bool complete, struct cuv_buf *out)
-{
-	json_auto_t *packages = json_array(), *root = NULL;
-	_cleanup_free_ char *text = NULL;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (json_array_append_new(packages, package_to_json(&l->packages[i], complete)) < 0)
-			return -ENOMEM;
-	root = json_pack("{s:i, s:O, s:s, s:s}", "format", LOCK_FORMAT, "packages", packages, "platform", CUV_PLATFORM,
-			 "python", l->python);
-	text = root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-	if (!text)
-		return -ENOMEM;
-	return cuv_buf_add_str(out, text);
-}
-
-int cuv_lock_canonical(const struct cuv_lock *l, struct cuv_buf *out)
-{
-	return lock_to_json(l, false, out);
-}
-
-int cuv_lock_complete(const struct cuv_lock *l, struct cuv_buf *out)
-{
-	return lock_to_json(l, true, out);
-}
-
-int cuv_lock_digest(const struct cuv_lock *l, char ret[CUV_LOCK_DIGEST_SIZE])
-{
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
-	struct cuv_sha256 hash;
-	int r = cuv_lock_canonical(l, &b);
-
-	if (r < 0)
-		return r;
-	cuv_sha256(b.data, b.len, &hash);
-	memcpy(ret, "sha256:", 7);
-	cuv_hex(hash.bytes, sizeof(hash.bytes), ret + 7);
-	return 0;
-}
-
-static int parse_package(json_t *j, struct cuv_lock *l, struct cuv_error *err)
-{
-	const char *name, *version, *file, *hex, *url = NULL;
-	struct cuv_sha256 hash;
-	json_int_t size = 0;
-	int r;
-
-	if (json_unpack(j, "{s:s, s:s, s:s, s:s, s?I, s?s !}", "name", &name, "version", &version, "file", &file,
-			"sha256", &hex, "size", &size, "url", &url) < 0 ||
-	    size < 0 || cuv_unhex(hex, sizeof(hash.bytes), hash.bytes) < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "package %zu of the lock is not well-formed", l->n + 1);
-	r = cuv_lock_add(l, name, version, file, url, &hash, (uint64_t)size);
-	if (r == -E2BIG)
-		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the lock has more than %d packages",
-				     CUV_PACKAGES_MAX);
-	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
-}
-
-int cuv_lock_parse(const void *data, size_t len, struct cuv_lock *ret, struct cuv_error *err)
-{
-	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
-	json_auto_t *root = NULL;
-	const char *platform, *python;
-	json_t *packages, *package;
-	json_error_t where;
-	size_t i;
-	int format;
-
-	if (len > CUV_LOCK_BYTES_MAX)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "the lock is larger than %u bytes", CUV_LOCK_BYTES_MAX);
-	root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &where);
-	if (!root ||
-	    json_unpack(root, "{s:i, s:s, s:s, s:o !}", "format", &format, "platform", &platform, "python", &python,
-			"packages", &packages) < 0 ||
-	    format != LOCK_FORMAT || strcmp(platform, CUV_PLATFORM) != 0 || strlen(python) >= sizeof(l.python) ||
-	    !json_is_array(packages))
-		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is not well-formed");
-	memcpy(l.python, python, strlen(python) + 1);
-	json_array_foreach(packages, i, package)
-	{
-		if (parse_package(package, &l, err) < 0)
-			return -EINVAL;
-	}
-	if (cuv_lock_seal(&l, err) < 0)
-		return -EINVAL;
-	*ret = l;
-	l = CUV_LOCK_INIT;
-	return 0;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define WHEELS_MAX 2000
-#define URL_MAX 2048
 
 /* A wheel of the file that was read: all borrowed from the JSON. */
 struct candidate {
@@ -62,7 +61,7 @@ static int read_wheel(json_t *j, struct candidate *ret)
 
 	if (json_unpack(j, "{s:s, s?s, s:{s:s}, s?I}", "url", &url, "name", &name, "hashes", "sha256", &hex, "size",
 			&size) < 0 ||
-	    strlen(url) > URL_MAX || cuv_unhex(hex, sizeof(ret->sha256.bytes), ret->sha256.bytes) < 0 || size < 0)
+	    strlen(url) > CUV_URL_MAX || cuv_unhex(hex, sizeof(ret->sha256.bytes), ret->sha256.bytes) < 0 || size < 0)
 		return -EINVAL;
 	ret->url = url;
 	ret->size_bytes = (uint64_t)size;

@@ -383,12 +383,45 @@ int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret)
 
 /* --- ENV_ASK --- */
 
+const char *cuv_env_source_name(enum cuv_env_source s)
+{
+	static const char *const names[_CUV_ENV_SOURCE_MAX] = {
+#define X(suffix, name) [CUV_ENV_##suffix] = name,
+		CUV_ENV_SOURCE_TABLE(X)
+#undef X
+	};
+
+	cuv_assert(s > 0 && s < _CUV_ENV_SOURCE_MAX);
+	return names[s];
+}
+
+bool cuv_env_digest_valid(const char *digest)
+{
+	size_t len = strnlen(digest, CUV_ENV_DIGEST_SIZE);
+
+	for (size_t i = 0; i < len; i++)
+		if (!cuv_is_nix32_char(digest[i]))
+			return false;
+	return len == STORE_HASH_LEN;
+}
+
 void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m)
 {
+	cuv_put_u8(w, (uint8_t)m->source);
 	cuv_put_str(w, m->python);
+	cuv_put_str(w, m->digest);
 	cuv_put_u64(w, (uint64_t)m->exclude_s);
 	cuv_put_u32(w, m->resolve_ms);
 	cuv_put_u32(w, m->build_ms);
+	cuv_put_u8(w, m->sdist);
+}
+
+static bool env_ask_valid(const struct cuv_env_ask *m)
+{
+	/* the end of year 9999; what is locked already has no date to cut at */
+	if (m->exclude_s < 0 || m->exclude_s > 253402300799 || (m->source != CUV_ENV_REQUIREMENTS && m->exclude_s != 0))
+		return false;
+	return m->source == CUV_ENV_DIGEST ? cuv_env_digest_valid(m->digest) : m->digest[0] == '\0';
 }
 
 int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret)
@@ -396,12 +429,15 @@ int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret)
 	struct cuv_env_ask m;
 	int end;
 
+	m.source = (enum cuv_env_source)get_enum(r, _CUV_ENV_SOURCE_MAX);
 	cuv_get_str(r, m.python, sizeof(m.python));
+	cuv_get_str(r, m.digest, sizeof(m.digest));
 	m.exclude_s = (int64_t)cuv_get_u64(r);
 	m.resolve_ms = cuv_get_u32(r);
 	m.build_ms = cuv_get_u32(r);
+	m.sdist = get_bool(r);
 	end = cuv_reader_end(r);
-	if (end == 0 && (m.exclude_s < 0 || m.exclude_s > 253402300799)) /* the end of year 9999 */
+	if (end == 0 && !env_ask_valid(&m))
 		end = -EBADMSG;
 	if (end == 0)
 		*ret = m;

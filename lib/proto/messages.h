@@ -35,7 +35,7 @@
 	X(RUN_RESULT, 13, "launcher", "client", 0, "how the run ended; the last message")                              \
 	X(LAYERS_ASK, 14, "client", "launcher", 0, "which layers of isolation are on?")                                \
 	X(LAYERS, 15, "launcher", "client", 0, "the layers' states; the last message")                                 \
-	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements; descriptor: canonical text")       \
+	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements, this lock or this digest")         \
 	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
 	X(ENV_READY, 22, "builder", "client", 0, "the environment; valid while the session stays open")                \
 	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of image, uv and ruff?")                                 \
@@ -192,12 +192,37 @@ struct cuv_layers {
 void cuv_layers_put(struct cuv_writer *w, const struct cuv_layers *m);
 int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret);
 
-/* --- ENV_ASK --- the descriptor is a memfd with canonical requirements text */
+/* --- ENV_ASK ---
+ * The descriptor is a regular file or a memfd, and what it holds depends on the
+ * source:
+ *
+ *   REQUIREMENTS  canonical requirements text (nixenv/requirements.h)
+ *   LOCK	   a lock in its complete JSON form (nixenv/lock.h); exclude_s is 0
+ *   DIGEST	   nothing, it is empty; the environment must be known already,
+ *		   else ENVIRONMENT_UNKNOWN; exclude_s is 0 */
+/* X(enum suffix, "name") */
+#define CUV_ENV_SOURCE_TABLE(X)                                                                                        \
+	X(REQUIREMENTS, "requirements")                                                                                \
+	X(LOCK, "lock")                                                                                                \
+	X(DIGEST, "digest")
+enum cuv_env_source {
+	_CUV_ENV_SOURCE_NONE,
+#define X(suffix, name) CUV_ENV_##suffix,
+	CUV_ENV_SOURCE_TABLE(X)
+#undef X
+		_CUV_ENV_SOURCE_MAX,
+};
+const char *cuv_env_source_name(enum cuv_env_source s);
+#define CUV_ENV_DIGEST_SIZE 33 /* 32 characters of Nix's alphabet and NUL */
+bool cuv_env_digest_valid(const char *digest);
 struct cuv_env_ask {
-	char python[16];   /* "3.11" */
-	int64_t exclude_s; /* exclude_newer, seconds since 1970; 0 = today 00:00 UTC */
+	enum cuv_env_source source;
+	char python[16];		  /* "3.11" */
+	char digest[CUV_ENV_DIGEST_SIZE]; /* of DIGEST; "" otherwise */
+	int64_t exclude_s;		  /* exclude_newer, seconds since 1970; 0 = today 00:00 UTC */
 	uint32_t resolve_ms;
 	uint32_t build_ms;
+	bool sdist; /* source distributions may be built where no wheel fits */
 };
 void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m);
 int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret);
@@ -218,7 +243,7 @@ int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret);
 /* --- ENV_READY --- */
 #define CUV_PACKAGES_MAX 200
 struct cuv_environment {
-	char digest[33]; /* hash part of the environment's store path */
+	char digest[CUV_ENV_DIGEST_SIZE]; /* hash part of the environment's store path */
 	char store_name[CUV_STORE_NAME_SIZE];
 	char image[CUV_STORE_NAME_SIZE];
 	char lock_digest[CUV_STORE_NAME_SIZE]; /* "sha256:…" of the canonical lock */

@@ -207,7 +207,7 @@ static void forget_all(const struct making *k)
 
 static int write_lock(const struct making *k, const char *path, bool complete)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(2 * CUV_LOCK_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
 	int r = complete ? cuv_lock_complete(&k->lock, &text) : cuv_lock_canonical(&k->lock, &text);
 
 	return r < 0 ? r : cuv_builder_write(&k->m->builder->state, path, text.data, text.len);

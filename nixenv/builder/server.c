@@ -231,6 +231,10 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		session_fail_with(s, CUV_E_FIELD_INVALID, 0, "python: there is only " CUV_PYTHON);
 		return;
 	}
+	if (ask.source != CUV_ENV_REQUIREMENTS) {
+		session_fail_with(s, CUV_E_ENVIRONMENT_UNKNOWN, 0, "only requirements are served");
+		return;
+	}
 	cuv_index_key(sv->b, ask.python, ask.exclude_s, cuv_buf_str(&text), text.len, &key);
 	if ((known = look_up(sv, &key))) {
 		session_ready(s, known, ask.exclude_s, true);

@@ -317,7 +317,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	*o = (struct options){.repeat = 1, .parallel = 1, .ask = {"3.11", 0, 120000, 600000}};
+	*o = (struct options){
+		.repeat = 1,
+		.parallel = 1,
+		.ask = {.source = CUV_ENV_REQUIREMENTS, .python = "3.11", .resolve_ms = 120000, .build_ms = 600000}};
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		switch (c) {
 		case 'b':

@@ -88,6 +88,81 @@ TEST(both_forms_are_read_back)
 	cuv_lock_done(&back);
 }
 
+static int add_built(struct cuv_lock *l, const char *file, const struct cuv_origin *o)
+{
+	struct cuv_sha256 hash = {{1}};
+	int r = cuv_lock_add(l, "a", "1", file, NULL, file ? &hash : NULL, 0);
+
+	(void)snprintf(l->python, sizeof(l->python), "3.11");
+	return r < 0 ? r : cuv_lock_set_origin(&l->packages[l->n - 1], o);
+}
+
+TEST(where_a_wheel_comes_from_does_not_change_the_digest)
+{
+	struct cuv_origin sdist = {.kind = CUV_ORIGIN_BUILT,
+				   .file = (char[]){"a-1.tar.gz"},
+				   .sha256 = {{2}},
+				   .url = (char[]){"https://example.invalid/a-1.tar.gz"}};
+	_cleanup_buf_ struct cuv_buf complete = CUV_BUF_INIT(65536);
+	char digest[CUV_LOCK_DIGEST_SIZE], again[CUV_LOCK_DIGEST_SIZE];
+	_cleanup_lock_ struct cuv_lock plain = CUV_LOCK_INIT, l = CUV_LOCK_INIT, back = CUV_LOCK_INIT;
+	struct cuv_sha256 hash = {{1}};
+	struct cuv_error err;
+
+	(void)snprintf(plain.python, sizeof(plain.python), "3.11");
+	assert_ok(cuv_lock_add(&plain, "a", "1", "a-1-py3-none-any.whl", NULL, &hash, 0));
+	assert_ok(cuv_lock_seal(&plain, &err));
+	assert_ok(cuv_lock_digest(&plain, digest));
+
+	/* to be built: it can travel, but decides nothing */
+	assert_ok(add_built(&l, NULL, &sdist));
+	assert_ok(cuv_lock_seal(&l, &err));
+	assert_int_equal(cuv_lock_pending(&l), 1);
+	assert_int_equal(cuv_lock_digest(&l, again), -EINVAL);
+	assert_ok(cuv_lock_complete(&l, &complete));
+	assert_ok(cuv_lock_parse(complete.data, complete.len, &back, &err));
+	assert_int_equal(cuv_lock_pending(&back), 1);
+	assert_string_equal(back.packages[0].origin.file, "a-1.tar.gz");
+	assert_memory_equal(&back.packages[0].origin.sha256, &sdist.sha256, sizeof(hash));
+
+	assert_ok(cuv_lock_set_wheel(&back.packages[0], "a-1-py3-none-any.whl", &hash, 7));
+	assert_ok(cuv_lock_seal(&back, &err));
+	assert_int_equal(cuv_lock_pending(&back), 0);
+	assert_ok(cuv_lock_digest(&back, again));
+	assert_string_equal(again, digest);
+}
+
+TEST(refused_origins)
+{
+#define TEXT(s) ((char[]){s})
+#define COMMIT "0123456789012345678901234567890123456789"
+	const struct {
+		bool wheel;
+		struct cuv_origin origin;
+	} cases[] = {
+		{false, {.kind = CUV_ORIGIN_INDEX}},
+		{false, {.kind = CUV_ORIGIN_URL}},
+		{true, {.kind = CUV_ORIGIN_URL}}, /* without an address */
+		{true, {.kind = CUV_ORIGIN_INDEX, .file = TEXT("a-1.tar.gz")}},
+		{true, {.kind = CUV_ORIGIN_BUILT}},
+		{true, {.kind = CUV_ORIGIN_BUILT, .file = TEXT("../a.tar.gz")}},
+		{true, {.kind = CUV_ORIGIN_BUILT, .commit = TEXT(COMMIT)}}, /* of what? */
+		{true, {.kind = CUV_ORIGIN_BUILT, .commit = TEXT("main"), .url = TEXT("https://e.invalid/a")}},
+		{true, {.kind = CUV_ORIGIN_BUILT, .file = TEXT("a.zip"), .url = TEXT("a b")}},
+		{true, {.kind = CUV_ORIGIN_BUILT, .file = TEXT("a.zip"), .subdirectory = TEXT("/etc")}},
+		{true, {.kind = CUV_ORIGIN_BUILT, .file = TEXT("a.zip"), .subdirectory = TEXT("b/../../c")}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
+		struct cuv_error err;
+
+		assert_ok(add_built(&l, cases[i].wheel ? "a-1-py3-none-any.whl" : NULL, &cases[i].origin));
+		assert_int_equal(cuv_lock_seal(&l, &err), -EINVAL);
+		assert_int_equal(err.code, CUV_E_INTERNAL);
+	}
+}
+
 TEST(no_packages)
 {
 	struct cuv_error err;
@@ -308,10 +383,16 @@ TEST(toml_that_is_refused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(from_the_resolver),	cmocka_unit_test(both_forms_are_read_back),
-		cmocka_unit_test(no_packages),		cmocka_unit_test(refused_locks),
-		cmocka_unit_test(too_many_packages),	cmocka_unit_test(listed_hashes_choose),
-		cmocka_unit_test(refused_json),		cmocka_unit_test(toml_that_is_read),
+		cmocka_unit_test(from_the_resolver),
+		cmocka_unit_test(both_forms_are_read_back),
+		cmocka_unit_test(where_a_wheel_comes_from_does_not_change_the_digest),
+		cmocka_unit_test(refused_origins),
+		cmocka_unit_test(no_packages),
+		cmocka_unit_test(refused_locks),
+		cmocka_unit_test(too_many_packages),
+		cmocka_unit_test(listed_hashes_choose),
+		cmocka_unit_test(refused_json),
+		cmocka_unit_test(toml_that_is_read),
 		cmocka_unit_test(toml_that_is_refused),
 	};
 

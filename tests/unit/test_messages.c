@@ -304,16 +304,61 @@ TEST(every_layer_and_status_has_a_name)
 	assert_string_equal(cuv_env_phase_name(CUV_PHASE_BUILDING), "building");
 }
 
-TEST(dates_of_an_environment_are_bounded)
+static int ask_again(const struct cuv_env_ask *m, struct cuv_env_ask *got)
 {
 	_cleanup_writer_ struct cuv_writer w;
-	struct cuv_env_ask m = {.python = "3.11", .exclude_s = -1}, got;
 	struct cuv_reader r;
 
 	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
-	cuv_env_ask_put(&w, &m);
+	cuv_env_ask_put(&w, m);
 	r = body_of(&w);
-	assert_int_equal(cuv_env_ask_get(&r, &got), -EBADMSG);
+	return cuv_env_ask_get(&r, got);
+}
+
+TEST(an_ask_is_read_as_written)
+{
+	static const struct cuv_env_ask asks[] = {
+		{CUV_ENV_REQUIREMENTS, "3.11", "", 1700000000, 60000, 600000, true},
+		{CUV_ENV_LOCK, "3.11", "", 0, 1, 2, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		struct cuv_env_ask got = {0};
+
+		assert_int_equal(ask_again(&asks[i], &got), 0);
+		assert_int_equal(got.source, asks[i].source);
+		assert_string_equal(got.python, asks[i].python);
+		assert_string_equal(got.digest, asks[i].digest);
+		assert_int_equal(got.exclude_s, asks[i].exclude_s);
+		assert_int_equal(got.resolve_ms, asks[i].resolve_ms);
+		assert_int_equal(got.build_ms, asks[i].build_ms);
+		assert_int_equal(got.sdist, asks[i].sdist);
+	}
+	assert_string_equal(cuv_env_source_name(CUV_ENV_DIGEST), "digest");
+}
+
+TEST(an_ask_that_breaks_a_bound_is_refused)
+{
+	static const struct cuv_env_ask asks[] = {
+		{CUV_ENV_REQUIREMENTS, "3.11", "", -1, 0, 0, false},
+		{CUV_ENV_REQUIREMENTS, "3.11", "", 253402300800, 0, 0, false},
+		{_CUV_ENV_SOURCE_NONE, "3.11", "", 0, 0, 0, false},
+		{_CUV_ENV_SOURCE_MAX, "3.11", "", 0, 0, 0, false},
+		/* a date for what is locked, a digest for what is not one */
+		{CUV_ENV_LOCK, "3.11", "", 1, 0, 0, false},
+		{CUV_ENV_LOCK, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
+		{CUV_ENV_DIGEST, "3.11", "", 0, 0, 0, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxy", 0, 0, 0, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdefghijklmnopqrstuv", 0, 0, 0, false},
+		{CUV_ENV_DIGEST, "3.11", "../3456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		struct cuv_env_ask got;
+
+		assert_int_equal(ask_again(&asks[i], &got), -EBADMSG);
+	}
 }
 
 int main(void)
@@ -328,7 +373,8 @@ int main(void)
 		cmocka_unit_test(an_error_without_code_is_none),
 		cmocka_unit_test(results_and_output_keep_to_their_enums),
 		cmocka_unit_test(every_layer_and_status_has_a_name),
-		cmocka_unit_test(dates_of_an_environment_are_bounded),
+		cmocka_unit_test(an_ask_is_read_as_written),
+		cmocka_unit_test(an_ask_that_breaks_a_bound_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("messages", tests, NULL, NULL);

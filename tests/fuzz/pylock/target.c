@@ -7,11 +7,27 @@
 #include "nixenv/envpath.h"
 #include "nixenv/pylock.h"
 
+#include <errno.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct cuv_env_scripts scripts = {"install", 7, "farm", 4};
+
+/* What travels between the processes: nothing of it is lost. */
+static void check_complete(const struct cuv_lock *l)
+{
+	_cleanup_buf_ struct cuv_buf first = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX),
+				     second = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
+	_cleanup_lock_ struct cuv_lock back = CUV_LOCK_INIT;
+	struct cuv_error err;
+
+	if (cuv_lock_complete(l, &first) < 0)
+		return;
+	cuv_assert(cuv_lock_parse(first.data, first.len, &back, &err) == 0);
+	cuv_assert(cuv_lock_complete(&back, &second) == 0);
+	cuv_assert(first.len == second.len && memcmp(first.data, second.data, first.len) == 0);
+}
 
 static void check(const struct cuv_lock *l)
 {
@@ -23,6 +39,11 @@ static void check(const struct cuv_lock *l)
 	struct cuv_error err;
 
 	cuv_assert(l->n <= CUV_PACKAGES_MAX);
+	check_complete(l);
+	if (cuv_lock_pending(l) > 0) {
+		cuv_assert(cuv_lock_canonical(l, &first) == -EINVAL);
+		return;
+	}
 	if (cuv_lock_canonical(l, &first) < 0)
 		return; /* larger than a lock may be */
 	cuv_assert(cuv_lock_parse(first.data, first.len, &back, &err) == 0);
