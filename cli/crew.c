@@ -72,10 +72,23 @@ static int add_ids(const struct cuv_crew_spec *spec, unsigned id, struct cuv_str
 	return r < 0 ? r : add_number(args, "--gid", id);
 }
 
+int cuv_joint_pair(struct cuv_joint *j)
+{
+	int pair[2];
+
+	if (j->client >= 0)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	j->worker = pair[0];
+	j->client = pair[1];
+	return 0;
+}
+
 /* A worker's sockets, unless they are there from the time before it died. */
 static int open_joint(const struct cuv_crew_spec *spec, const char *path, struct cuv_joint *j, struct cuv_error *err)
 {
-	int pair[2], r;
+	int r;
 
 	if (spec->sockets && j->listener < 0) {
 		r = cuv_session_listen(path);
@@ -85,13 +98,7 @@ static int open_joint(const struct cuv_crew_spec *spec, const char *path, struct
 		}
 		j->listener = r;
 	}
-	if (j->client >= 0)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	j->worker = pair[0];
-	j->client = pair[1];
-	return 0;
+	return cuv_joint_pair(j);
 }
 
 /* The listening socket is 4, where there is one; the control 5. */

@@ -49,6 +49,8 @@ struct cuv_joint {
 	int client;   /* the other end: the manager's, or our own */
 };
 #define CUV_JOINT_INIT ((struct cuv_joint){-1, -1, -1})
+/* Makes the socket pair where there is none. 0 or -errno. */
+int cuv_joint_pair(struct cuv_joint *j);
 #define CUV_JOINTS 2 /* of CUV_ROLE_LAUNCHER and CUV_ROLE_BUILDER */
 
 struct cuv_crew {

@@ -57,23 +57,6 @@ static void set_down(struct part *p)
 	p->failures++;
 }
 
-static void could_not_start(struct tend *t, enum cuv_role role, const struct cuv_error *err)
-{
-	(void)cuv_daemon_reap(&t->crew->member[role], 0, -1); /* kills it, where there is one */
-	set_down(&t->part[role]);
-	cuv_say_error(err, NULL);
-}
-
-static void start_again(struct tend *t, enum cuv_role role)
-{
-	struct cuv_error err;
-
-	if (cuv_crew_start_again(t->spec, t->crew, role, &err) < 0)
-		could_not_start(t, role, &err);
-	else
-		t->part[role] = (struct part){PHASE_STARTING, cuv_deadline_ms(READY_MS), t->part[role].failures};
-}
-
 /* A manager that has been taken over can shut the sockets that outlive it: then
  * its successor and the worker get new ones. */
 static void renew_joints(struct tend *t)
@@ -88,9 +71,29 @@ static void renew_joints(struct tend *t)
 			continue;
 		j->client = cuv_close(j->client);
 		j->worker = cuv_close(j->worker);
+		(void)cuv_joint_pair(j); /* else when the worker is started */
 		if (t->crew->member[role].pid > 0)
 			(void)kill(t->crew->member[role].pid, SIGKILL);
 	}
+}
+
+static void could_not_start(struct tend *t, enum cuv_role role, const struct cuv_error *err)
+{
+	(void)cuv_daemon_reap(&t->crew->member[role], 0, -1); /* kills it, where there is one */
+	set_down(&t->part[role]);
+	if (role == CUV_ROLE_MANAGER)
+		renew_joints(t);
+	cuv_say_error(err, NULL);
+}
+
+static void start_again(struct tend *t, enum cuv_role role)
+{
+	struct cuv_error err;
+
+	if (cuv_crew_start_again(t->spec, t->crew, role, &err) < 0)
+		could_not_start(t, role, &err);
+	else
+		t->part[role] = (struct part){PHASE_STARTING, cuv_deadline_ms(READY_MS), t->part[role].failures};
 }
 
 static void ended(struct tend *t, enum cuv_role role)

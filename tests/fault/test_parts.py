@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 
 import folder
@@ -56,6 +57,21 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
         assert answers[0].status_code == 503 and folder.code_of(answers[0]) == "unavailable"
         assert int(answers[0].headers["retry-after"]) >= 1
     folder.works_within(service, BACK_SECONDS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as the manager")
+def test_sockets_that_a_manager_has_shut_are_made_anew(service):
+    before = {name: folder.part(service, name) for name in folder.PARTS}
+    manager = before["cuvette-manager"]
+    controls = ["4", "5"]  # as the supervisor has numbered them: to the launcher and to the builder
+    subprocess.run([client.BIN.parent / "tests/helpers/as_manager", "--shut", str(manager), *controls], check=True)
+    os.kill(manager, signal.SIGKILL)
+    assert folder.works_within(service, BACK_SECONDS) < BACK_SECONDS / 2
+    client.wait_until(service.healthy, 5, "health is asked anew")
+    after = {name: folder.part(service, name) for name in folder.PARTS}
+    assert not set(before.values()) & set(after.values()), "each has an end of a socket that was shut"
+    assert "is not a control socket" not in service.log.read_text(), "the manager waits for none of them"
+    assert service.run("import six\n", "six==1.16.0\n").json()["status"] == "success", "the builder is asked too"
 
 
 @pytest.mark.parametrize("program", ["cuvette-launcher", "cuvette-builder"])

@@ -7,8 +7,9 @@
  *
  *   as_manager PID STATE         every thread for the first call, one for the rest
  *   as_manager --open PID STATE  only opening a file, for a process without seal
+ *   as_manager --shut PID FD...  shuts its sockets both ways, which it may
  *
- * Prints TAP, exit status 1 when anything was not refused. That calls are really
+ * Prints TAP, exit status 1 when anything was not refused (or could not be shut). That calls are really
  * made by the other process is shown by getpid, and by --open failing elsewhere.
  */
 #include "lib/base/base.h"
@@ -390,6 +391,23 @@ static pid_t parent_of(pid_t pid)
 	return (pid_t)parent;
 }
 
+static int shut(pid_t pid, int n, char **fds)
+{
+	struct traced t;
+	int i;
+
+	if (!attach(&t, pid) || !stands_at_syscall(&t))
+		return 2;
+	for (i = 0; i < n; i++) {
+		const unsigned long args[6] = {strtoul(fds[i], NULL, 10), SHUT_RDWR};
+		const long got = call(&t, SYS_shutdown, args);
+
+		report(got == 0, fds[i], got);
+	}
+	detach(&t);
+	return failures ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool open_only = argc > 1 && strcmp(argv[1], "--open") == 0;
@@ -399,6 +417,8 @@ int main(int argc, char **argv)
 	struct traced t;
 	long got;
 
+	if (argc > 3 && strcmp(argv[1], "--shut") == 0)
+		return shut((pid_t)strtol(argv[2], NULL, 10), argc - 3, argv + 3);
 	if (pid <= 0) {
 		fprintf(stderr, "usage: as_manager [--open] PID STATE\n");
 		return 2;
