@@ -212,6 +212,49 @@ static void a_zygote_that_only_refuses_is_ended(void **state)
 	cuv_run_done(&g->run);
 }
 
+static void say_warm(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	const struct cuv_zygote_news news = {.warm = true};
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(send(pair[1], &news, sizeof(news), 0), sizeof(news));
+	g->news = pair[0];
+	cuv_zygotes_on_news(z, g);
+	assert_int_equal(g->state, CUV_ZYGOTE_WARM);
+	g->news = -1;
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void a_bare_successor_does_not_end_one_that_imports(void **state)
+{
+	struct cuv_zygotes *z = zygotes(4);
+	struct cuv_zygote *full = add(z, 1, CUV_ZYGOTE_WARM, 'a'), *bare = add(z, 2, CUV_ZYGOTE_STARTING, 'a');
+	struct cuv_zygote *next = add(z, 0, CUV_ZYGOTE_STARTING, 'a');
+	char why[CUV_WHY_COLD_SIZE];
+	struct cuv_run run;
+
+	(void)state;
+	fill_run(&run, 'a');
+	full->replaced = true;
+	full->keepers = bare->keepers = 1; /* so that they stay for a while */
+	bare->bare = true;
+	say_warm(z, bare);
+	assert_int_equal(full->state, CUV_ZYGOTE_WARM);
+	assert_ptr_equal(cuv_zygotes_find(z, &run, why), full);
+	/* One that imports as well ends both. */
+	bare->replaced = true;
+	say_warm(z, next);
+	assert_int_equal(full->state, CUV_ZYGOTE_ENDING);
+	assert_int_equal(bare->state, CUV_ZYGOTE_ENDING);
+	assert_ptr_equal(cuv_zygotes_find(z, &run, why), next);
+	cuv_run_done(&full->run);
+	cuv_run_done(&bare->run);
+	cuv_run_done(&next->run);
+	cuv_run_done(&run);
+}
+
 /* The launcher's namespaces are the test's own afterwards, as they were. */
 static void a_start_that_fails_keeps_no_descriptor(void **state)
 {
@@ -251,6 +294,7 @@ int main(void)
 		cmocka_unit_test(a_zygote_that_only_refuses_is_ended),
 		cmocka_unit_test(those_that_stand_by_make_room),
 		cmocka_unit_test(who_was_told_to_go_is_not_leaving_when_gone),
+		cmocka_unit_test(a_bare_successor_does_not_end_one_that_imports),
 		cmocka_unit_test(a_start_that_fails_keeps_no_descriptor),
 	};
 

@@ -306,6 +306,12 @@ static int set_preload(struct cuv_zygote *g, bool bare)
 	return 0;
 }
 
+/* A warm one that imports is better than one that does not, and that than none. */
+static unsigned worth(const struct cuv_zygote *g)
+{
+	return g->state != CUV_ZYGOTE_WARM ? 0 : g->bare ? 1 : 2;
+}
+
 /* The one to use: warm if there is one, else what there is. */
 static struct cuv_zygote *lookup(struct cuv_zygotes *z, const struct cuv_run *run)
 {
@@ -317,7 +323,8 @@ static struct cuv_zygote *lookup(struct cuv_zygotes *z, const struct cuv_run *ru
 
 		if (!is_of(g, run))
 			continue;
-		if (!found || g->state == CUV_ZYGOTE_WARM)
+		if (!found || worth(g) > worth(found) ||
+		    (worth(g) == worth(found) && g->started_ns > found->started_ns))
 			found = g;
 	}
 	return found;
@@ -384,7 +391,8 @@ static void succeed(struct cuv_zygotes *z, struct cuv_zygote *g)
 	}
 }
 
-/* A new one is warm: those that it was made to replace go. */
+/* A new one is warm: those that it was made to replace go, unless they have imported
+ * what it could not. */
 static void retire_replaced(struct cuv_zygotes *z, const struct cuv_zygote *by)
 {
 	size_t i;
@@ -392,7 +400,8 @@ static void retire_replaced(struct cuv_zygotes *z, const struct cuv_zygote *by)
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		struct cuv_zygote *g = &z->zygote[i];
 
-		if (g != by && g->state == CUV_ZYGOTE_WARM && g->replaced && is_of(g, &by->run))
+		if (g != by && g->state == CUV_ZYGOTE_WARM && g->replaced && worth(g) <= worth(by) &&
+		    is_of(g, &by->run))
 			retire(g);
 	}
 }
