@@ -4,6 +4,7 @@
 #include "nixenv/marker.h"
 #include "nixenv/pep440_specifier.h"
 #include "nixenv/pep508_list.h"
+#include "nixenv/pep508_url.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,7 @@ void cuv_requirement_done(struct cuv_requirement *r)
 	free(r->name);
 	cuv_strv_done(&r->extras);
 	free(r->specifiers);
+	cuv_direct_done(&r->direct);
 	free(r->marker);
 	cuv_strv_done(&r->hashes);
 	free(r->text);
@@ -161,10 +163,8 @@ static int fail_rest(struct cuv_scan *s, bool after_marker)
 	char c = cuv_scan_peek(s);
 
 	if (c == '@')
-		return cuv_scan_fail(
-			s, s->pos, CUV_E_REQUIREMENT_UNSUPPORTED,
-			"a package from a URL (`name @ url`) is not served; name a version from the index, as "
-			"in name==1.2.3");
+		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID,
+				     "a requirement has either specifiers or an address behind `@`, not both");
 	if (c == '#')
 		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "a comment needs a blank before its `#`");
 	if (after_marker)
@@ -180,10 +180,35 @@ static int fail_rest(struct cuv_scan *s, bool after_marker)
 			     "`%c` is not expected here; a requirement reads name[extra]>=1,<2; marker", c);
 }
 
-int cuv_pep508_parse(struct cuv_scan *s, struct cuv_requirement *ret)
+/* The address behind `@`, or alone, where it has to say the name. */
+static int read_address(struct cuv_scan *s, struct cuv_requirement *ret)
+{
+	_cleanup_free_ char *name = NULL;
+	size_t start = s->pos;
+	int r = cuv_direct_parse(s, &ret->direct, &ret->hashes, &name);
+
+	if (r)
+		return r;
+	if (!ret->name && !name)
+		return cuv_scan_fail(
+			s, start, CUV_E_REQUIREMENT_INVALID,
+			"an address needs the package's name before it: name @ git+https://host/path@commit");
+	if (ret->name && name && strcmp(ret->name, name) != 0)
+		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
+				     "the address is one of `%.128s`, not of `%.128s`", name, ret->name);
+	if (!ret->name)
+		ret->name = TAKE_PTR(name);
+	ret->specifiers = strdup("");
+	return ret->specifiers ? 0 : -ENOMEM;
+}
+
+/* Up to the marker. */
+static int read_head(struct cuv_scan *s, struct cuv_requirement *ret)
 {
 	int r;
 
+	if (cuv_pep508_is_address(s))
+		return read_address(s, ret);
 	r = read_name(s, "package", &ret->name);
 	if (r)
 		return r;
@@ -194,7 +219,18 @@ int cuv_pep508_parse(struct cuv_scan *s, struct cuv_requirement *ret)
 			return r;
 		cuv_scan_skip_blanks(s);
 	}
-	r = read_specifiers(s, &ret->specifiers);
+	if (cuv_scan_eat(s, "@")) {
+		cuv_scan_skip_blanks(s);
+		return read_address(s, ret);
+	}
+	return read_specifiers(s, &ret->specifiers);
+}
+
+int cuv_pep508_parse(struct cuv_scan *s, struct cuv_requirement *ret)
+{
+	int r;
+
+	r = read_head(s, ret);
 	if (r)
 		return r;
 	cuv_scan_skip_blanks(s);

@@ -16,12 +16,37 @@
 #define CUV_EXTRAS_MAX 32
 /* Most hashes of one requirement. */
 #define CUV_HASHES_MAX 256
+/* Longest address of a direct requirement, branch or tag, folder in a repository. */
+#define CUV_URL_LEN_MAX 1024
+#define CUV_GIT_REF_MAX 200
+#define CUV_SUBDIRECTORY_MAX 200
+
+/* Where a requirement's files come from. */
+enum cuv_origin {
+	CUV_ORIGIN_INDEX, /* the index, whichever version the specifiers allow */
+	CUV_ORIGIN_WHEEL, /* `name @ https://host/path/name-1.0-py3-none-any.whl` */
+	CUV_ORIGIN_GIT,	  /* `name @ git+https://host/path@ref#subdirectory=folder` */
+};
+
+/* A direct requirement's address; all NULL for the index. It is text only: whether
+ * the host may be dialled is for who dials it. In the canonical text it stands
+ * behind ` @ ` in the forms above; a wheel's #sha256= has become --hash=sha256:. */
+struct cuv_direct {
+	enum cuv_origin origin;
+	/* https://host[:port]/path, no credentials, query or fragment; escapes in
+	 * normal form; GIT: without `git+` and ref. */
+	char *url;
+	char *file;	    /* WHEEL: its file name (nixenv/wheel.h), of this package */
+	char *ref;	    /* GIT: commit, tag or branch; "": the default branch */
+	char *subdirectory; /* GIT: the project's folder, relative; NULL: the top */
+};
 
 /* Everything owned and in normal form; the texts are "" when there is nothing. */
 struct cuv_requirement {
 	char *name;		/* PEP 503: lower case, one `-` for runs of - _ . */
 	struct cuv_strv extras; /* the same form, sorted */
-	char *specifiers;	/* "!=1.5,>=1.2" */
+	char *specifiers;	/* "!=1.5,>=1.2"; "" for a direct one */
+	struct cuv_direct direct;
 	char *marker;		/* see marker.h */
 	struct cuv_strv hashes; /* "sha256:<lower-case hex>", sorted */
 	char *text;		/* the whole requirement as one canonical line, without line end */
@@ -36,10 +61,11 @@ void cuv_requirement_done(struct cuv_requirement *r);
  * buffer's error. */
 int cuv_name_normalize(const char *name, size_t len, struct cuv_buf *out);
 
-/* Reads name, extras, specifiers and marker from the cursor and stops at the end
- * or in front of an option (`--hash`). ret must be zeroed; the caller releases it,
- * also on failure. Sets name, extras, specifiers, marker.
- * 0, -EINVAL with the failure in s, or -ENOMEM. */
+/* Reads name, extras, specifiers or `@ address`, and marker from the cursor and stops
+ * at the end or in front of an option (`--hash`). An address alone is taken too where
+ * it says the name (a wheel's, or `egg=`). ret must be zeroed; the caller releases it,
+ * also on failure. Sets name, extras, specifiers, direct, marker, and hashes that
+ * an address has. 0, -EINVAL with the failure in s, or -ENOMEM. */
 int cuv_pep508_parse(struct cuv_scan *s, struct cuv_requirement *ret);
 
 #endif

@@ -5,11 +5,11 @@
  * user's file. docs/requirements.md says what is accepted, ignored and refused.
  *
  * The canonical form has one PEP 508 requirement a line, with --hash options and
- * nothing else: no other option, no URL, no path, no variable, no comment, no
- * continuation. Files that mean the same have the same canonical form: names,
- * extras, versions and markers are normalised, specifiers, hashes and lines are
- * sorted, repeated lines folded. It is itself accepted, and is its own canonical
- * form. The empty environment has the empty one.
+ * nothing else: no other option, no path, no variable, no comment, no
+ * continuation. A direct requirement has ` @ ` and its address in place of
+ * specifiers (struct cuv_direct says in which form), and that is the only address. Files that mean the same have the
+ * same canonical form: names, extras, versions and markers are normalised, specifiers, hashes and lines are sorted,
+ * repeated lines folded. It is itself accepted, and is its own canonical form. The empty environment has the empty one.
  */
 #ifndef CUV_REQUIREMENTS_H
 #define CUV_REQUIREMENTS_H

@@ -2,6 +2,7 @@
 #include "nixenv/requirements_line.h"
 
 #include "nixenv/pep508_list.h"
+#include "nixenv/pep508_url.h"
 #include "nixenv/requirements.h"
 #include "nixenv/requirements_option.h"
 
@@ -51,24 +52,6 @@ static size_t word_len(const struct cuv_scan *s)
 	return n;
 }
 
-static bool is_scheme_char(char c)
-{
-	return cuv_is_alnum(c) || c == '+' || c == '-' || c == '.';
-}
-
-/* `https://`, `git+ssh:`, `file:`; one letter before the colon is a drive. */
-static bool looks_like_url(const char *word, size_t len)
-{
-	size_t n = 0;
-
-	while (n < len && is_scheme_char(word[n]))
-		n++;
-	if (n < 2 || n == len || word[n] != ':')
-		return false;
-	return memchr(word, '+', n) || (n == 4 && strncasecmp(word, "file", n) == 0) ||
-	       (len - n >= 3 && memcmp(word + n, "://", 3) == 0);
-}
-
 static bool looks_like_path(const char *word, size_t len)
 {
 	if (len && (word[0] == '.' || word[0] == '~'))
@@ -96,19 +79,18 @@ static int refuse_elsewhere(struct cuv_scan *s)
 	const char *word = s->text + s->pos, *variable;
 	size_t len = word_len(s);
 
-	if (looks_like_url(word, len))
-		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_UNSUPPORTED, "a package from a URL is not served; %s",
-				     index_form);
+	variable = strstr(s->text + s->pos, "${");
+	if (variable)
+		return cuv_scan_fail(s, (size_t)(variable - s->text), CUV_E_REQUIREMENT_UNSUPPORTED,
+				     "environment variables are never expanded; write the value itself");
+	if (cuv_pep508_is_address(s))
+		return 0;
 	if ((s->len > s->pos && *word == '~') || looks_like_path(word, len))
 		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_UNSUPPORTED, "a local path is not served; %s",
 				     index_form);
 	if (looks_like_archive(word, len))
 		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_UNSUPPORTED, "a local file is not served; %s",
 				     index_form);
-	variable = strstr(s->text + s->pos, "${");
-	if (variable)
-		return cuv_scan_fail(s, (size_t)(variable - s->text), CUV_E_REQUIREMENT_UNSUPPORTED,
-				     "environment variables are never expanded; write the value itself");
 	return 0;
 }
 
@@ -154,6 +136,10 @@ static int write_text(struct cuv_requirement *q)
 		cuv_buf_add_char(&text, ']');
 	}
 	cuv_buf_add_str(&text, q->specifiers);
+	if (q->direct.url) {
+		cuv_buf_add_str(&text, " @ ");
+		cuv_direct_write(&q->direct, &text);
+	}
 	if (q->marker[0])
 		cuv_buf_addf(&text, " ; %s", q->marker);
 	for (size_t i = 0; i < q->hashes.n; i++)
@@ -164,6 +150,7 @@ static int write_text(struct cuv_requirement *q)
 
 int cuv_requirement_line_parse(struct cuv_scan *s, struct cuv_requirement *ret)
 {
+	size_t start;
 	int r;
 
 	r = refuse_elsewhere(s);
@@ -172,8 +159,12 @@ int cuv_requirement_line_parse(struct cuv_scan *s, struct cuv_requirement *ret)
 	r = cuv_pep508_parse(s, ret);
 	if (r)
 		return r;
+	start = s->pos;
 	r = read_hashes(s, &ret->hashes);
 	if (r)
 		return r;
+	if (ret->direct.origin == CUV_ORIGIN_GIT && ret->hashes.n)
+		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
+				     "a repository has no hash; name the commit behind its @ instead");
 	return write_text(ret);
 }

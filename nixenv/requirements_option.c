@@ -109,9 +109,10 @@ int cuv_option_parse_ignored(struct cuv_scan *s, const char **ret_name, const ch
 			"the option `%.*s` is not served; a line holds one requirement, like name==1.2.3, and "
 			"--hash is the only option it may have",
 			CUV_SCAN_SHOWN(len), s->text + start);
+	/* What is attached to a short form is not repeated: it may hold a password. */
 	if (o->handling == REFUSED)
 		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED, "the option `%.*s` is not served: %s",
-				     CUV_SCAN_SHOWN(len), s->text + start, o->text);
+				     s->text[start + 1] == '-' ? (int)strlen(o->name) : 2, s->text + start, o->text);
 	if (o->handling == IGNORED && cuv_scan_peek(s) == '=')
 		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` takes no value", o->name);
 	if (o->handling == IGNORED_WITH_VALUE) {
@@ -137,21 +138,40 @@ static bool is_hex(char c)
 	return cuv_is_digit(c) || (cuv_lower(c) >= 'a' && cuv_lower(c) <= 'f');
 }
 
-static int add_hash(struct cuv_strv *hashes, const char *value, size_t len)
+bool cuv_hash_is_algorithm(const char *name, size_t len)
 {
-	int r = cuv_strv_add_len(hashes, value, len);
+	return find_algorithm(name, len) != NULL;
+}
 
-	if (r)
-		return r;
-	for (char *c = hashes->items[hashes->n - 1]; *c; c++)
+int cuv_hash_add(struct cuv_scan *s, size_t name_at, size_t name_len, size_t hex_at, size_t hex_len,
+		 struct cuv_strv *hashes)
+{
+	const struct algorithm *algorithm = find_algorithm(s->text + name_at, name_len);
+	size_t digits = 0;
+	int r;
+
+	if (!algorithm)
+		return cuv_scan_fail(s, name_at, CUV_E_REQUIREMENT_UNSUPPORTED,
+				     "the hash algorithm `%.*s` is not served; use sha256, sha384 or sha512",
+				     CUV_SCAN_SHOWN(name_len), s->text + name_at);
+	while (digits < hex_len && is_hex(s->text[hex_at + digits]))
+		digits++;
+	if (digits != hex_len || digits != algorithm->hex_len)
+		return cuv_scan_fail(s, hex_at, CUV_E_REQUIREMENT_INVALID,
+				     "a %s hash has exactly %zu hexadecimal digits", algorithm->name,
+				     algorithm->hex_len);
+	if (hashes->n >= CUV_HASHES_MAX)
+		return cuv_scan_fail(s, name_at, CUV_E_TOO_LARGE, "a requirement may have at most %d hashes",
+				     CUV_HASHES_MAX);
+	r = cuv_strv_addf(hashes, "%s:%.*s", algorithm->name, (int)hex_len, s->text + hex_at);
+	for (char *c = r ? NULL : hashes->items[hashes->n - 1]; c && *c; c++)
 		*c = cuv_lower(*c);
-	return 0;
+	return r;
 }
 
 int cuv_option_parse_hash(struct cuv_scan *s, struct cuv_strv *hashes)
 {
-	const struct algorithm *algorithm;
-	size_t start, len, colon = 0, digits;
+	size_t start, len, colon = 0;
 
 	(void)cuv_scan_eat(s, "--hash");
 	start = read_value(s, &len);
@@ -160,19 +180,5 @@ int cuv_option_parse_hash(struct cuv_scan *s, struct cuv_strv *hashes)
 	if (colon == len)
 		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
 				     "a hash reads --hash=sha256: and 64 hexadecimal digits");
-	algorithm = find_algorithm(s->text + start, colon);
-	if (!algorithm)
-		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED,
-				     "the hash algorithm `%.*s` is not served; use sha256, sha384 or sha512",
-				     CUV_SCAN_SHOWN(colon), s->text + start);
-	for (digits = 0; colon + 1 + digits < len && is_hex(s->text[start + colon + 1 + digits]);)
-		digits++;
-	if (colon + 1 + digits != len || digits != algorithm->hex_len)
-		return cuv_scan_fail(s, start + colon + 1, CUV_E_REQUIREMENT_INVALID,
-				     "a %s hash has exactly %zu hexadecimal digits", algorithm->name,
-				     algorithm->hex_len);
-	if (hashes->n >= CUV_HASHES_MAX)
-		return cuv_scan_fail(s, start, CUV_E_TOO_LARGE, "a requirement may have at most %d hashes",
-				     CUV_HASHES_MAX);
-	return add_hash(hashes, s->text + start, len);
+	return cuv_hash_add(s, start, colon, start + colon + 1, len - colon - 1, hashes);
 }

@@ -16,4 +16,11 @@ int cuv_option_parse_ignored(struct cuv_scan *s, const char **ret_name, const ch
  * lower case. 0, -EINVAL with the failure in s, or -ENOMEM. */
 int cuv_option_parse_hash(struct cuv_scan *s, struct cuv_strv *hashes);
 
+/* Whether this is the name of a hash algorithm that is served. */
+bool cuv_hash_is_algorithm(const char *name, size_t len);
+/* Appends "algorithm:hex" from these two places of the scan's text, in lower case.
+ * 0, -EINVAL with the failure in s, or -ENOMEM. */
+int cuv_hash_add(struct cuv_scan *s, size_t name_at, size_t name_len, size_t hex_at, size_t hex_len,
+		 struct cuv_strv *hashes);
+
 #endif

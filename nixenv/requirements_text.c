@@ -24,6 +24,27 @@ uint32_t cuv_requirements_line_of(const char *text, size_t len, size_t at)
 	return line;
 }
 
+/* Who may read an error need not be who may know a password in it: what stands
+ * between `://` and `@` in the line becomes stars in the excerpt, which is the line's
+ * beginning, byte for byte. */
+static void mask_credentials(const char *line, size_t len, char *excerpt)
+{
+	size_t shown = strlen(excerpt);
+
+	for (size_t i = 0; i + 3 <= len; i++) {
+		size_t end, at;
+
+		if (memcmp(line + i, "://", 3) != 0)
+			continue;
+		for (end = i + 3; end < len && !strchr("/?# \t", line[end]);)
+			end++;
+		for (at = end; at > i + 3 && line[at - 1] != '@';)
+			at--;
+		for (size_t k = i + 3; k + 1 < at && k < shown; k++)
+			excerpt[k] = '*';
+	}
+}
+
 int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, const char *text, size_t len, size_t at,
 			     const char *message)
 {
@@ -41,8 +62,11 @@ int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, co
 
 		i += n ? n : 1;
 	}
-	return cuv_error_set_at(err, code, cuv_requirements_line_of(text, len, at), column, text + start, end - start,
-				"%s", message);
+	(void)cuv_error_set_at(err, code, cuv_requirements_line_of(text, len, at), column, text + start, end - start,
+			       "%s", message);
+	if (err)
+		mask_credentials(text + start, end - start, err->excerpt);
+	return -EINVAL;
 }
 
 static uint32_t utf16_unit(const uint8_t *p, bool big_endian)

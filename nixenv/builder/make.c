@@ -67,6 +67,22 @@ static int check_canonical(const struct cuv_make *m, struct cuv_requirements **r
 	return 0;
 }
 
+/* What the parser knows and the resolver's step does not yet. */
+static int check_served(const struct cuv_requirements *reqs, struct cuv_error *err)
+{
+	for (size_t i = 0; i < reqs->n; i++) {
+		if (reqs->items[i].direct.origin == CUV_ORIGIN_INDEX)
+			continue;
+		(void)cuv_error_set(err, CUV_E_REQUIREMENT_UNSUPPORTED,
+				    "a package from an address is not served by this version; name a version from the "
+				    "index, as in name==1.2.3");
+		if (err)
+			err->line = (uint32_t)i + 1;
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int make_lock(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_make *m = k->m;
@@ -81,7 +97,7 @@ static int make_lock(struct making *k, struct cuv_error *err)
 	char root[PATH_MAX];
 
 	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
-	if (check_canonical(m, &reqs, err) < 0)
+	if (check_canonical(m, &reqs, err) < 0 || check_served(reqs, err) < 0)
 		return -EINVAL;
 	cuv_path_join(m->work, "root", root);
 	if (mkdir(root, 0755) < 0)

@@ -28,6 +28,19 @@ static bool is_hash_option(const char *word)
 	       strncmp(word, "--hash=sha512:", 14) == 0;
 }
 
+/* The one address that a line may have; how long it is. */
+static size_t check_address(const char *at, size_t len)
+{
+	size_t git = strncmp(at, "git+", 4) == 0 ? 4 : 0, n, host;
+
+	cuv_assert(len > git + 8 && strncmp(at + git, "https://", 8) == 0);
+	for (n = git + 8; n < len && at[n] != ' '; n++)
+		cuv_assert(!strchr("\"'$;<>^`{|}?[]\\", at[n]));
+	host = strcspn(at + git + 8, "/ \n");
+	cuv_assert(host > 0 && !memchr(at + git + 8, '@', host) && git + 8 + host < n);
+	return n;
+}
+
 /* Nothing that a resolver could take for an option, a URL, a path, a variable, a
  * comment or a continuation. */
 static void check_line(const char *line, size_t len)
@@ -39,6 +52,10 @@ static void check_line(const char *line, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = line[i];
 
+		if (!quote && !in_hash && strncmp(line + i, " @ ", 3) == 0) {
+			i += 2 + check_address(line + i + 3, len - i - 3);
+			continue;
+		}
 		cuv_assert(c >= ' ' && c <= '~' && c != '\\' && c != '$');
 		if (i && line[i - 1] == ' ') {
 			cuv_assert(c != '#');
