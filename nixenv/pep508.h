@@ -22,17 +22,17 @@
 #define CUV_SUBDIRECTORY_MAX 200
 
 /* Where a requirement's files come from. */
-enum cuv_origin {
-	CUV_ORIGIN_INDEX, /* the index, whichever version the specifiers allow */
-	CUV_ORIGIN_WHEEL, /* `name @ https://host/path/name-1.0-py3-none-any.whl` */
-	CUV_ORIGIN_GIT,	  /* `name @ git+https://host/path@ref#subdirectory=folder` */
+enum cuv_direct_kind {
+	CUV_DIRECT_NONE,  /* the index, whichever version the specifiers allow */
+	CUV_DIRECT_WHEEL, /* `name @ https://host/path/name-1.0-py3-none-any.whl` */
+	CUV_DIRECT_GIT,	  /* `name @ git+https://host/path@ref#subdirectory=folder` */
 };
 
 /* A direct requirement's address; all NULL for the index. It is text only: whether
  * the host may be dialled is for who dials it. In the canonical text it stands
  * behind ` @ ` in the forms above; a wheel's #sha256= has become --hash=sha256:. */
 struct cuv_direct {
-	enum cuv_origin origin;
+	enum cuv_direct_kind kind;
 	/* https://host[:port]/path, no credentials, query or fragment; escapes in
 	 * normal form; GIT: without `git+` and ref. */
 	char *url;

@@ -62,9 +62,9 @@ static int read_scheme(struct address *a)
 	while (s->pos + len < a->end && (cuv_is_alnum(s->text[s->pos + len]) || strchr("+-.", s->text[s->pos + len])))
 		len++;
 	if (is_scheme(a, len, "git+https"))
-		a->ret->origin = CUV_ORIGIN_GIT;
+		a->ret->kind = CUV_DIRECT_GIT;
 	else if (is_scheme(a, len, "https"))
-		a->ret->origin = CUV_ORIGIN_WHEEL;
+		a->ret->kind = CUV_DIRECT_WHEEL;
 	else if (is_scheme(a, len, "http") || is_scheme(a, len, "git+http"))
 		return unsupported(a, s->pos, "what comes over plain http can be changed on its way; use https");
 	else if (is_scheme(a, len, "file") || is_scheme(a, len, "git+file"))
@@ -332,7 +332,7 @@ static int read_pair(struct address *a, size_t at, size_t end)
 {
 	static const char egg[] = "behind egg= stands the name of the package alone";
 	const char *text = a->s->text;
-	bool git = a->ret->origin == CUV_ORIGIN_GIT;
+	bool git = a->ret->kind == CUV_DIRECT_GIT;
 	size_t equals = at;
 
 	while (equals < end && text[equals] != '=')
@@ -381,7 +381,7 @@ static int read_address(struct address *a)
 		return r;
 	for (path_end = s->pos; path_end < a->end && s->text[path_end] != '?' && s->text[path_end] != '#';)
 		path_end++;
-	r = a->ret->origin == CUV_ORIGIN_GIT ? read_repository(a, path_end) : read_wheel(a, path_end);
+	r = a->ret->kind == CUV_DIRECT_GIT ? read_repository(a, path_end) : read_wheel(a, path_end);
 	if (r == 0)
 		r = read_fragment(a);
 	if (r)
@@ -414,7 +414,7 @@ int cuv_direct_parse(struct cuv_scan *s, struct cuv_direct *ret, struct cuv_strv
 
 int cuv_direct_write(const struct cuv_direct *d, struct cuv_buf *out)
 {
-	cuv_buf_addf(out, "%s%s", d->origin == CUV_ORIGIN_GIT ? "git+" : "", d->url);
+	cuv_buf_addf(out, "%s%s", d->kind == CUV_DIRECT_GIT ? "git+" : "", d->url);
 	if (d->ref && d->ref[0])
 		cuv_buf_addf(out, "@%s", d->ref);
 	if (d->subdirectory)

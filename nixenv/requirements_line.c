@@ -163,7 +163,7 @@ int cuv_requirement_line_parse(struct cuv_scan *s, struct cuv_requirement *ret)
 	r = read_hashes(s, &ret->hashes);
 	if (r)
 		return r;
-	if (ret->direct.origin == CUV_ORIGIN_GIT && ret->hashes.n)
+	if (ret->direct.kind == CUV_DIRECT_GIT && ret->hashes.n)
 		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
 				     "a repository has no hash; name the commit behind its @ instead");
 	return write_text(ret);

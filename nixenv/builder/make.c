@@ -71,7 +71,7 @@ static int check_canonical(const struct cuv_make *m, struct cuv_requirements **r
 static int check_served(const struct cuv_requirements *reqs, struct cuv_error *err)
 {
 	for (size_t i = 0; i < reqs->n; i++) {
-		if (reqs->items[i].direct.origin == CUV_ORIGIN_INDEX)
+		if (reqs->items[i].direct.kind == CUV_DIRECT_NONE)
 			continue;
 		(void)cuv_error_set(err, CUV_E_REQUIREMENT_UNSUPPORTED,
 				    "a package from an address is not served by this version; name a version from the "
