@@ -145,6 +145,7 @@ void cuv_run_input_apply(const struct cuv_run_input *in, struct cuv_job_spec *sp
 {
 	spec->code = cuv_buf_str(&in->code);
 	spec->code_len = in->code.len;
+	spec->env_source = CUV_ENV_REQUIREMENTS;
 	spec->requirements = cuv_buf_str(&in->requirements);
 	spec->requirements_len = in->requirements.len;
 	spec->source = cuv_buf_str(&in->source);

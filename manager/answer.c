@@ -62,15 +62,24 @@ static json_t *store_path(const char *name)
 	return json_sprintf("/nix/store/%s", name);
 }
 
-static json_t *environment(const struct cuv_environment *e)
+/* NULL stands for what was not said. */
+static json_t *date(int64_t s)
 {
-	char date[CUV_RFC3339_SIZE];
+	char text[CUV_RFC3339_SIZE];
 
-	cuv_format_rfc3339(e->exclude_s, date);
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:s}", "digest", e->digest, "lock_digest",
+	if (s <= 0)
+		return json_null();
+	cuv_format_rfc3339(s, text);
+	return json_string(text);
+}
+
+static json_t *environment(const struct cuv_environment *e, const struct cuv_buf *lock)
+{
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "digest", e->digest, "lock_digest",
 			 e->lock_digest, "store_path", store_path(e->store_name), "python", e->python, "packages",
 			 packages(&e->packages), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
-			 "build_time", seconds(e->build_ns), "exclude_newer", date);
+			 "build_time", seconds(e->build_ns), "exclude_newer", date(e->exclude_s), "lock",
+			 lock->len ? text(lock) : json_null());
 }
 
 static json_t *image(const char *name)
@@ -118,7 +127,7 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
 	json_object_set_new(a, "path", json_string(cuv_run_path_name(run->path)));
 	json_object_set_new(a, "why_cold", run->why_cold[0] ? json_string(run->why_cold) : json_null());
 	json_object_set_new(a, "usage", usage(run));
-	json_object_set_new(a, "environment", environment(&r->environment));
+	json_object_set_new(a, "environment", environment(&r->environment, &r->lock));
 	json_object_set_new(a, "image", image(r->environment.image));
 	json_object_set_new(a, "artifacts", json_array());
 	json_object_set_new(a, "truncated",

@@ -25,6 +25,7 @@
 #include "lib/base/fd.h"
 #include "manager/lint.h"
 #include "manager/ruff_pool.h"
+#include "nixenv/pylock_write.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Waiting for another request's flight, downloads and clean-up come on top. */
 #define ENV_SLACK_MS 30000u
@@ -70,6 +72,7 @@ void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *sp
 	*r = (struct cuv_job_result){.lint_state = CUV_LINT_SKIPPED};
 	cuv_buf_init(&r->out, spec->limits.value[CUV_LIMIT_STDOUT]);
 	cuv_buf_init(&r->err, spec->limits.value[CUV_LIMIT_STDERR]);
+	cuv_buf_init(&r->lock, CUV_PYLOCK_BYTES_MAX);
 	cuv_buf_init(&r->formatted, CUV_LINT_OUT_MAX);
 	cuv_buf_init(&r->lint, CUV_LINT_OUT_MAX);
 }
@@ -77,6 +80,7 @@ void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *sp
 void cuv_job_result_done(struct cuv_job_result *r)
 {
 	cuv_environment_done(&r->environment);
+	cuv_buf_done(&r->lock);
 	cuv_buf_done(&r->out);
 	cuv_buf_done(&r->err);
 	cuv_buf_done(&r->formatted);
@@ -101,13 +105,17 @@ static int no_memory(struct job *j)
 static int begin_environment(struct job *j)
 {
 	struct side *s = &j->side[SIDE_ENV];
-	_cleanup_close_ int text = cuv_memfd("requirements", j->spec->requirements, j->spec->requirements_len);
+	_cleanup_close_ int text = cuv_memfd("environment", j->spec->requirements, j->spec->requirements_len);
 	_cleanup_writer_ struct cuv_writer w;
-	struct cuv_env_ask ask = {.source = CUV_ENV_REQUIREMENTS,
+	struct cuv_env_ask ask = {.source = j->spec->env_source,
 				  .exclude_s = j->spec->exclude_s,
 				  .resolve_ms = j->spec->resolve_ms,
-				  .build_ms = j->spec->build_ms};
+				  .build_ms = j->spec->build_ms,
+				  .sdist = j->spec->sdist};
 	int minor = 0;
+
+	if (ask.source == CUV_ENV_DIGEST)
+		snprintf(ask.digest, sizeof(ask.digest), "%s", j->spec->env_digest);
 
 	/* "3.11" of "3.11.2" */
 	(void)sscanf(j->tools->python, "%*d.%*d%n", &minor);
@@ -288,6 +296,23 @@ static int failed(struct job *j, struct cuv_frame *f)
 	return -EIO;
 }
 
+/* The lock's text, which comes with the environment. A run is not lost because it
+ * can't be read, but for memory. */
+static int take_lock(struct job *j, struct cuv_frame *f)
+{
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+	struct cuv_buf *lock = &j->ret->lock;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)lock->max)
+		return 0;
+	if (j->events->charge && !j->events->charge(j->events->arg, 6 * (size_t)st.st_size))
+		return no_memory(j);
+	if (cuv_pread_all(fd, lock) < 0)
+		cuv_buf_reset(lock);
+	return 0;
+}
+
 static int on_environment(struct job *j, struct cuv_frame *f)
 {
 	struct cuv_env_progress progress;
@@ -303,7 +328,7 @@ static int on_environment(struct job *j, struct cuv_frame *f)
 		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
 			break;
 		j->side[SIDE_ENV].ended = true;
-		return begin_program(j);
+		return take_lock(j, f) < 0 ? -EIO : begin_program(j);
 	case CUV_MSG_FAILURE:
 		return failed(j, f);
 	default:

@@ -42,14 +42,19 @@ struct cuv_job_spec {
 	char run_id[CUV_ID_HEX_SIZE];
 	const char *code; /* main.py as uploaded, a BOM dropped */
 	size_t code_len;
-	const char *requirements; /* canonical text (nixenv/requirements.h) */
+	/* What is asked for: canonical requirements (nixenv/requirements.h), a lock in
+	 * its complete form (nixenv/lock.h), or the digest of an environment. */
+	enum cuv_env_source env_source;
+	const char *requirements; /* text of the first two */
 	size_t requirements_len;
-	const char *source; /* the requirements file as it was sent, whose lines errors are about; may be NULL */
+	const char *env_digest; /* of the third */
+	bool sdist;		/* source distributions may be built */
+	const char *source;	/* the requirements file as it was sent, whose lines errors are about; may be NULL */
 	size_t source_len;
 	const char *stdin_data;
 	size_t stdin_len;
 	const struct cuv_strv *args; /* after main.py; may be NULL */
-	int64_t exclude_s;	     /* 0: today 00:00 UTC */
+	int64_t exclude_s;	     /* of requirements; 0: today 00:00 UTC */
 	struct cuv_limits limits;
 	uint32_t resolve_ms; /* limits of the environment's two steps */
 	uint32_t build_ms;
@@ -80,6 +85,7 @@ enum cuv_lint_state { CUV_LINT_DONE = 1, CUV_LINT_SKIPPED, CUV_LINT_UNAVAILABLE 
 
 struct cuv_job_result {
 	struct cuv_environment environment;
+	struct cuv_buf lock; /* pylock.toml of the environment; empty: it can't be had */
 	struct cuv_run_result run;
 	struct cuv_buf out; /* stdout, raw bytes, at most the limit */
 	struct cuv_buf err;

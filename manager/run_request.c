@@ -288,6 +288,7 @@ int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t n
 		cuv_run_request_done(ret);
 		return r;
 	}
+	ret->spec.env_source = CUV_ENV_REQUIREMENTS;
 	ret->spec.requirements = cuv_buf_str(&ret->requirements);
 	ret->spec.requirements_len = ret->requirements.len;
 	ret->spec.source = cuv_buf_str(&cuv_form_get(f, "requirements")->value);

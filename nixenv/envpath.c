@@ -117,7 +117,7 @@ static int farm_path(const struct context *c, struct cuv_derivation *d, struct c
 
 	if ((r = cuv_lock_canonical(c->lock, &text)) < 0 ||
 	    (r = cuv_storepath_text(text.data, text.len, "lock.json", lock_name)) < 0 ||
-	    (r = derivation_start(c, "cuvette-environment", c->farm_script, d)) < 0 ||
+	    (r = derivation_start(c, CUV_ENV_NAME, c->farm_script, d)) < 0 ||
 	    (r = cuv_strv_addf(&d->env, "image=%s", c->image_path)) < 0 ||
 	    (r = cuv_strv_addf(&d->env, "lock=" CUV_STORE_DIR "/%s", lock_name)) < 0 ||
 	    (r = cuv_strv_add(&d->sources, lock_name)) < 0 || (r = parts_variable(paths, d)) < 0)

@@ -9,6 +9,9 @@
 
 #include "nixenv/lock.h"
 
+/* The name behind the digest in every environment's store path. */
+#define CUV_ENV_NAME "cuvette-environment"
+
 /* The worker image: a recursive fixed output. */
 struct cuv_image {
 	char name[CUV_STORE_NAME_SIZE];	      /* "worker-image-python311" */

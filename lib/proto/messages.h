@@ -37,7 +37,7 @@
 	X(LAYERS, 15, "launcher", "client", 0, "the layers' states; the last message")                                 \
 	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements, this lock or this digest")         \
 	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
-	X(ENV_READY, 22, "builder", "client", 0, "the environment; valid while the session stays open")                \
+	X(ENV_READY, 22, "builder", "client", 1, "the environment, valid while the session stays open; its lock")      \
 	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of image, uv and ruff?")                                 \
 	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")
 
@@ -240,7 +240,10 @@ struct cuv_env_progress {
 void cuv_env_progress_put(struct cuv_writer *w, const struct cuv_env_progress *m);
 int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret);
 
-/* --- ENV_READY --- */
+/* --- ENV_READY ---
+ * The descriptor is a regular file, open for reading: the lock's text
+ * (nixenv/pylock_write.h). A worker's message to the builder has none, nor has one
+ * of a builder that can't write the text. */
 #define CUV_PACKAGES_MAX 200
 struct cuv_environment {
 	char digest[CUV_ENV_DIGEST_SIZE]; /* hash part of the environment's store path */

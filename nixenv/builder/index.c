@@ -16,21 +16,27 @@
 #define MANIFEST_BYTES_MAX (512u * 1024u)
 #define KEY_VERSION "cuvette-request-1"
 
-void cuv_index_key(const struct cuv_builder *b, const char *python, int64_t exclude_s, const void *canonical,
-		   size_t len, struct cuv_key *ret)
+void cuv_index_key(const struct cuv_builder *b, const struct cuv_env_ask *ask, const void *text, size_t len,
+		   struct cuv_key *ret)
 {
-	char recipes[CUV_SHA256_HEX_SIZE], indexes[CUV_SHA256_HEX_SIZE], text_hex[CUV_SHA256_HEX_SIZE], text[512];
+	char recipes[CUV_SHA256_HEX_SIZE], indexes[CUV_SHA256_HEX_SIZE], text_hex[CUV_SHA256_HEX_SIZE], all[512];
 	struct cuv_sha256 hash;
 	int n;
 
-	cuv_sha256(canonical, len, &hash);
+	cuv_sha256(text, len, &hash);
 	cuv_hex(hash.bytes, sizeof(hash.bytes), text_hex);
 	cuv_hex(b->pins.recipes.bytes, sizeof(b->pins.recipes.bytes), recipes);
 	cuv_hex(b->settings.indexes.bytes, sizeof(b->settings.indexes.bytes), indexes);
-	n = snprintf(text, sizeof(text), KEY_VERSION "\n%s\n%s\n%" PRId64 "\n%s\n%s\n%s\n", python, CUV_PLATFORM,
-		     exclude_s, recipes, indexes, text_hex);
-	cuv_assert(n > 0 && (size_t)n < sizeof(text));
-	cuv_sha256(text, (size_t)n, &hash);
+	n = snprintf(all, sizeof(all), KEY_VERSION "\n%s\n%s\n%" PRId64 "\n%s\n%s\n%s\n", ask->python, CUV_PLATFORM,
+		     ask->exclude_s, recipes, indexes, text_hex);
+	/* What came later stands behind, so that keys of before stay what they were. */
+	if (ask->source != CUV_ENV_REQUIREMENTS)
+		n += snprintf(all + n, sizeof(all) - (size_t)n, "%s\n%s\n", cuv_env_source_name(ask->source),
+			      ask->digest);
+	if (ask->sdist)
+		n += snprintf(all + n, sizeof(all) - (size_t)n, "sdist\n");
+	cuv_assert(n > 0 && (size_t)n < sizeof(all));
+	cuv_sha256(all, (size_t)n, &hash);
 	cuv_hex(hash.bytes, sizeof(hash.bytes), ret->hex);
 }
 
@@ -136,10 +142,10 @@ static int parse_manifest(const struct cuv_buf *text, const char *store_name, st
 	return 0;
 }
 
-int cuv_index_load(const struct cuv_builder *b, const char *store_name, struct cuv_environment *ret)
+/* The text of an environment's manifest. 0; 1 when it was never finished here or
+ * is gone; -errno. */
+static int read_manifest(const struct cuv_builder *b, const char *store_name, struct cuv_buf *text)
 {
-	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(MANIFEST_BYTES_MAX);
 	char link[PATH_MAX], target[CUV_STORE_NAME_SIZE], relative[CUV_STORE_PATH_SIZE + 16], path[PATH_MAX];
 	int r;
 
@@ -151,15 +157,43 @@ int cuv_index_load(const struct cuv_builder *b, const char *store_name, struct c
 		return 1;
 	(void)snprintf(relative, sizeof(relative), "%s/" MANIFEST, store_name);
 	cuv_path_join(b->state.store, relative, path);
-	r = cuv_read_file(AT_FDCWD, path, &text);
-	if (r < 0)
-		return r == -ENOENT ? 1 : r;
+	r = cuv_read_file(AT_FDCWD, path, text);
+	return r == -ENOENT ? 1 : r;
+}
+
+int cuv_index_load(const struct cuv_builder *b, const char *store_name, struct cuv_environment *ret)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(MANIFEST_BYTES_MAX);
+	int r = read_manifest(b, store_name, &text);
+
+	if (r != 0)
+		return r;
 	r = parse_manifest(&text, store_name, &e);
 	if (r < 0)
 		return r;
 	*ret = e;
 	e = CUV_ENVIRONMENT_INIT;
 	return 0;
+}
+
+int cuv_index_lock(const struct cuv_builder *b, const char *store_name, struct cuv_lock *ret)
+{
+	_cleanup_buf_ struct cuv_buf manifest = CUV_BUF_INIT(MANIFEST_BYTES_MAX);
+	_cleanup_free_ char *text = NULL;
+	json_auto_t *root = NULL;
+	int r = read_manifest(b, store_name, &manifest);
+
+	if (r != 0)
+		return r;
+	root = json_loadb(cuv_buf_str(&manifest), manifest.len, JSON_REJECT_DUPLICATES, NULL);
+	text = json_dumps(json_object_get(root, "lock"), JSON_COMPACT);
+	return text && cuv_lock_parse(text, strlen(text), ret, NULL) == 0 ? 0 : -EBADMSG;
+}
+
+void cuv_index_store_name(const char digest[CUV_ENV_DIGEST_SIZE], char ret[CUV_STORE_NAME_SIZE])
+{
+	(void)snprintf(ret, CUV_STORE_NAME_SIZE, "%s-" CUV_ENV_NAME, digest);
 }
 
 int cuv_index_find(const struct cuv_builder *b, const struct cuv_key *key, struct cuv_environment *ret)

@@ -13,13 +13,17 @@
 struct cuv_key {
 	char hex[CUV_SHA256_HEX_SIZE];
 };
-void cuv_index_key(const struct cuv_builder *b, const char *python, int64_t exclude_s, const void *canonical,
-		   size_t len, struct cuv_key *ret);
+void cuv_index_key(const struct cuv_builder *b, const struct cuv_env_ask *ask, const void *text, size_t len,
+		   struct cuv_key *ret);
 
 /* An environment by its store name: 0; 1 when it was never finished here or its
  * manifest is gone; -EBADMSG, -errno. Fills in all but exclude_s, cached and the
  * two times. ret must be empty. */
 int cuv_index_load(const struct cuv_builder *b, const char *store_name, struct cuv_environment *ret);
+/* The store name that the environment of a digest has here. */
+void cuv_index_store_name(const char digest[CUV_ENV_DIGEST_SIZE], char ret[CUV_STORE_NAME_SIZE]);
+/* The lock in an environment's manifest, in canonical form. 0, 1 or negative, as above. */
+int cuv_index_lock(const struct cuv_builder *b, const char *store_name, struct cuv_lock *ret);
 /* The same by a request's key. */
 int cuv_index_find(const struct cuv_builder *b, const struct cuv_key *key, struct cuv_environment *ret);
 /* Remembers which environment a request came to. 0 or -errno. */

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
+#include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/resolve.h"
 #include "nixenv/requirements.h"
@@ -83,7 +84,7 @@ static int check_served(const struct cuv_requirements *reqs, struct cuv_error *e
 	return 0;
 }
 
-static int make_lock(struct making *k, struct cuv_error *err)
+static int resolve(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_make *m = k->m;
 	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
@@ -105,6 +106,30 @@ static int make_lock(struct making *k, struct cuv_error *err)
 	what.reqs = reqs;
 	what.root = root;
 	return cuv_resolve(m->builder, &what, &k->lock, err);
+}
+
+/* A lock that somebody sent. The manager has chosen its wheels, but not where they
+ * may be fetched from: no address of its is an index's. */
+static int take_lock(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_make *m = k->m;
+
+	if (cuv_lock_parse(m->canonical, m->canonical_len, &k->lock, err) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < k->lock.n; i++) {
+		const struct cuv_locked *p = &k->lock.packages[i];
+
+		if (p->origin.kind == CUV_ORIGIN_INDEX ? p->url != NULL : p->origin.url && !p->origin.user_url)
+			return cuv_error_set(err, CUV_E_INTERNAL, "the lock names an index's address");
+	}
+	if (strcmp(k->lock.python, m->ask.python) != 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python %s", k->lock.python);
+	return 0;
+}
+
+static int make_lock(struct making *k, struct cuv_error *err)
+{
+	return k->m->ask.source == CUV_ENV_LOCK ? take_lock(k, err) : resolve(k, err);
 }
 
 /* --- the wheels --- */
@@ -221,10 +246,10 @@ static void forget_all(const struct making *k)
 	}
 }
 
-static int write_lock(const struct making *k, const char *path, bool complete)
+static int write_lock(const struct making *k, const char *path)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
-	int r = complete ? cuv_lock_complete(&k->lock, &text) : cuv_lock_canonical(&k->lock, &text);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
+	int r = cuv_lock_canonical(&k->lock, &text);
 
 	return r < 0 ? r : cuv_builder_write(&k->m->builder->state, path, text.data, text.len);
 }
@@ -242,19 +267,6 @@ static void measure_wheels(struct making *k)
 	}
 }
 
-static int keep_lock(struct making *k)
-{
-	char digest[CUV_LOCK_DIGEST_SIZE], name[CUV_LOCK_DIGEST_SIZE + 8], path[PATH_MAX];
-	int r = cuv_lock_digest(&k->lock, digest);
-
-	if (r < 0)
-		return r;
-	measure_wheels(k);
-	(void)snprintf(name, sizeof(name), "%s.json", digest + strlen("sha256:"));
-	cuv_path_join(k->m->builder->state.locks, name, path);
-	return write_lock(k, path, true);
-}
-
 static int build(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
@@ -269,7 +281,7 @@ static int build(struct making *k, struct cuv_error *err)
 	on_build(k, 0, 0);
 	cuv_path_join(k->m->work, "lock.json", lock_file);
 	cuv_index_env_link(b, k->paths.env, link);
-	r = write_lock(k, lock_file, false);
+	r = write_lock(k, lock_file);
 	if (r < 0)
 		return internal(err, "the lock's file", r);
 	if (cuv_nix_build(b, lock_file, link, &nix, built, err) < 0) {
@@ -285,7 +297,8 @@ static int build(struct making *k, struct cuv_error *err)
 	for (size_t i = 0; i < k->lock.n; i++)
 		if ((r = cuv_index_learn(b, k->paths.installs.items[i])) < 0)
 			return internal(err, "the note of an installation", r);
-	r = keep_lock(k);
+	measure_wheels(k);
+	r = cuv_locks_keep(b, &k->lock);
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
 

@@ -15,7 +15,7 @@ struct cuv_make {
 	const struct cuv_builder *builder;
 	struct cuv_env_ask ask; /* exclude_s is a date, not 0 */
 	struct cuv_key key;
-	const char *canonical;
+	const char *canonical; /* requirements, or a lock: as ask.source says */
 	size_t canonical_len;
 	const char *work; /* an empty folder of its own */
 	int cancel_fd;

@@ -7,6 +7,7 @@
 #include "lib/proto/session.h"
 #include "nixenv/builder/cache.h"
 #include "nixenv/builder/flight.h"
+#include "nixenv/builder/locks.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct session {
 	uint64_t asked_ns;
 	bool stuck; /* the last message did not fit: send it when there is room */
 	struct cuv_writer last;
+	int last_fd; /* that goes with it; -1: none */
 };
 
 struct server {
@@ -49,18 +51,21 @@ static void session_close(struct session *s)
 		return;
 	if (s->stuck)
 		cuv_writer_done(&s->last);
+	(void)cuv_close(s->last_fd);
 	(void)cuv_close(s->fd);
-	*s = (struct session){.fd = -1};
+	*s = (struct session){.fd = -1, .last_fd = -1};
 	if (flight && --flight->n_sessions == 0) {
 		cuv_log(CUV_LOG_INFO, "flight-cancelled", CUV_S("key", flight->key.hex));
 		cuv_flight_end(flight);
 	}
 }
 
-/* Sends the session's last message, now or when there is room; takes w over. */
-static void session_answer(struct session *s, struct cuv_writer *w)
+/* Sends the session's last message, now or when there is room; takes w and fd (-1:
+ * none) over. */
+static void session_answer_fd(struct session *s, struct cuv_writer *w, int fd)
 {
-	int r = cuv_writer_send(w, s->fd, NULL, 0);
+	_cleanup_close_ int own = fd;
+	int r = cuv_writer_send(w, s->fd, &own, own >= 0);
 
 	if (s->flight)
 		s->flight->n_sessions--;
@@ -69,10 +74,16 @@ static void session_answer(struct session *s, struct cuv_writer *w)
 	if (r == -EAGAIN) {
 		s->stuck = true;
 		s->last = *w;
+		s->last_fd = TAKE_FD(own);
 		*w = (struct cuv_writer){0};
 	} else if (r < 0) {
 		session_close(s);
 	}
+}
+
+static void session_answer(struct session *s, struct cuv_writer *w)
+{
+	session_answer_fd(s, w, -1);
 }
 
 static void session_fail(struct session *s, const struct cuv_error *err)
@@ -93,10 +104,16 @@ static void session_fail_with(struct session *s, enum cuv_error_code code, uint3
 	session_fail(s, &err);
 }
 
-static void session_ready(struct session *s, const struct cuv_environment *e, int64_t exclude_s, bool cached)
+static void session_ready(const struct server *sv, struct session *s, const struct cuv_environment *e,
+			  int64_t exclude_s, bool cached)
 {
 	_cleanup_writer_ struct cuv_writer w;
 	struct cuv_environment copy = *e; /* borrows the lists */
+	int lock = cuv_locks_open(sv->b, e);
+
+	if (lock < 0)
+		cuv_log(CUV_LOG_WARNING, "lock-unreadable", CUV_S("digest", e->lock_digest),
+			CUV_S("error", strerror(-lock)));
 
 	copy.exclude_s = exclude_s;
 	copy.cached = cached;
@@ -104,7 +121,7 @@ static void session_ready(struct session *s, const struct cuv_environment *e, in
 		copy.resolve_ns = copy.build_ns = 0;
 	cuv_writer_init(&w, CUV_MSG_ENV_READY);
 	cuv_environment_put(&w, &copy);
-	session_answer(s, &w);
+	session_answer_fd(s, &w, lock);
 }
 
 static void session_progress(struct session *s, const struct cuv_env_progress *p)
@@ -129,7 +146,8 @@ static void session_new(struct server *sv, int fd)
 			continue;
 		if (cuv_set_nonblock(fd, true) < 0)
 			break;
-		*s = (struct session){.fd = fd, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
+		*s = (struct session){
+			.fd = fd, .last_fd = -1, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
 		return;
 	}
 	cuv_error_set(&err, CUV_E_OVERLOADED, "the builder has no place for another session; try again");
@@ -177,13 +195,17 @@ static int read_ask(struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf
 		return -EBADMSG;
 	ask->resolve_ms = CUV_MIN(ask->resolve_ms, RESOLVE_MS_MAX);
 	ask->build_ms = CUV_MIN(ask->build_ms, BUILD_MS_MAX);
-	ask->exclude_s = date_in_effect(ask->exclude_s);
+	/* What is locked was dated when it was. */
+	if (ask->source == CUV_ENV_REQUIREMENTS)
+		ask->exclude_s = date_in_effect(ask->exclude_s);
 	return 0;
 }
 
 /* The environment of this key if it is known: from memory, else from the disk. */
-static const struct cuv_environment *look_up(struct server *sv, const struct cuv_key *key)
+static const struct cuv_environment *look_up(struct server *sv, const struct cuv_key *key,
+					     const struct cuv_env_ask *ask)
 {
+	char store_name[CUV_STORE_NAME_SIZE];
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
 	const struct cuv_environment *known = cuv_cache_ready(sv->cache, key);
 	int r;
@@ -192,7 +214,12 @@ static const struct cuv_environment *look_up(struct server *sv, const struct cuv
 		return known;
 	if (known)
 		cuv_cache_drop_ready(sv->cache, key);
-	r = cuv_index_find(sv->b, key, &e);
+	if (ask->source == CUV_ENV_DIGEST) {
+		cuv_index_store_name(ask->digest, store_name);
+		r = cuv_index_load(sv->b, store_name, &e);
+	} else {
+		r = cuv_index_find(sv->b, key, &e);
+	}
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex),
 			CUV_S("error", strerror(-r)));
@@ -213,7 +240,7 @@ static void join_flight(struct session *s, struct cuv_flight *flight, const stru
 
 static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
 	_cleanup_free_ char *canonical = NULL;
 	const struct cuv_environment *known;
 	const struct cuv_error *failed;
@@ -231,15 +258,16 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		session_fail_with(s, CUV_E_FIELD_INVALID, 0, "python: there is only " CUV_PYTHON);
 		return;
 	}
-	if (ask.source != CUV_ENV_REQUIREMENTS) {
-		session_fail_with(s, CUV_E_ENVIRONMENT_UNKNOWN, 0, "only requirements are served");
-		return;
-	}
-	cuv_index_key(sv->b, ask.python, ask.exclude_s, cuv_buf_str(&text), text.len, &key);
-	if ((known = look_up(sv, &key))) {
-		session_ready(s, known, ask.exclude_s, true);
+	cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
+	if ((known = look_up(sv, &key, &ask))) {
+		session_ready(sv, s, known, ask.exclude_s, true);
 		cuv_log(CUV_LOG_DEBUG, "environment-known", CUV_S("key", key.hex),
 			CUV_I("ns", cuv_now_ns() - s->asked_ns));
+		return;
+	}
+	if (ask.source == CUV_ENV_DIGEST) {
+		session_fail_with(s, CUV_E_ENVIRONMENT_UNKNOWN, 0,
+				  "no environment has this digest here; send its lock or its requirements");
 		return;
 	}
 	if ((failed = cuv_cache_failed(sv->cache, &key))) {
@@ -278,11 +306,12 @@ static void session_input(struct server *sv, struct session *s)
 
 static void session_output(struct session *s)
 {
-	int r = cuv_writer_send(&s->last, s->fd, NULL, 0);
+	int r = cuv_writer_send(&s->last, s->fd, &s->last_fd, s->last_fd >= 0);
 
 	if (r == -EAGAIN)
 		return;
 	cuv_writer_done(&s->last);
+	s->last_fd = cuv_close(s->last_fd);
 	s->stuck = false;
 	if (r < 0)
 		session_close(s);
@@ -312,7 +341,7 @@ static void flight_ready(struct server *sv, struct cuv_flight *flight, struct cu
 	cuv_log(CUV_LOG_INFO, "environment-ready", CUV_S("key", flight->key.hex), CUV_S("digest", e->digest),
 		CUV_I("resolve_ms", e->resolve_ns / CUV_NS_PER_MS), CUV_I("build_ms", e->build_ns / CUV_NS_PER_MS));
 	kept = cuv_cache_take_ready(sv->cache, &flight->key, e);
-	for_each_follower(sv, s, flight) session_ready(s, kept, exclude_s, false);
+	for_each_follower(sv, s, flight) session_ready(sv, s, kept, exclude_s, false);
 	cuv_flight_end(flight);
 }
 
@@ -486,7 +515,7 @@ int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds
 	sv->fds = *fds;
 	sv->cache = cuv_cache_new();
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
-		sv->sessions[i].fd = -1;
+		sv->sessions[i] = (struct session){.fd = -1, .last_fd = -1};
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
 		sv->flights.items[i].worker = CUV_WORKER_INIT;
 	if (sv->fds.control >= 0)

@@ -16,6 +16,9 @@
  *   --cancel-ms N          close the session after N ms; prints {"cancelled": true}
  *   --cancel-at PHASE      the same when one step of this phase is done
  *   --resolve-ms N --build-ms N
+ *   --lock                 FILE is a lock in its complete JSON form, which is sent as it is
+ *   --digest DIGEST        ask for a known environment; no FILE
+ *   --with-lock            print the lock's text too, as "lock"
  *   --tools                ask for the tools instead
  *   --allow-degraded NAMES handed on to the builder
  *   --hold                 after the answers wait until stdin ends
@@ -29,6 +32,7 @@
 #include "lib/base/fd.h"
 #include "lib/proto/messages.h"
 #include "lib/proto/session.h"
+#include "nixenv/pylock_write.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -51,7 +55,7 @@ struct options {
 	const char *builder, *state, *connect, *uid, *gid, *allow, *file, *cancel_at;
 	struct cuv_env_ask ask;
 	uint64_t repeat, parallel, cancel_ms;
-	bool tools, hold, quiet;
+	bool tools, hold, quiet, with_lock;
 };
 
 static _noreturn_ void die(int status, const char *what, const char *why)
@@ -91,15 +95,27 @@ static void print_failure(const struct cuv_error *e, uint64_t asked_ns)
 		   asked_ns);
 }
 
-static void print_environment(const struct cuv_environment *e, uint64_t asked_ns)
+/* The text that came with the environment; null when none did. */
+static json_t *lock_text(struct cuv_frame *f)
 {
-	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:b, s:I, s:I}", "digest", e->digest, "env",
-			     e->store_name, "image", e->image, "lock_digest", e->lock_digest, "python", e->python,
-			     "exclude_s", (json_int_t)e->exclude_s, "packages", strings(&e->packages), "closure",
-			     strings(&e->closure), "cached", (int)e->cached, "resolve_ms",
-			     (json_int_t)(e->resolve_ns / CUV_NS_PER_MS), "build_ms",
-			     (json_int_t)(e->build_ns / CUV_NS_PER_MS)),
-		   asked_ns);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX);
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+
+	return fd >= 0 && cuv_pread_all(fd, &text) == 0 ? json_stringn(cuv_buf_str(&text), text.len) : json_null();
+}
+
+static void print_environment(const struct cuv_environment *e, json_t *lock, uint64_t asked_ns)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:b, s:I, s:I}", "digest", e->digest, "env",
+			      e->store_name, "image", e->image, "lock_digest", e->lock_digest, "python", e->python,
+			      "exclude_s", (json_int_t)e->exclude_s, "packages", strings(&e->packages), "closure",
+			      strings(&e->closure), "cached", (int)e->cached, "resolve_ms",
+			      (json_int_t)(e->resolve_ns / CUV_NS_PER_MS), "build_ms",
+			      (json_int_t)(e->build_ns / CUV_NS_PER_MS));
+
+	if (lock)
+		json_object_set_new(j, "lock", lock);
+	print_json(j, asked_ns);
 }
 
 static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
@@ -237,7 +253,7 @@ static int take_frame(const struct options *o, struct ask *a)
 		return print_progress(o, &f) ? 2 : -1;
 	}
 	if (f.type == CUV_MSG_ENV_READY && cuv_environment_get(&f.body, &e) == 0) {
-		print_environment(&e, a->asked_ns);
+		print_environment(&e, o->with_lock ? lock_text(&f) : NULL, a->asked_ns);
 		return 0;
 	}
 	if (f.type == CUV_MSG_TOOLS && cuv_tools_get(&f.body, &tools) == 0) {
@@ -313,7 +329,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"repeat", 1, NULL, 'r'},     {"parallel", 1, NULL, 'p'},  {"cancel-ms", 1, NULL, 'c'},
 		{"resolve-ms", 1, NULL, 'R'}, {"build-ms", 1, NULL, 'B'},  {"tools", 0, NULL, 't'},
 		{"hold", 0, NULL, 'h'},	      {"quiet", 0, NULL, 'q'},	   {"allow-degraded", 1, NULL, 'd'},
-		{"python", 1, NULL, 'y'},     {"cancel-at", 1, NULL, 'a'}, {0},
+		{"python", 1, NULL, 'y'},     {"cancel-at", 1, NULL, 'a'}, {"lock", 0, NULL, 'l'},
+		{"digest", 1, NULL, 'D'},     {"with-lock", 0, NULL, 'w'}, {0},
 	};
 	int c;
 
@@ -365,6 +382,16 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'h':
 			o->hold = true;
 			break;
+		case 'l':
+			o->ask.source = CUV_ENV_LOCK;
+			break;
+		case 'D':
+			o->ask.source = CUV_ENV_DIGEST;
+			(void)snprintf(o->ask.digest, sizeof(o->ask.digest), "%s", optarg);
+			break;
+		case 'w':
+			o->with_lock = true;
+			break;
 		case 'q':
 			o->quiet = true;
 			break;
@@ -380,8 +407,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	o->file = optind < argc ? argv[optind] : NULL;
-	if ((!o->connect && (!o->builder || !o->state)) || (!o->tools && !o->file) || o->parallel > PARALLEL_MAX ||
-	    o->parallel == 0)
+	if ((!o->connect && (!o->builder || !o->state)) || (!o->tools && o->ask.source != CUV_ENV_DIGEST && !o->file) ||
+	    o->parallel > PARALLEL_MAX || o->parallel == 0)
 		die(2, "usage", "see the head of tests/helpers/envask.c");
 }
 
@@ -403,14 +430,15 @@ static int read_requirements(const char *path, struct cuv_buf *canonical)
 
 int main(int argc, char **argv)
 {
-	_cleanup_buf_ struct cuv_buf canonical = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf canonical = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
 	int supervisor = -1, control = -1, status = 0;
 	struct options o;
 	pid_t pid = 0;
 	char c;
 
 	parse_options(argc, argv, &o);
-	if (o.file && read_requirements(o.file, &canonical) < 0)
+	if (o.file && (o.ask.source == CUV_ENV_LOCK ? cuv_read_file(AT_FDCWD, o.file, &canonical)
+						    : read_requirements(o.file, &canonical)) < 0)
 		return 1;
 	if (!o.connect)
 		pid = start_builder(&o, &supervisor, &control);

@@ -296,6 +296,7 @@ static void on_started(void *arg)
 	((struct cuv_job_spec){.run_id = "id",                                                                         \
 			       .code = "print(1)",                                                                     \
 			       .code_len = 8,                                                                          \
+			       .env_source = CUV_ENV_REQUIREMENTS,                                                     \
 			       .requirements = "idna\n",                                                               \
 			       .requirements_len = 5,                                                                  \
 			       .stdin_data = "in",                                                                     \

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The locks that the builder keeps, by their digest: locks/<hex>.json is the
+ * complete form with addresses and sizes, locks/<hex>.toml its text for users
+ * (nixenv/pylock_write.h), which answers hand out.
+ */
+#ifndef CUV_BUILDER_LOCKS_H
+#define CUV_BUILDER_LOCKS_H
+
+#include "nixenv/builder/builder.h"
+#include "nixenv/lock.h"
+
+/* Writes both. 0 or -errno. */
+int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l);
+/* The complete form back; -errno, -ENOENT when it was never kept, -EBADMSG. */
+int cuv_locks_load(const struct cuv_builder *b, const char *lock_digest, struct cuv_lock *ret);
+/* A descriptor of the text of an environment's lock, read only, the caller's.
+ * One that was not kept is written anew, at worst from the environment's own
+ * manifest, which has no addresses. -errno. */
+int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e);
+
+#endif

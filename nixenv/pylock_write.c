@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/pylock_write.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A basic string. All that a sealed lock holds is printable ASCII, but for
+ * subdirectories, which may have other characters; none is a control character. */
+static void add_string(struct cuv_buf *out, const char *text, size_t len)
+{
+	cuv_buf_add_char(out, '"');
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"' || text[i] == '\\')
+			cuv_buf_add_char(out, '\\');
+		cuv_buf_add_char(out, text[i]);
+	}
+	cuv_buf_add_char(out, '"');
+}
+
+static void add_text(struct cuv_buf *out, const char *before, const char *text)
+{
+	cuv_buf_add_str(out, before);
+	add_string(out, text, strlen(text));
+}
+
+/* Without what stands before an '@' in its authority. */
+static void add_url(struct cuv_buf *out, const char *before, const char *url)
+{
+	const char *slashes = strstr(url, "://");
+	size_t scheme = slashes ? (size_t)(slashes - url) + 3 : 0, authority = strcspn(url + scheme, "/?#"), user = 0;
+
+	for (size_t i = 0; slashes && i < authority; i++)
+		if (url[scheme + i] == '@')
+			user = i + 1;
+	cuv_buf_add_str(out, before);
+	if (user) {
+		struct cuv_buf plain = CUV_BUF_INIT(CUV_URL_MAX);
+
+		cuv_buf_add(&plain, url, scheme);
+		cuv_buf_add_str(&plain, url + scheme + user);
+		add_string(out, cuv_buf_str(&plain), plain.len);
+		cuv_buf_done(&plain);
+	} else {
+		add_string(out, url, strlen(url));
+	}
+}
+
+static void add_hashes(struct cuv_buf *out, const struct cuv_sha256 *hash)
+{
+	char hex[CUV_SHA256_HEX_SIZE];
+
+	cuv_hex(hash->bytes, sizeof(hash->bytes), hex);
+	cuv_buf_addf(out, ", hashes = { sha256 = \"%s\" } }", hex);
+}
+
+/* { name = …, url = …, size = …, hashes = … } */
+static void add_wheel(struct cuv_buf *out, const struct cuv_locked *p)
+{
+	add_text(out, "{ name = ", p->file);
+	if (p->url)
+		add_url(out, ", url = ", p->url);
+	if (p->size_bytes)
+		cuv_buf_addf(out, ", size = %" PRIu64, p->size_bytes);
+	add_hashes(out, &p->sha256);
+}
+
+static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
+{
+	if (o->commit) {
+		add_url(out, "vcs = { type = \"git\", url = ", o->url);
+		add_text(out, ", commit-id = ", o->commit);
+		if (o->subdirectory)
+			add_text(out, ", subdirectory = ", o->subdirectory);
+		cuv_buf_add_str(out, " }\n");
+		return;
+	}
+	/* Only an archive may have a subdirectory. */
+	if (o->subdirectory && o->url) {
+		add_url(out, "archive = { url = ", o->url);
+		add_text(out, ", subdirectory = ", o->subdirectory);
+	} else {
+		add_text(out, "sdist = { name = ", o->file);
+		if (o->url)
+			add_url(out, ", url = ", o->url);
+	}
+	add_hashes(out, &o->sha256);
+	cuv_buf_add_char(out, '\n');
+}
+
+static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
+{
+	add_text(out, "\n[[packages]]\nname = ", p->name);
+	add_text(out, "\nversion = ", p->version);
+	cuv_buf_add_char(out, '\n');
+	if (p->origin.kind == CUV_ORIGIN_BUILT) {
+		add_source(out, &p->origin);
+		if (!p->file)
+			return;
+		cuv_buf_add_str(out, "\n[packages.tool.cuvette]\nwheel = ");
+		add_wheel(out, p);
+		cuv_buf_add_char(out, '\n');
+		return;
+	}
+	cuv_buf_add_str(out, "wheels = [");
+	add_wheel(out, p);
+	cuv_buf_add_str(out, "]\n");
+}
+
+int cuv_pylock_write(const struct cuv_lock *l, struct cuv_buf *out)
+{
+	cuv_buf_addf(out,
+		     "lock-version = \"1.0\"\n"
+		     "environments = [\"sys_platform == 'linux' and platform_machine == 'x86_64'\"]\n"
+		     "requires-python = \"==%s.*\"\n"
+		     "created-by = \"cuvette\"\n",
+		     l->python);
+	if (l->n == 0)
+		cuv_buf_add_str(out, "packages = []\n");
+	for (size_t i = 0; i < l->n; i++)
+		add_package(out, &l->packages[i]);
+	return cuv_buf_err(out);
+}
