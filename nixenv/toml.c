@@ -1,38 +1,26 @@
 /* SPDX-License-Identifier: MIT */
+/* The document: lines, keys, and the tables that headers and dotted keys make. */
 #include "nixenv/toml.h"
 
-#include "lib/base/buf.h"
 #include "lib/base/utf8.h"
+#include "nixenv/toml_parser.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define KEY_MAX 256
-#define STRING_MAX 65536
-
-struct parser {
-	const char *at;
-	const char *end;
-	uint32_t line;
-	const char *reason; /* of the first error */
-	bool no_memory;
-};
-
-static int fail(struct parser *p, const char *reason)
+int cuv_toml_fail(struct cuv_toml_parser *p, const char *reason)
 {
 	if (!p->reason)
 		p->reason = reason;
 	return -EINVAL;
 }
 
-static json_t *value(struct parser *p, int depth);
-
-static char peek(const struct parser *p)
+char cuv_toml_peek(const struct cuv_toml_parser *p)
 {
 	return p->at < p->end ? *p->at : '\0';
 }
 
-static bool accept(struct parser *p, char c)
+bool cuv_toml_accept(struct cuv_toml_parser *p, char c)
 {
 	if (p->at >= p->end || *p->at != c)
 		return false;
@@ -40,350 +28,291 @@ static bool accept(struct parser *p, char c)
 	return true;
 }
 
-static void skip_blanks(struct parser *p)
+void cuv_toml_skip_blanks(struct cuv_toml_parser *p)
 {
 	while (p->at < p->end && (*p->at == ' ' || *p->at == '\t'))
 		p->at++;
 }
 
-static void skip_comment(struct parser *p)
+bool cuv_toml_skip_lines(struct cuv_toml_parser *p)
 {
-	if (peek(p) == '#')
-		while (p->at < p->end && *p->at != '\n')
-			p->at++;
-}
+	bool any = false;
 
-/* Blanks, comments and line ends. */
-static void skip_lines(struct parser *p)
-{
 	for (;;) {
-		skip_blanks(p);
-		skip_comment(p);
+		cuv_toml_skip_blanks(p);
+		if (cuv_toml_peek(p) == '#')
+			while (p->at < p->end && *p->at != '\n')
+				p->at++;
 		if (p->at + 1 < p->end && p->at[0] == '\r' && p->at[1] == '\n')
 			p->at++;
-		if (!accept(p, '\n'))
-			return;
-		p->line++;
+		if (!cuv_toml_accept(p, '\n'))
+			return any;
+		any = true;
 	}
 }
 
-static bool is_bare(char c)
+bool cuv_toml_is_bare(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/* --- strings --- */
+/* --- keys --- */
 
-static int escape_hex(struct parser *p, int digits, struct cuv_buf *out)
+int cuv_toml_key(struct cuv_toml_parser *p, struct cuv_buf *out)
 {
-	uint32_t cp = 0;
-	char bytes[4];
+	char c = cuv_toml_peek(p);
 
-	for (int i = 0; i < digits; i++) {
-		char c = peek(p);
-
-		if (c >= '0' && c <= '9')
-			cp = cp * 16 + (uint32_t)(c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			cp = cp * 16 + (uint32_t)((c | 0x20) - 'a' + 10);
-		else
-			return fail(p, "an escape with too few digits");
-		p->at++;
-	}
-	if (cp == 0 || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000))
-		return fail(p, "an escape that is no character");
-	return cuv_buf_add(out, bytes, cuv_utf8_encode(cp, bytes));
-}
-
-static int escape(struct parser *p, struct cuv_buf *out)
-{
-	static const char from[] = "btnfre\"\\", to[] = "\b\t\n\f\r\033\"\\";
-	char c = peek(p);
-	const char *found = c ? strchr(from, c) : NULL;
-
-	if (p->at < p->end)
-		p->at++;
-	if (c == 'u')
-		return escape_hex(p, 4, out);
-	if (c == 'U')
-		return escape_hex(p, 8, out);
-	if (!found)
-		return fail(p, "an unknown escape");
-	return cuv_buf_add_char(out, to[found - from]);
-}
-
-/* After the opening quote, which is also the closing one. */
-static int string(struct parser *p, char quote, struct cuv_buf *out)
-{
-	while (!accept(p, quote)) {
-		size_t n = cuv_utf8_char_len(p->at, (size_t)(p->end - p->at));
-		int r;
-
-		if (n == 0)
-			return fail(p, p->at < p->end ? "a string that is not UTF-8" : "a string without end");
-		if (n == 1 && ((unsigned char)*p->at < 0x20 || *p->at == 0x7f) && *p->at != '\t')
-			return fail(p, "a control character in a string");
-		if (*p->at == '\\' && quote == '"') {
-			p->at++;
-			r = escape(p, out);
-		} else {
-			r = cuv_buf_add(out, p->at, n);
-			p->at += n;
-		}
-		if (r < 0)
-			return r == -EINVAL ? r : fail(p, "a string that is too long");
-	}
-	return 0;
-}
-
-static json_t *string_value(struct parser *p, char quote)
-{
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(STRING_MAX);
-	json_t *j;
-
-	p->at++;
-	if (peek(p) == quote && p->at + 1 < p->end && p->at[1] == quote) {
-		fail(p, "a multi-line string");
-		return NULL;
-	}
-	if (string(p, quote, &text) < 0)
-		return NULL;
-	j = json_stringn(cuv_buf_str(&text), text.len);
-	p->no_memory |= !j;
-	return j;
-}
-
-static int key(struct parser *p, struct cuv_buf *out)
-{
-	char c = peek(p);
-
+	cuv_buf_reset(out);
 	if (c == '"' || c == '\'') {
-		p->at++;
-		if (string(p, c, out) < 0)
+		if (cuv_toml_string(p, false, out) < 0)
 			return -EINVAL;
 	} else {
-		while (is_bare(peek(p)))
+		while (cuv_toml_is_bare(cuv_toml_peek(p)))
 			cuv_buf_add_char(out, *p->at++);
 		if (out->len == 0)
-			return fail(p, "a key is missing");
+			return cuv_toml_fail(p, "a key is missing");
 	}
-	if (cuv_buf_err(out))
-		return fail(p, "a key that is too long");
-	skip_blanks(p);
-	return peek(p) == '.' ? fail(p, "a dotted key") : 0;
+	return cuv_buf_err(out) ? cuv_toml_fail(p, "a key that is too long") : 0;
 }
 
-/* --- values --- */
-
-/* Numbers, booleans and dates: what stands there up to a delimiter. */
-static json_t *bare_value(struct parser *p)
+/* Another part of a dotted key: 1 when it was read, 0 when there is none. */
+static int more_key(struct cuv_toml_parser *p, size_t *n, struct cuv_buf *out)
 {
-	const char *start = p->at;
-	char word[64];
-	size_t len;
-	json_t *j = NULL;
-
-	while (p->at < p->end && (is_bare(*p->at) || strchr(":+.", *p->at)))
-		p->at++;
-	/* A date may be parted from its time by one blank. */
-	if (p->at - start == 10 && start[4] == '-' && p->end - p->at > 3 && p->at[0] == ' ' && p->at[1] >= '0' &&
-	    p->at[1] <= '2' && p->at[3] == ':')
-		for (p->at++; p->at < p->end && (is_bare(*p->at) || strchr(":+.", *p->at));)
-			p->at++;
-	len = (size_t)(p->at - start);
-	if (len == 0 || len >= sizeof(word)) {
-		fail(p, "a value is missing or too long");
-		return NULL;
-	}
-	memcpy(word, start, len);
-	word[len] = '\0';
-	if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0) {
-		j = json_boolean(word[0] == 't');
-	} else if (strspn(word, "0123456789") == len && len <= 18 && (word[0] != '0' || len == 1)) {
-		json_int_t n = 0;
-
-		for (size_t i = 0; i < len; i++)
-			n = n * 10 + (word[i] - '0');
-		j = json_integer(n);
-	} else if (len >= 8 && word[0] >= '0' && word[0] <= '9' && strspn(word, "0123456789-:.+TtZz ") == len &&
-		   (word[2] == ':' || word[4] == '-')) {
-		j = json_string(word);
-	} else {
-		fail(p, "a value of a kind that locks do not have");
-		return NULL;
-	}
-	p->no_memory |= !j;
-	return j;
+	cuv_toml_skip_blanks(p);
+	if (!cuv_toml_accept(p, '.'))
+		return 0;
+	if (++*n >= CUV_TOML_KEYS_MAX)
+		return cuv_toml_fail(p, "a key of too many parts");
+	cuv_toml_skip_blanks(p);
+	return cuv_toml_key(p, out) < 0 ? -EINVAL : 1;
 }
 
-static json_t *array(struct parser *p, int depth)
+static json_t *add_new(struct cuv_toml_parser *p, json_t *table, const char *key, json_t *value)
 {
-	json_t *a = json_array();
-
-	p->at++;
-	for (;;) {
-		skip_lines(p);
-		if (accept(p, ']'))
-			return a;
-		if (json_array_append_new(a, value(p, depth)) < 0)
-			break;
-		skip_lines(p);
-		if (accept(p, ','))
-			continue;
-		if (peek(p) != ']') {
-			fail(p, "an array without its ]");
-			break;
-		}
-	}
-	json_decref(a);
-	return NULL;
-}
-
-/* key = value into table; the key must be new. */
-static int pair(struct parser *p, json_t *table, int depth)
-{
-	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(KEY_MAX);
-	json_t *j;
-
-	if (key(p, &name) < 0)
-		return -EINVAL;
-	if (!accept(p, '='))
-		return fail(p, "a key without =");
-	skip_blanks(p);
-	if (json_object_get(table, cuv_buf_str(&name)))
-		return fail(p, "a key that stands twice");
-	j = value(p, depth);
-	if (!j)
-		return -EINVAL;
-	if (json_object_set_new(table, cuv_buf_str(&name), j) < 0) {
+	if (value && json_object_set_new(table, key, value) < 0) {
 		p->no_memory = true;
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static json_t *inline_table(struct parser *p, int depth)
-{
-	json_t *table = json_object();
-
-	p->at++;
-	skip_blanks(p);
-	if (table && accept(p, '}'))
-		return table;
-	while (table) {
-		skip_blanks(p);
-		if (pair(p, table, depth) < 0)
-			break;
-		skip_blanks(p);
-		if (accept(p, '}'))
-			return table;
-		if (!accept(p, ',')) {
-			fail(p, "an inline table without its }");
-			break;
-		}
-	}
-	json_decref(table);
-	return NULL;
-}
-
-static json_t *value(struct parser *p, int depth)
-{
-	char c = peek(p);
-
-	if (depth >= CUV_TOML_DEPTH_MAX) {
-		fail(p, "values nested too deeply");
 		return NULL;
 	}
-	if (c == '"' || c == '\'')
-		return string_value(p, c);
-	if (c == '[')
-		return array(p, depth + 1);
-	if (c == '{')
-		return inline_table(p, depth + 1);
-	return bare_value(p);
+	return value;
 }
 
-/* --- tables --- */
-
-/* [name] or [[name]]; the table that the following pairs belong to. */
-static int header(struct parser *p, json_t *root, json_t **ret_table)
+static json_t *kid(const struct cuv_toml_parser *p, json_t *table, const char *key, enum cuv_toml_kind *ret_kind)
 {
-	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(KEY_MAX);
-	bool list = accept(p, '[');
-	json_t *parent, *table;
+	json_t *found = json_object_get(table, key);
+	const struct cuv_toml_place *place = cuv_toml_place(p->doc, found);
+
+	*ret_kind = place ? place->kind : CUV_TOML_VALUE;
+	return found;
+}
+
+int cuv_toml_pair(struct cuv_toml_parser *p, json_t *table, int depth)
+{
+	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(CUV_TOML_KEY_MAX);
+	const char *start = p->at;
+	size_t parts = 0;
+	json_t *j;
 	int r;
 
-	skip_blanks(p);
-	if (key(p, &name) < 0)
+	if (cuv_toml_key(p, &name) < 0)
 		return -EINVAL;
-	if (!accept(p, ']') || (list && !accept(p, ']')))
-		return fail(p, "a table header without its ]");
-	parent = json_object_get(root, cuv_buf_str(&name));
-	if (parent && (!list || !json_is_array(parent)))
-		return fail(p, "a table that stands twice");
-	table = json_object();
-	if (!list) {
-		r = json_object_set_new(root, cuv_buf_str(&name), table);
-	} else {
-		if (!parent) {
-			parent = json_array();
-			if (json_object_set_new(root, cuv_buf_str(&name), parent) < 0)
-				parent = NULL;
-		}
-		r = json_array_append_new(parent, table);
+	for (;;) {
+		_cleanup_buf_ struct cuv_buf next = CUV_BUF_INIT(CUV_TOML_KEY_MAX);
+		enum cuv_toml_kind kind;
+
+		r = more_key(p, &parts, &next);
+		if (r <= 0)
+			break;
+		j = kid(p, table, cuv_buf_str(&name), &kind);
+		if (j && kind != CUV_TOML_DOTTED)
+			return cuv_toml_fail(p, "a dotted key into what is complete already");
+		if (!j)
+			j = add_new(p, table, cuv_buf_str(&name),
+				    cuv_toml_note(p, json_object(), start, CUV_TOML_DOTTED));
+		if (!j)
+			return -EINVAL;
+		table = j;
+		cuv_buf_done(&name);
+		name = next;
+		next = CUV_BUF_INIT(CUV_TOML_KEY_MAX);
 	}
-	if (r < 0) {
-		p->no_memory = true;
-		return -EINVAL;
+	if (r < 0)
+		return r;
+	if (!cuv_toml_accept(p, '='))
+		return cuv_toml_fail(p, "a key without =");
+	cuv_toml_skip_blanks(p);
+	if (json_object_get(table, cuv_buf_str(&name))) {
+		p->at = start;
+		return cuv_toml_fail(p, "a key that stands twice");
 	}
-	*ret_table = table;
-	return 0;
+	return add_new(p, table, cuv_buf_str(&name), cuv_toml_value(p, depth)) ? 0 : -EINVAL;
 }
 
-static int document(struct parser *p, json_t *root)
+/* --- headers --- */
+
+/* A table on the way of a header: made when it is not there; of tables the last. */
+static json_t *step_into(struct cuv_toml_parser *p, json_t *table, const char *key, const char *start)
 {
-	json_t *table = root;
+	enum cuv_toml_kind kind;
+	json_t *found = kid(p, table, key, &kind);
+
+	if (!found)
+		return add_new(p, table, key, cuv_toml_note(p, json_object(), start, CUV_TOML_IMPLIED));
+	if (kind == CUV_TOML_TABLES)
+		return json_array_get(found, json_array_size(found) - 1);
+	if (kind != CUV_TOML_VALUE)
+		return found;
+	cuv_toml_fail(p, "a header into what is no table, or is complete already");
+	return NULL;
+}
+
+static json_t *open_table(struct cuv_toml_parser *p, json_t *parent, const char *key, const char *start)
+{
+	enum cuv_toml_kind kind;
+	json_t *found = kid(p, parent, key, &kind);
+
+	if (!found)
+		return add_new(p, parent, key, cuv_toml_note(p, json_object(), start, CUV_TOML_HEADER));
+	if (kind != CUV_TOML_IMPLIED) {
+		cuv_toml_fail(p, "a table that stands twice");
+		return NULL;
+	}
+	cuv_toml_place(p->doc, found)->kind = CUV_TOML_HEADER;
+	cuv_toml_place(p->doc, found)->offset = (uint32_t)(start - p->text);
+	return found;
+}
+
+static json_t *open_item(struct cuv_toml_parser *p, json_t *parent, const char *key, const char *start)
+{
+	enum cuv_toml_kind kind;
+	json_t *list = kid(p, parent, key, &kind), *item;
+
+	if (list && kind != CUV_TOML_TABLES) {
+		cuv_toml_fail(p, "a table that stands twice");
+		return NULL;
+	}
+	if (!list)
+		list = add_new(p, parent, key, cuv_toml_note(p, json_array(), start, CUV_TOML_TABLES));
+	item = list ? cuv_toml_note(p, json_object(), start, CUV_TOML_HEADER) : NULL;
+	if (item && json_array_append_new(list, item) < 0) {
+		p->no_memory = true;
+		return NULL;
+	}
+	return item;
+}
+
+/* [a.b] or [[a.b]], after the first bracket: the table that the next pairs belong to. */
+static json_t *header(struct cuv_toml_parser *p)
+{
+	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(CUV_TOML_KEY_MAX), next = CUV_BUF_INIT(CUV_TOML_KEY_MAX);
+	const char *start = p->at - 1;
+	bool list = cuv_toml_accept(p, '[');
+	json_t *table = p->doc->root;
+	size_t parts = 0;
+	int r;
+
+	cuv_toml_skip_blanks(p);
+	if (cuv_toml_key(p, &name) < 0)
+		return NULL;
+	while ((r = more_key(p, &parts, &next)) > 0) {
+		struct cuv_buf swap = name;
+
+		table = step_into(p, table, cuv_buf_str(&name), start);
+		if (!table)
+			return NULL;
+		name = next;
+		next = swap;
+	}
+	if (r < 0)
+		return NULL;
+	if (!cuv_toml_accept(p, ']') || (list && !cuv_toml_accept(p, ']'))) {
+		cuv_toml_fail(p, "a table header without its ]");
+		return NULL;
+	}
+	return list ? open_item(p, table, cuv_buf_str(&name), start) : open_table(p, table, cuv_buf_str(&name), start);
+}
+
+static int document(struct cuv_toml_parser *p)
+{
+	json_t *table = p->doc->root;
 
 	for (;;) {
-		uint32_t line;
-		int r;
-
-		skip_lines(p);
+		(void)cuv_toml_skip_lines(p);
 		if (p->at >= p->end)
 			return 0;
-		r = accept(p, '[') ? header(p, root, &table) : pair(p, table, 0);
-		if (r < 0)
-			return r;
-		line = p->line;
-		skip_lines(p);
-		if (p->at < p->end && p->line == line)
-			return fail(p, "more after the end of a value");
+		if (cuv_toml_accept(p, '[')) {
+			if (!(table = header(p)))
+				return -EINVAL;
+		} else if (cuv_toml_pair(p, table, 0) < 0) {
+			return -EINVAL;
+		}
+		if (!cuv_toml_skip_lines(p) && p->at < p->end)
+			return cuv_toml_fail(p, "more after the end of a value");
 	}
+}
+
+/* --- the whole --- */
+
+void cuv_toml_done(struct cuv_toml *t)
+{
+	json_decref(t->root);
+	free(t->places);
+	*t = CUV_TOML_INIT;
+}
+
+void cuv_toml_locate(const char *text, size_t len, size_t offset, uint32_t *ret_line, uint32_t *ret_column,
+		     const char **ret_text, size_t *ret_len)
+{
+	const char *at = text + CUV_MIN(offset, len), *begin = at, *end = at;
+
+	while (begin > text && begin[-1] != '\n')
+		begin--;
+	while (end < text + len && *end != '\n' && *end != '\r')
+		end++;
+	*ret_line = 1;
+	*ret_column = 1;
+	for (const char *c = text; c < begin; c++)
+		*ret_line += *c == '\n';
+	for (const char *c = begin; c < at; c++)
+		*ret_column += ((unsigned char)*c & 0xc0) != 0x80;
+	if (ret_text)
+		*ret_text = begin;
+	if (ret_len)
+		*ret_len = (size_t)(end - begin);
+}
+
+int cuv_toml_read(const char *text, size_t len, struct cuv_toml *ret, struct cuv_toml_error *err)
+{
+	_cleanup_toml_ struct cuv_toml doc = CUV_TOML_INIT;
+	struct cuv_toml_parser p = {.text = text, .at = text, .end = text + len, .doc = &doc};
+	int r;
+
+	if (len > CUV_TOML_BYTES_MAX) {
+		r = cuv_toml_fail(&p, "a file that is too long");
+	} else {
+		doc.root = json_object();
+		r = doc.root ? document(&p) : -ENOMEM;
+	}
+	if (r == 0) {
+		*ret = doc;
+		doc = CUV_TOML_INIT;
+		return 0;
+	}
+	if (p.no_memory || r == -ENOMEM)
+		return -ENOMEM;
+	if (err) {
+		*err = (struct cuv_toml_error){.reason = p.reason ? p.reason : "a value that is not valid",
+					       .offset = (size_t)(p.at - text)};
+		cuv_toml_locate(text, len, err->offset, &err->line, &err->column, NULL, NULL);
+	}
+	return -EINVAL;
 }
 
 int cuv_toml_parse(const char *text, size_t len, json_t **ret, struct cuv_toml_error *err)
 {
-	struct parser p = {.at = text, .end = text + len, .line = 1};
-	json_t *root;
-	int r;
+	_cleanup_toml_ struct cuv_toml doc = CUV_TOML_INIT;
+	int r = cuv_toml_read(text, len, &doc, err);
 
-	if (len > CUV_TOML_BYTES_MAX) {
-		r = fail(&p, "a file that is too long");
-	} else {
-		root = json_object();
-		if (!root)
-			return -ENOMEM;
-		r = document(&p, root);
-		if (r == 0) {
-			*ret = root;
-			return 0;
-		}
-		json_decref(root);
-	}
-	if (p.no_memory)
-		return -ENOMEM;
-	if (err)
-		*err = (struct cuv_toml_error){.line = p.line,
-					       .reason = p.reason ? p.reason : "a value that is not valid"};
+	if (r == 0)
+		*ret = json_incref(doc.root);
 	return r;
 }

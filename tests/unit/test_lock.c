@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Locks: canonical form, invariants, and the way from a pylock.toml. */
 #include "nixenv/pylock.h"
-#include "nixenv/toml.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -291,95 +289,6 @@ TEST(refused_json)
 	}
 }
 
-/* --- the TOML below it --- */
-
-static char *to_json(const char *text, struct cuv_toml_error *err)
-{
-	json_t *j = NULL;
-	char *out;
-
-	if (cuv_toml_parse(text, strlen(text), &j, err) < 0)
-		return NULL;
-	out = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(j);
-	return out;
-}
-
-TEST(toml_that_is_read)
-{
-	static const struct {
-		const char *text;
-		const char *json;
-	} cases[] = {
-		{"", "{}"},
-		{"# only\r\n\r\n", "{}"},
-		{"a = 1 # one\n\tb=true\nc = false", "{\"a\":1,\"b\":true,\"c\":false}"},
-		{"a = 'b\\n' \n\"x y\" = \"\\u00e4\\t\\\"\\U0001F600\"",
-		 "{\"a\":\"b\\\\n\",\"x y\":\"\xc3\xa4\\t\\\"\xf0\x9f\x98\x80\"}"},
-		{"d = 2026-10-18T16:21:06Z\ne = 2026-10-18 16:21:06.5+02:00\nf = 1979-05-27\ng = 07:32:00",
-		 "{\"d\":\"2026-10-18T16:21:06Z\",\"e\":\"2026-10-18 "
-		 "16:21:06.5+02:00\",\"f\":\"1979-05-27\",\"g\":\"07:32:00\"}"},
-		{"a = [ ]\nb = [1,\n # c\n 2, ]\nc = [[],[{}]]", "{\"a\":[],\"b\":[1,2],\"c\":[[],[{}]]}"},
-		{"a = { b = 1, c = { d = \"e\" } }", "{\"a\":{\"b\":1,\"c\":{\"d\":\"e\"}}}"},
-		{"[t]\na = 1\n[[l]]\nb = 2\n[[ l ]]\n[u]", "{\"l\":[{\"b\":2},{}],\"t\":{\"a\":1},\"u\":{}}"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *json = to_json(cases[i].text, NULL);
-
-		assert_non_null(json);
-		assert_string_equal(json, cases[i].json);
-	}
-}
-
-TEST(toml_that_is_refused)
-{
-	static const struct {
-		const char *text;
-		uint32_t line;
-	} cases[] = {
-		{"a", 1},
-		{"a = ", 1},
-		{"a = 1 b = 2", 1},
-		{"\na = 1\na = 2", 3},
-		{"a.b = 1", 1},
-		{"a = 01", 1},
-		{"a = -1", 1},
-		{"a = 1.5", 1},
-		{"a = nan", 1},
-		{"a = \"", 1},
-		{"a = \"b\nc\"", 1},
-		{"a = \"\"\"b\"\"\"", 1},
-		{"a = \"\\x\"", 1},
-		{"a = \"\\u00\"", 1},
-		{"a = \"\\ud800\"", 1},
-		{"a = \"\\u0000\"", 1},
-		{"a = \"\x01\"", 1},
-		{"a = \"\xff\"", 1},
-		{"a = [1", 1},
-		{"a = [1\n\n2]", 3},
-		{"a = {b = 1", 1},
-		{"a = {b = 1,}", 1},
-		{"a = {b = 1\n}", 1},
-		{"[a", 1},
-		{"[a]\n[a]", 2},
-		{"[[a]\n", 1},
-		{"a = 1\n[[a]]", 2},
-		{"= 1", 1},
-		{"a = 123456789012345678901", 1},
-		{"a = [[[[[[[[[[1]]]]]]]]]]", 1},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct cuv_toml_error err = {0};
-		_cleanup_free_ char *json = to_json(cases[i].text, &err);
-
-		assert_null(json);
-		assert_int_equal(err.line, cases[i].line);
-		assert_non_null(err.reason);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,8 +301,6 @@ int main(void)
 		cmocka_unit_test(too_many_packages),
 		cmocka_unit_test(listed_hashes_choose),
 		cmocka_unit_test(refused_json),
-		cmocka_unit_test(toml_that_is_read),
-		cmocka_unit_test(toml_that_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);
