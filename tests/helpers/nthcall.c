@@ -8,6 +8,9 @@
  * FILE holds a struct order, which whoever drives the test has mapped too: it may
  * be filled in at any time, `armed` last. The call is not made; the caller sees the
  * error. A process that executes another program is left alone from then on.
+ *
+ * brk has no error: the kernel says where the end is, which has not moved. The C
+ * library asks for a mapping then, so that one fails too, as it does without memory.
  * Needed because the launcher is linked statically, and strace counts in each
  * process for itself. Ends as the program ends; x86-64 only.
  */
@@ -46,13 +49,21 @@ struct order {
 };
 
 static struct order *order;
-static pid_t failing[TRACED_MAX]; /* in the call that is to fail */
+static struct failing {
+	pid_t pid;
+	struct user_regs_struct before; /* a program counts on its arguments being as they were */
+} failing[TRACED_MAX];			/* in the call that is to fail */
 static size_t n_failing;
+static pid_t after_brk; /* whose next call fails if it is a mapping; 0: nobody's */
 
-static bool is_meant(uint64_t number)
+static bool is_meant(pid_t pid, uint64_t number)
 {
 	uint32_t i;
 
+	if (pid == after_brk) {
+		after_brk = 0;
+		return number == SYS_mmap;
+	}
 	if (!atomic_load(&order->armed))
 		return false;
 	for (i = 0; i < order->n && i < CALLS_MAX; i++)
@@ -64,14 +75,19 @@ static bool is_meant(uint64_t number)
 /* Makes a call of it that does nothing and that every filter allows. */
 static void on_entry(pid_t pid, uint64_t number)
 {
+	struct failing *f = &failing[n_failing];
 	struct user_regs_struct regs;
 
-	if (!is_meant(number) || n_failing == TRACED_MAX || ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+	if (!is_meant(pid, number) || n_failing == TRACED_MAX || ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
 		return;
-	regs.orig_rax = SYS_getpid;
+	*f = (struct failing){.pid = pid, .before = regs};
+	if (number == SYS_brk)
+		regs.rdi = 0;
+	else
+		regs.orig_rax = SYS_getpid;
 	if (ptrace(PTRACE_SETREGS, pid, NULL, &regs) < 0)
 		return;
-	failing[n_failing++] = pid;
+	n_failing++;
 	atomic_store(&order->caller, (uint32_t)pid);
 	atomic_store(&order->hit, (uint32_t)number + 1);
 	atomic_store(&order->armed, 0);
@@ -79,17 +95,23 @@ static void on_entry(pid_t pid, uint64_t number)
 
 static void on_exit_of_call(pid_t pid)
 {
-	struct user_regs_struct regs;
+	struct user_regs_struct regs, before;
 	size_t i;
 
-	for (i = 0; i < n_failing && failing[i] != pid; i++)
+	for (i = 0; i < n_failing && failing[i].pid != pid; i++)
 		;
 	if (i == n_failing)
 		return;
+	before = failing[i].before;
 	failing[i] = failing[--n_failing];
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
 		return;
-	regs.rax = (uint64_t) - (int64_t)order->error;
+	if (before.orig_rax == SYS_brk) {
+		regs.rdi = before.rdi;
+		after_brk = pid;
+	} else {
+		regs.rax = (uint64_t) - (int64_t)order->error;
+	}
 	(void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 
