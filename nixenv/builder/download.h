@@ -1,36 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fetching wheels: several at a time, hashed while they stream to the disk,
- * never more bytes than allowed, http and https only, also after redirects.
+ * Fetching files: several at a time, hashed while they stream to the disk, never
+ * more bytes than allowed, from where dial.h lets them come from.
+ *
+ * A transfer that breaks off goes on where it was (a range, and If-Range where the
+ * server gave a validator), after a pause that doubles; a server that knows no
+ * ranges begins again. Bytes that turn out wrong after such a seam are fetched
+ * once more from the beginning. Attempts are bounded, and the deadline is over all.
  */
 #ifndef CUV_BUILDER_DOWNLOAD_H
 #define CUV_BUILDER_DOWNLOAD_H
 
-#include "lib/base/buf.h"
-#include "lib/base/error.h"
 #include "lib/base/hash.h"
+#include "nixenv/builder/dial.h"
 
 struct cuv_download {
 	const char *url;  /* borrowed */
 	const char *path; /* borrowed; written, replaced if it is there */
-	const char *what; /* borrowed; "requests 2.31.0", for messages */
+	const char *what; /* borrowed; "the wheel of requests 2.31.0", for messages */
+	enum cuv_source source;
+	bool hash_known; /* else sha256 is filled in on success */
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes; /* 0 when not known; filled in on success */
+	uint32_t line;	     /* of the requirements, for errors; 0: none */
+};
+
+struct cuv_download_progress {
+	uint32_t done; /* files */
+	uint32_t total;
+	uint64_t bytes_done;
+	uint64_t bytes_total; /* grows while sizes become known */
+	/* The largest file that is being fetched; NULL when there is none. */
+	const struct cuv_download *largest;
+	uint64_t largest_done;
+	uint64_t largest_total;
 };
 
 struct cuv_download_options {
-	const struct cuv_buf *ca; /* PEM; empty: the system's */
-	uint64_t bytes_max;	  /* of all together */
+	const struct cuv_settings *settings;
+	uint64_t bytes_max; /* of all together */
 	uint64_t deadline_ns;
 	int cancel_fd; /* readable or hung up: given up */
-	/* Now and then; totals grow while sizes become known. */
-	void (*on_progress)(void *arg, uint32_t done, uint32_t total, uint64_t bytes_done, uint64_t bytes_total);
+	/* Ten times a second at most, and at the end. */
+	void (*on_progress)(void *arg, const struct cuv_download_progress *p);
 	void *arg;
 };
 
 /* 0 when all files are there with the right hashes; -EINVAL with err:
- * HASH_MISMATCH, ENVIRONMENT_TOO_LARGE, INDEX_UNREACHABLE, BUILD_TIMEOUT,
- * NO_SPACE, CANCELLED or INTERNAL. */
+ * HASH_MISMATCH, ENVIRONMENT_TOO_LARGE, INDEX_UNREACHABLE, ADDRESS_REFUSED,
+ * URL_UNAVAILABLE, BUILD_TIMEOUT, NO_SPACE, CANCELLED or INTERNAL. */
 int cuv_download_all(struct cuv_download *items, size_t n, const struct cuv_download_options *o, struct cuv_error *err);
 
 #endif

@@ -141,11 +141,11 @@ static bool wheel_needed(const struct making *k, size_t i)
 	       !cuv_index_known(k->m->builder, k->paths.wheels.items[i]);
 }
 
-static void on_download(void *arg, uint32_t done, uint32_t total, uint64_t bytes_done, uint64_t bytes_total)
+static void on_download(void *arg, const struct cuv_download_progress *p)
 {
 	struct making *k = arg;
 
-	progress(k->m, CUV_PHASE_DOWNLOADING, done, total, bytes_done, bytes_total);
+	progress(k->m, CUV_PHASE_DOWNLOADING, p->done, p->total, p->bytes_done, p->bytes_total);
 }
 
 struct wheels {
@@ -177,7 +177,7 @@ static int list_wheels(const struct making *k, struct wheels *w)
 		if (!p->url || (r = cuv_lock_wheel_name(p, name)) < 0)
 			return -EINVAL;
 		if ((r = cuv_strv_addf(&w->files, "%s/%s", k->m->work, name)) < 0 ||
-		    (r = cuv_strv_addf(&w->names, "%s %s", p->name, p->version)) < 0)
+		    (r = cuv_strv_addf(&w->names, "the wheel of %s %s", p->name, p->version)) < 0)
 			return r;
 		w->index[w->n++] = i;
 	}
@@ -188,6 +188,8 @@ static int list_wheels(const struct making *k, struct wheels *w)
 			.url = p->url,
 			.path = w->files.items[i],
 			.what = w->names.items[i],
+			.source = CUV_SOURCE_INDEX,
+			.hash_known = true,
 			.sha256 = p->sha256,
 			.size_bytes = p->size_bytes,
 		};
@@ -199,7 +201,7 @@ static int fetch_wheels(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
 	const struct cuv_download_options o = {
-		.ca = &b->settings.ca,
+		.settings = &b->settings,
 		.bytes_max = CUV_CLOSURE_BYTES_MAX,
 		.deadline_ns = k->deadline_ns,
 		.cancel_fd = k->m->cancel_fd,

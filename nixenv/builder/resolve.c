@@ -21,7 +21,7 @@
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
-enum { BINDS = 8, FILES_MAX = 4 };
+enum { BINDS = 8, FILES_MAX = 5 };
 
 struct view {
 	char usr[PATH_MAX];
@@ -67,6 +67,8 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		v->files[n++] = (struct cuv_seal_file){"/etc/ca.pem", s->ca.data, s->ca.len};
 	if (s->uv_config.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/uv.toml", s->uv_config.data, s->uv_config.len};
+	if (s->netrc.len)
+		v->files[n++] = (struct cuv_seal_file){"/etc/netrc", s->netrc.data, s->netrc.len};
 	v->seal = (struct cuv_seal){
 		.root = what->root,
 		.binds = v->binds,
@@ -134,6 +136,8 @@ static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
 		r = cuv_strv_add(env, "SSL_CERT_FILE=/etc/ca.pem");
 	if (r == 0 && s->uv_config.len)
 		r = cuv_strv_add(env, "UV_CONFIG_FILE=/etc/uv.toml");
+	if (r == 0 && s->netrc.len)
+		r = cuv_strv_add(env, "NETRC=/etc/netrc");
 	return r;
 }
 
@@ -160,9 +164,13 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 					   "the resolver was killed by signal %d", res->status);
 	}
 	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, date, err);
-	if (err->code == CUV_E_INTERNAL)
+	if (err->code == CUV_E_INTERNAL) {
+		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
+
+		cuv_url_scrub(cuv_buf_str(&res->err), res->err.len, &said);
 		cuv_log(CUV_LOG_ERROR, "resolver-failed", CUV_I("status", res->status),
-			CUV_S("stderr", cuv_buf_str(&res->err)));
+			CUV_S("stderr", cuv_buf_str(&said)));
+	}
 	return -EINVAL;
 }
 

@@ -2,6 +2,7 @@
 #include "nixenv/builder/settings.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -108,6 +109,27 @@ static int read_uv_config(struct cuv_buf *config)
 	return 0;
 }
 
+static void read_netrc(struct cuv_buf *netrc)
+{
+	const char *named = getenv("NETRC"), *home = getenv("HOME");
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/.netrc", home ? home : "");
+	if (cuv_read_file(AT_FDCWD, named && *named ? named : path, netrc) < 0)
+		cuv_buf_reset(netrc);
+}
+
+/* uv reads its file itself; what we can't read of it we can't trust or log in to. */
+static int read_access(struct cuv_settings *s)
+{
+	uint32_t line = 0;
+	int r = cuv_access_read(cuv_buf_str(&s->uv_config), s->uv_config.len, &s->access, &line);
+
+	if (r == -EINVAL)
+		cuv_log(CUV_LOG_WARNING, "uv-config-not-understood", CUV_I("line", line));
+	return r == -EINVAL ? 0 : r;
+}
+
 static int digest_indexes(const struct cuv_settings *s, struct cuv_sha256 *ret)
 {
 	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(CUV_UV_CONFIG_BYTES_MAX + 65536);
@@ -128,9 +150,10 @@ static int digest_indexes(const struct cuv_settings *s, struct cuv_sha256 *ret)
 void cuv_settings_done(struct cuv_settings *s)
 {
 	cuv_strv_done(&s->env);
-	cuv_strv_done(&s->proxies);
 	cuv_buf_done(&s->ca);
 	cuv_buf_done(&s->uv_config);
+	cuv_buf_done(&s->netrc);
+	cuv_access_done(&s->access);
 }
 
 int cuv_settings_read(struct cuv_settings *ret)
@@ -138,14 +161,16 @@ int cuv_settings_read(struct cuv_settings *ret)
 	_cleanup_(cuv_settings_done) struct cuv_settings s = {
 		.ca = CUV_BUF_INIT(CUV_CA_BYTES_MAX),
 		.uv_config = CUV_BUF_INIT(CUV_UV_CONFIG_BYTES_MAX),
+		.netrc = CUV_BUF_INIT(CUV_NETRC_BYTES_MAX),
 	};
 	int r;
 
 	if ((r = carry(&s.env, index_names, ARRAY_SIZE(index_names))) < 0 ||
 	    (r = carry(&s.env, proxy_names, ARRAY_SIZE(proxy_names))) < 0 ||
 	    (r = carry(&s.env, other_names, ARRAY_SIZE(other_names))) < 0 || (r = carry_credentials(&s.env)) < 0 ||
-	    (r = carry(&s.proxies, proxy_names, ARRAY_SIZE(proxy_names))) < 0 || (r = read_uv_config(&s.uv_config)) < 0)
+	    (r = read_uv_config(&s.uv_config)) < 0 || (r = read_access(&s)) < 0)
 		return r;
+	read_netrc(&s.netrc);
 	read_ca(&s.ca);
 	if ((r = cuv_buf_err(&s.ca)) < 0 || (r = digest_indexes(&s, &s.indexes)) < 0)
 		return r;

@@ -8,6 +8,9 @@
  *   (UV_CONFIG_FILE, else ~/.config/uv/uv.toml, else /etc/uv/uv.toml).
  * - Certificates: SSL_CERT_FILE (or PIP_CERT) and SSL_CERT_DIR, as one text.
  * - Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, also in lower case.
+ * - Credentials: in the indexes' addresses, UV_INDEX_<NAME>_USERNAME and _PASSWORD,
+ *   and the netrc file (NETRC, else ~/.netrc); access.h says who gets them. They
+ *   are told to uv and libcurl only, never to Nix or to what it builds.
  */
 #ifndef CUV_BUILDER_SETTINGS_H
 #define CUV_BUILDER_SETTINGS_H
@@ -15,15 +18,18 @@
 #include "lib/base/buf.h"
 #include "lib/base/hash.h"
 #include "lib/base/strv.h"
+#include "nixenv/builder/access.h"
 
 #define CUV_CA_BYTES_MAX (8u * 1024u * 1024u)
 #define CUV_UV_CONFIG_BYTES_MAX (256u * 1024u)
+#define CUV_NETRC_BYTES_MAX (64u * 1024u)
 
 struct cuv_settings {
-	struct cuv_strv env;	   /* "NAME=value" for the resolver */
-	struct cuv_strv proxies;   /* the same, proxies only */
-	struct cuv_buf ca;	   /* PEM; empty: the programs' own defaults */
-	struct cuv_buf uv_config;  /* TOML; empty: none */
+	struct cuv_strv env;	  /* "NAME=value" for the resolver */
+	struct cuv_buf ca;	  /* PEM; empty: the programs' own defaults */
+	struct cuv_buf uv_config; /* TOML; empty: none */
+	struct cuv_buf netrc;	  /* empty: none */
+	struct cuv_access access;
 	struct cuv_sha256 indexes; /* over all that says where packages come from */
 };
 
