@@ -144,6 +144,8 @@ static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *cre
 	if (r == 0)
 		r = add_pair(&args, "--store", spec->state->store);
 	if (r == 0)
+		r = add_pair(&args, "--leases", spec->state->leases);
+	if (r == 0)
 		r = add_pair(&args, "--instance", spec->instance);
 	if (r == 0 && spec->boxes)
 		r = add_pair(&args, "--boxes", spec->boxes);
@@ -165,6 +167,17 @@ static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *cre
 	return r;
 }
 
+static int add_budget(const struct cuv_crew_spec *spec, struct cuv_strv *args)
+{
+	int r = spec->chores ? cuv_strv_add(args, "--chores") : 0;
+
+	if (r == 0 && spec->env_budget.bytes)
+		r = cuv_strv_addf(args, "--env-bytes=%llu", (unsigned long long)spec->env_budget.bytes);
+	if (r == 0 && spec->env_budget.count)
+		r = cuv_strv_addf(args, "--env-count=%llu", (unsigned long long)spec->env_budget.count);
+	return r;
+}
+
 static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT;
@@ -177,6 +190,8 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 		r = add_ids(spec, CUV_BUILDER_UID, &args);
 	if (r == 0)
 		r = add_common(spec, &args);
+	if (r == 0)
+		r = add_budget(spec, &args);
 	if (r == 0)
 		r = open_joint(spec, spec->state->builder_sock, joint, err);
 	if (r == 0)

@@ -17,6 +17,12 @@ enum cuv_role { CUV_ROLE_LAUNCHER, CUV_ROLE_BUILDER, CUV_ROLE_MANAGER, _CUV_ROLE
 /* For `run` and `doctor`, and what `serve` has by default. */
 #define CUV_BUILDER_LIMITS_DEFAULT ((struct cuv_cgroup_limits){.memory_bytes = 4 * CUV_GIB, .processes = 512})
 
+/* What environments may take, and how many there may be; 0: no bound. */
+struct cuv_env_budget {
+	uint64_t bytes;
+	uint64_t count;
+};
+
 /* How to start them; all borrowed for the crew's life. */
 struct cuv_crew_spec {
 	const struct cuv_state *state;
@@ -28,6 +34,8 @@ struct cuv_crew_spec {
 	bool again;			    /* a part that dies is started again: see struct cuv_joint */
 	int log_fd;			    /* their log lines; -1: kept, shown when one fails */
 	struct cuv_cgroup_limits builder_limits;
+	struct cuv_env_budget env_budget;
+	bool chores; /* the builder does them for whoever has its control: only where that is us */
 	/* Of the manager; NULL: its own choice. */
 	const char *listen; /* ADDR:PORT */
 	const char *clients;

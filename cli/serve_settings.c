@@ -31,6 +31,8 @@ enum {
 	DRAIN,
 	MEMORY,
 	PROCESSES,
+	ENV_BYTES,
+	ENV_COUNT,
 	SHARING,
 	LINT_SERVERS,
 	ZYGOTES,
@@ -63,6 +65,9 @@ static const struct cuv_option options[] = {
 		    "memory of all resolving and building together"},
 	[PROCESSES] = {"builder_processes", 0, "N", "CUVETTE_BUILDER_PROCESSES", "512",
 		       "processes of all resolving and building together"},
+	[ENV_BYTES] = {"env_bytes", 0, "SIZE", "CUVETTE_ENV_BYTES", "20GiB",
+		       "what environments may take; the longest unused go first; 0: no bound"},
+	[ENV_COUNT] = {"env_count", 0, "N", "CUVETTE_ENV_COUNT", "10000", "how many there may be, 0: no bound"},
 	[SHARING] = {"zygote_sharing", 0, "HOW", "ZYGOTE_SHARING", "tenant",
 		     "who shares the processes that runs are forked from: tenant, environment or none"},
 	[ZYGOTES] = {"zygotes", 0, "N", "ZYGOTES", "16", "as many of them at the same time, 0: none"},
@@ -198,6 +203,10 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 	if (cuv_parse_u64(v[PROCESSES].text, 1u << 20, &s->builder_processes) < 0 || s->builder_processes < 32)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "builder-processes: %s is not a number of at least 32",
 				     v[PROCESSES].text);
+	if (cuv_parse_size(v[ENV_BYTES].text, INT64_MAX, &s->env_budget.bytes) < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "env-bytes: %s is not a size", v[ENV_BYTES].text);
+	if (cuv_parse_u64(v[ENV_COUNT].text, INT64_MAX, &s->env_budget.count) < 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "env-count: %s is not a number", v[ENV_COUNT].text);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CUV_SERVE_SETTINGS_H
 #define CUV_SERVE_SETTINGS_H
 
+#include "cli/crew.h"
 #include "cli/options.h"
 #include "lib/base/error.h"
 #include "manager/isolation.h"
@@ -26,6 +27,7 @@ struct cuv_serve_settings {
 	uint64_t drain_ms;
 	uint64_t builder_memory_bytes;
 	uint64_t builder_processes;
+	struct cuv_env_budget env_budget;
 	bool check; /* only print the configuration */
 };
 void cuv_serve_settings_done(struct cuv_serve_settings *s);

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/ids.h"
+#include "lib/base/lease.h"
 #include "lib/base/parse.h"
 
 #include <errno.h>
@@ -94,6 +95,7 @@ static int set_paths(struct cuv_state *s, const char *path, struct cuv_error *er
 		return -ENAMETOOLONG;
 	}
 	if (!join(s->path, sizeof(s->path), path, "") || !join(s->store, sizeof(s->store), path, "/nix/nix/store") ||
+	    !join(s->leases, sizeof(s->leases), path, "/nix/" CUV_LEASES_FOLDER) ||
 	    !join(s->launcher_sock, sizeof(s->launcher_sock), path, "/run/launcher.sock") ||
 	    !join(s->builder_sock, sizeof(s->builder_sock), path, "/run/builder.sock"))
 		return -ENAMETOOLONG;
@@ -159,6 +161,9 @@ static int check_nix(const struct cuv_state *s, struct cuv_error *err)
 			nix, st.st_uid, owner);
 		return -EPERM;
 	}
+	/* The launcher opens it at its start, which may be before the builder's. */
+	if (mkdir(s->leases, 0755) == 0 && s->root && lchown(s->leases, owner, owner) < 0)
+		return -errno;
 	return 0;
 }
 

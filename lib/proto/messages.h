@@ -12,6 +12,7 @@
  *                               LAYERS_ASK → LAYERS
  *   session with the builder:   ENV_ASK → ENV_PROGRESS* (ENV_READY | FAILURE)
  *                               TOOLS_ASK → (TOOLS | FAILURE)
+ *                               CHORE_ASK → ENV_PROGRESS* (CHORE_ANSWER | FAILURE)
  *
  * Each message has a struct with put (encode), get (decode, -EBADMSG when it is
  * not well-formed or passes a bound) and, where it owns memory, done.
@@ -39,7 +40,9 @@
 	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
 	X(ENV_READY, 22, "builder", "client", 1, "the environment, valid while the session stays open; its lock")      \
 	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of image, uv and ruff?")                                 \
-	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")
+	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")                                          \
+	X(CHORE_ASK, 25, "client", "builder", 1, "something about the store: see lib/proto/chore.h")                   \
+	X(CHORE_ANSWER, 26, "builder", "client", 1, "what came of it; descriptor: JSON; the last message")
 
 enum cuv_msg {
 #define X(name, number, from, to, fds, text) CUV_MSG_##name = number,

@@ -8,10 +8,17 @@
 #include "nixenv/builder/settings.h"
 #include "nixenv/builder/state.h"
 
+/* What the environments may take together; 0: no bound. */
+struct cuv_budget {
+	uint64_t bytes; /* of the store without image and tools, as Nix counts them */
+	uint64_t count; /* environments */
+};
+
 struct cuv_builder {
 	struct cuv_builder_state state;
 	struct cuv_pins pins;
 	struct cuv_settings settings;
+	struct cuv_budget budget;
 	bool sealed; /* the resolver runs under Landlock */
 };
 

@@ -206,6 +206,61 @@ int cuv_index_find(const struct cuv_builder *b, const struct cuv_key *key, struc
 	return r == 0 ? cuv_index_load(b, store_name, ret) : r;
 }
 
+int cuv_index_target(const struct cuv_builder *b, const struct cuv_key *key, char ret[CUV_STORE_NAME_SIZE])
+{
+	char link[PATH_MAX];
+
+	root_path(b, "req", key->hex, link);
+	return read_link(link, ret);
+}
+
+static bool link_is_there(const struct cuv_builder *b, const char *kind, const char *name)
+{
+	char link[PATH_MAX];
+
+	root_path(b, kind, name, link);
+	return faccessat(AT_FDCWD, link, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool cuv_index_has(const struct cuv_builder *b, const char *store_name)
+{
+	return link_is_there(b, "env", store_name) && cuv_builder_has_path(&b->state, store_name);
+}
+
+static void drop_link(const struct cuv_builder *b, const char *kind, const char *name)
+{
+	char link[PATH_MAX];
+
+	root_path(b, kind, name, link);
+	(void)unlink(link);
+}
+
+void cuv_index_drop(const struct cuv_builder *b, const char *store_name)
+{
+	drop_link(b, "env", store_name);
+}
+
+void cuv_index_drop_key(const struct cuv_builder *b, const char *key_hex)
+{
+	drop_link(b, "req", key_hex);
+}
+
+bool cuv_index_pinned(const struct cuv_builder *b, const char *store_name)
+{
+	return link_is_there(b, "pin", store_name);
+}
+
+int cuv_index_pin(const struct cuv_builder *b, const char *store_name, bool pinned)
+{
+	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
+
+	root_path(b, "pin", store_name, link);
+	if (!pinned)
+		return unlink(link) < 0 && errno != ENOENT ? -errno : 0;
+	cuv_store_path(store_name, path);
+	return cuv_builder_link(&b->state, path, link);
+}
+
 int cuv_index_put(const struct cuv_builder *b, const struct cuv_key *key, const char *store_name)
 {
 	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];

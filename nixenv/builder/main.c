@@ -59,6 +59,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,6 +74,8 @@ struct options {
 	uint64_t gid;
 	int listen_fd;
 	int control_fd;
+	bool chores;
+	struct cuv_budget budget;
 };
 
 static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
@@ -84,6 +87,9 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --uid N, --gid N       take these ids first (as root)\n"
 			   "  --listen-fd N          a listening SOCK_SEQPACKET socket for sessions\n"
 			   "  --control-fd N         the manager's control socket\n"
+			   "  --chores               whoever has the control socket may ask for chores\n"
+			   "  --env-bytes N          what environments may take together; 0: no bound\n"
+			   "  --env-count N          how many there may be; 0: no bound\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
 
@@ -99,15 +105,12 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
-		{"state", required_argument, NULL, 's'},
-		{"uid", required_argument, NULL, 'u'},
-		{"gid", required_argument, NULL, 'g'},
-		{"listen-fd", required_argument, NULL, 'l'},
-		{"control-fd", required_argument, NULL, 'c'},
-		{"allow-degraded", required_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{0},
+		{"state", required_argument, NULL, 's'},      {"uid", required_argument, NULL, 'u'},
+		{"gid", required_argument, NULL, 'g'},	      {"listen-fd", required_argument, NULL, 'l'},
+		{"control-fd", required_argument, NULL, 'c'}, {"allow-degraded", required_argument, NULL, 'd'},
+		{"chores", no_argument, NULL, 'C'},	      {"env-bytes", required_argument, NULL, 'b'},
+		{"env-count", required_argument, NULL, 'n'},  {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},	      {0},
 	};
 	uint64_t n;
 	int c;
@@ -120,6 +123,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->state = optarg;
 		else if (c == 'd')
 			o->allow_degraded = optarg;
+		else if (c == 'C')
+			o->chores = true;
+		else if (c == 'b')
+			r = parse_number(optarg, INT64_MAX, &o->budget.bytes);
+		else if (c == 'n')
+			r = parse_number(optarg, INT64_MAX, &o->budget.count);
 		else if (c == 'u')
 			r = parse_number(optarg, UINT_MAX - 1, &o->uid);
 		else if (c == 'g')
@@ -219,6 +228,17 @@ static int stop_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A session may have a descriptor of its own and one for its environment's lease. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int report(bool supervised, const struct cuv_error *err)
 {
 	if (err->code == CUV_E_NONE)
@@ -254,10 +274,13 @@ int main(int argc, char **argv)
 		(void)open_builder(&o, &b, &err);
 	if (report(supervised, &err) < 0)
 		return 1;
+	b.budget = o.budget;
+	raise_descriptors();
 	r = cuv_server_run(&b,
 			   &(struct cuv_server_fds){.supervisor = supervised ? SUPERVISOR_FD : -1,
 						    .control = o.control_fd,
 						    .listener = o.listen_fd,
+						    .chores = o.chores,
 						    .uid = starting_uid},
 			   stop);
 	(void)cuv_remove_tree(b.state.tmp);

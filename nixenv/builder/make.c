@@ -2,8 +2,10 @@
 #include "nixenv/builder/make.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
+#include "nixenv/builder/evict.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/resolve.h"
@@ -15,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SPACE_BYTES (512u * CUV_MIB) /* wanted when the disk was full */
 
 /* One environment in the making. */
 struct making {
@@ -304,7 +308,7 @@ static int build(struct making *k, struct cuv_error *err)
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
 
-int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
+static int make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
 	_cleanup_(making_done) struct making k = {.m = m};
 	const struct cuv_builder *b = m->builder;
@@ -336,4 +340,32 @@ int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, 
 	ret->resolve_ns = resolved - start;
 	ret->build_ns = cuv_now_ns() - resolved;
 	return 0;
+}
+
+int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
+{
+	const struct cuv_builder *b = m->builder;
+	struct cuv_eviction made_room = {0};
+	struct cuv_error full;
+	int store = cuv_store_share(b), r;
+
+	if (store < 0)
+		return internal(err, "the store's lock", store);
+	r = make_environment(m, ret, err);
+	(void)cuv_close(store);
+	if (r == 0 || err->code != CUV_E_NO_SPACE)
+		return r;
+	/* Once: what nobody needs may be all that fills the disk. */
+	full = *err;
+	if (cuv_remove_tree(m->work) < 0 || mkdir(m->work, 0755) < 0)
+		return -EINVAL;
+	if (cuv_evict_for_space(b, SPACE_BYTES, m->work, m->cancel_fd, &made_room, err) < 0 || made_room.freed == 0 ||
+	    (store = cuv_store_share(b)) < 0) {
+		*err = full;
+		return -EINVAL;
+	}
+	*err = CUV_ERROR_INIT;
+	r = make_environment(m, ret, err);
+	(void)cuv_close(store);
+	return r;
 }

@@ -221,3 +221,17 @@ int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char
 	memcpy(ret_name, path + strlen(prefix), len - strlen(prefix) + 1);
 	return 0;
 }
+
+int cuv_nix_collect(const struct cuv_builder *b, const struct cuv_nix_options *o, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_(run_done) struct run run = {.o = o};
+	static const char *const words[] = {"nix-store", "--log-format", "internal-json", "--gc", "--quiet"};
+
+	cuv_nix_log_init(&run.log);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (cuv_strv_add(&argv, words[i]) < 0)
+			return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	return run_nix(b, "nix-store", &argv, &run, &res, err);
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two things that Nix is started for: taking downloaded wheels into the
- * store, and building an environment. One process each, on the chroot store, with
- * our own settings and an environment made here.
+ * The things that Nix is started for: taking downloaded wheels into the store,
+ * building an environment, and collecting what nobody needs. One process each, on the
+ * chroot store, with our own settings and an environment made here.
  */
 #ifndef CUV_BUILDER_NIX_H
 #define CUV_BUILDER_NIX_H
@@ -30,5 +30,9 @@ int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files,
  * with err as above, or BUILD_FAILED with the installer's reason. */
 int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link, const struct cuv_nix_options *o,
 		  char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err);
+
+/* Deletes what no link in gcroots leads to (evict.h has the lock for it). 0; -EINVAL
+ * with err as above. */
+int cuv_nix_collect(const struct cuv_builder *b, const struct cuv_nix_options *o, struct cuv_error *err);
 
 #endif

@@ -6,8 +6,10 @@
 #include "lib/base/log.h"
 #include "lib/proto/session.h"
 #include "nixenv/builder/cache.h"
+#include "nixenv/builder/desk.h"
 #include "nixenv/builder/flight.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/uses.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -22,11 +24,16 @@
 
 enum session_state { SESSION_OPEN = 1, SESSION_WAITING, SESSION_ANSWERED };
 
+struct server;
+
 struct session {
 	int fd; /* -1: free */
+	struct server *server;
+	bool may_ask_chores;
 	enum session_state state;
 	uint64_t deadline_ns; /* to ask */
 	struct cuv_flight *flight;
+	struct cuv_use *use; /* of the environment it was answered with */
 	uint64_t asked_ns;
 	bool stuck; /* the last message did not fit: send it when there is room */
 	struct cuv_writer last;
@@ -37,7 +44,9 @@ struct server {
 	const struct cuv_builder *b;
 	struct cuv_server_fds fds;
 	struct cuv_cache *cache;
+	struct cuv_uses *uses;
 	struct cuv_flights flights;
+	struct cuv_desk desk;
 	struct session sessions[CUV_BUILDER_SESSIONS_MAX];
 };
 
@@ -53,6 +62,9 @@ static void session_close(struct session *s)
 		cuv_writer_done(&s->last);
 	(void)cuv_close(s->last_fd);
 	(void)cuv_close(s->fd);
+	if (s->use)
+		cuv_uses_release(s->server->uses, s->use);
+	cuv_desk_leave(&s->server->desk, s);
 	*s = (struct session){.fd = -1, .last_fd = -1};
 	if (flight && --flight->n_sessions == 0) {
 		cuv_log(CUV_LOG_INFO, "flight-cancelled", CUV_S("key", flight->key.hex));
@@ -104,8 +116,9 @@ static void session_fail_with(struct session *s, enum cuv_error_code code, uint3
 	session_fail(s, &err);
 }
 
+/* The session takes over use, its lease. */
 static void session_ready(const struct server *sv, struct session *s, const struct cuv_environment *e,
-			  int64_t exclude_s, bool cached)
+			  struct cuv_use *use, int64_t exclude_s, bool cached)
 {
 	_cleanup_writer_ struct cuv_writer w;
 	struct cuv_environment copy = *e; /* borrows the lists */
@@ -119,6 +132,7 @@ static void session_ready(const struct server *sv, struct session *s, const stru
 	copy.cached = cached;
 	if (cached)
 		copy.resolve_ns = copy.build_ns = 0;
+	s->use = use;
 	cuv_writer_init(&w, CUV_MSG_ENV_READY);
 	cuv_environment_put(&w, &copy);
 	session_answer_fd(s, &w, lock);
@@ -135,7 +149,7 @@ static void session_progress(struct session *s, const struct cuv_env_progress *p
 }
 
 /* Takes the descriptor over. */
-static void session_new(struct server *sv, int fd)
+static void session_new(struct server *sv, int fd, bool may_ask_chores)
 {
 	struct cuv_error err;
 
@@ -146,8 +160,12 @@ static void session_new(struct server *sv, int fd)
 			continue;
 		if (cuv_set_nonblock(fd, true) < 0)
 			break;
-		*s = (struct session){
-			.fd = fd, .last_fd = -1, .state = SESSION_OPEN, .deadline_ns = cuv_deadline_ms(ASK_MS)};
+		*s = (struct session){.fd = fd,
+				      .last_fd = -1,
+				      .server = sv,
+				      .may_ask_chores = may_ask_chores,
+				      .state = SESSION_OPEN,
+				      .deadline_ns = cuv_deadline_ms(ASK_MS)};
 		return;
 	}
 	cuv_error_set(&err, CUV_E_OVERLOADED, "the builder has no place for another session; try again");
@@ -201,16 +219,17 @@ static int read_ask(struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf
 	return 0;
 }
 
-/* The environment of this key if it is known: from memory, else from the disk. */
+/* The environment of this key if it is known: from memory, else from the disk; with a
+ * lease. */
 static const struct cuv_environment *look_up(struct server *sv, const struct cuv_key *key,
-					     const struct cuv_env_ask *ask)
+					     const struct cuv_env_ask *ask, struct cuv_use **ret_use)
 {
 	char store_name[CUV_STORE_NAME_SIZE];
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
 	const struct cuv_environment *known = cuv_cache_ready(sv->cache, key);
 	int r;
 
-	if (known && cuv_builder_has_path(&sv->b->state, known->store_name))
+	if (known && (*ret_use = cuv_uses_take(sv->uses, known->store_name)))
 		return known;
 	if (known)
 		cuv_cache_drop_ready(sv->cache, key);
@@ -223,7 +242,9 @@ static const struct cuv_environment *look_up(struct server *sv, const struct cuv
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex),
 			CUV_S("error", strerror(-r)));
-	return r == 0 ? cuv_cache_take_ready(sv->cache, key, &e) : NULL;
+	if (r != 0 || !(*ret_use = cuv_uses_take(sv->uses, e.store_name)))
+		return NULL;
+	return cuv_cache_take_ready(sv->cache, key, &e);
 }
 
 static void join_flight(struct session *s, struct cuv_flight *flight, const struct cuv_env_ask *ask)
@@ -245,6 +266,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	const struct cuv_environment *known;
 	const struct cuv_error *failed;
 	struct cuv_flight *flight;
+	struct cuv_use *use;
 	struct cuv_env_ask ask;
 	struct cuv_key key;
 	size_t len;
@@ -259,8 +281,8 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		return;
 	}
 	cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
-	if ((known = look_up(sv, &key, &ask))) {
-		session_ready(sv, s, known, ask.exclude_s, true);
+	if ((known = look_up(sv, &key, &ask, &use))) {
+		session_ready(sv, s, known, use, ask.exclude_s, true);
 		cuv_log(CUV_LOG_DEBUG, "environment-known", CUV_S("key", key.hex),
 			CUV_I("ns", cuv_now_ns() - s->asked_ns));
 		return;
@@ -287,6 +309,25 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	join_flight(s, flight, &ask);
 }
 
+static void answer_chore(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	_cleanup_chore_ask_ struct cuv_chore_ask ask = CUV_CHORE_ASK_INIT;
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+
+	if (!s->may_ask_chores || fd < 0 || f->n_fds != 1 || cuv_chore_ask_get(&f->body, &ask) < 0) {
+		session_close(s);
+		return;
+	}
+	/* It is about what was used up to now. */
+	cuv_uses_flush(sv->uses);
+	if (cuv_desk_add(&sv->desk, s, &ask, fd) < 0) {
+		session_fail_with(s, CUV_E_OVERLOADED, 5, "too many chores are waiting; try again");
+		return;
+	}
+	(void)TAKE_FD(fd);
+	s->state = SESSION_WAITING;
+}
+
 static void session_input(struct server *sv, struct session *s)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -300,6 +341,8 @@ static void session_input(struct server *sv, struct session *s)
 		answer_tools(sv, s);
 	else if (f.type == CUV_MSG_ENV_ASK)
 		answer_env(sv, s, &f);
+	else if (f.type == CUV_MSG_CHORE_ASK)
+		answer_chore(sv, s, &f);
 	else
 		session_close(s);
 }
@@ -341,8 +384,19 @@ static void flight_ready(struct server *sv, struct cuv_flight *flight, struct cu
 	cuv_log(CUV_LOG_INFO, "environment-ready", CUV_S("key", flight->key.hex), CUV_S("digest", e->digest),
 		CUV_I("resolve_ms", e->resolve_ns / CUV_NS_PER_MS), CUV_I("build_ms", e->build_ns / CUV_NS_PER_MS));
 	kept = cuv_cache_take_ready(sv->cache, &flight->key, e);
-	for_each_follower(sv, s, flight) session_ready(sv, s, kept, exclude_s, false);
+	for_each_follower(sv, s, flight)
+	{
+		struct cuv_use *use = cuv_uses_take(sv->uses, kept->store_name);
+
+		if (use)
+			session_ready(sv, s, kept, use, exclude_s, false);
+		else
+			session_fail_with(s, CUV_E_UNAVAILABLE, 1,
+					  "the environment was evicted as soon as it was made; try again");
+	}
 	cuv_flight_end(flight);
+	if (sv->b->budget.bytes || sv->b->budget.count)
+		cuv_desk_tend_later(&sv->desk);
 }
 
 static int flight_message(struct server *sv, struct cuv_flight *flight, struct cuv_frame *f)
@@ -400,6 +454,70 @@ static void start_flights(struct server *sv)
 	}
 }
 
+/* --- chores --- */
+
+static void chore_failed(struct server *sv, const struct cuv_error *err)
+{
+	struct session *s = sv->desk.item[0].owner;
+
+	if (s)
+		session_fail(s, err);
+	else
+		cuv_log(CUV_LOG_WARNING, "chore-failed", CUV_S("error", err->message));
+}
+
+/* What the chore says goes to who asked for it as it is. False when it was the last. */
+static bool chore_message(struct server *sv, struct cuv_frame *f)
+{
+	struct session *s = sv->desk.item[0].owner;
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+	struct cuv_env_progress progress;
+	struct cuv_error err;
+
+	if (f->type == CUV_MSG_ENV_PROGRESS && cuv_env_progress_get(&f->body, &progress) == 0) {
+		if (s)
+			session_progress(s, &progress);
+		return true;
+	}
+	if (f->type == CUV_MSG_FAILURE && cuv_failure_get(&f->body, &err) == 0) {
+		chore_failed(sv, &err);
+	} else if (f->type == CUV_MSG_CHORE_ANSWER && s && fd >= 0) {
+		s->state = SESSION_ANSWERED;
+		if (cuv_msg_send_plain(s->fd, CUV_MSG_CHORE_ANSWER, &fd, 1) < 0)
+			session_close(s);
+	}
+	return false;
+}
+
+static void chore_input(struct server *sv)
+{
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	struct cuv_error err;
+	int r = cuv_frame_recv(sv->desk.worker.sock, &f);
+
+	if (r == -EAGAIN || (r == 0 && chore_message(sv, &f)))
+		return;
+	if (r != 0) {
+		cuv_error_set(&err, CUV_E_INTERNAL, "the chore's worker died");
+		chore_failed(sv, &err);
+	}
+	/* A session that was closed above has taken its chore along. */
+	if (sv->desk.worker.pid > 0)
+		cuv_desk_next(&sv->desk);
+}
+
+static void start_chores(struct server *sv)
+{
+	struct cuv_error err;
+	int r;
+
+	while ((r = cuv_desk_start(&sv->desk, sv->b)) < 0) {
+		(void)cuv_error_set_errno(&err, r, "the chore's worker can't be started: %s", strerror(-r));
+		chore_failed(sv, &err);
+		cuv_desk_next(&sv->desk);
+	}
+}
+
 /* --- the loop --- */
 
 static void control_input(struct server *sv)
@@ -410,7 +528,7 @@ static void control_input(struct server *sv)
 	if (r == -EAGAIN)
 		return;
 	if (r == 0 && f.type == CUV_MSG_SESSION_OPEN && f.n_fds == 1) {
-		session_new(sv, cuv_frame_take_fd(&f, 0));
+		session_new(sv, cuv_frame_take_fd(&f, 0), sv->fds.chores);
 		return;
 	}
 	/* The manager is gone, or not itself any more. */
@@ -424,10 +542,10 @@ static void listener_input(struct server *sv)
 	int fd = cuv_session_accept(sv->fds.listener, sv->fds.uid);
 
 	if (fd >= 0)
-		session_new(sv, fd);
+		session_new(sv, fd, true);
 }
 
-enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_FIRST_SESSION };
+enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_CHORE, FD_FIRST_SESSION };
 #define FD_FIRST_FLIGHT (FD_FIRST_SESSION + CUV_BUILDER_SESSIONS_MAX)
 #define FDS_MAX (FD_FIRST_FLIGHT + CUV_FLIGHTS_MAX)
 
@@ -437,6 +555,7 @@ static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
 	p[FD_SUPERVISOR] = (struct pollfd){.fd = sv->fds.supervisor, .events = POLLIN};
 	p[FD_CONTROL] = (struct pollfd){.fd = sv->fds.control, .events = POLLIN};
 	p[FD_LISTENER] = (struct pollfd){.fd = sv->fds.listener, .events = POLLIN};
+	p[FD_CHORE] = (struct pollfd){.fd = sv->desk.worker.sock, .events = POLLIN};
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
 		p[FD_FIRST_SESSION + i] = (struct pollfd){
 			.fd = sv->sessions[i].fd, .events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
@@ -469,6 +588,8 @@ static void handle(struct server *sv, const struct pollfd *p)
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
 		if (p[FD_FIRST_FLIGHT + i].revents && sv->flights.items[i].worker.sock == p[FD_FIRST_FLIGHT + i].fd)
 			flight_input(sv, &sv->flights.items[i]);
+	if (p[FD_CHORE].revents && sv->desk.worker.sock == p[FD_CHORE].fd)
+		chore_input(sv);
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
 		const struct pollfd *e = &p[FD_FIRST_SESSION + i];
 		struct session *s = &sv->sessions[i];
@@ -492,6 +613,8 @@ static int serve(struct server *sv, int stop_fd)
 		uint64_t next = close_silent(sv);
 
 		start_flights(sv);
+		start_chores(sv);
+		next = CUV_MIN(next, CUV_MIN(cuv_uses_due_ns(sv->uses), sv->desk.tend_ns));
 		fill_poll(sv, stop_fd, p);
 		if (poll(p, FDS_MAX, cuv_deadline_poll_ms(next)) < 0) {
 			if (errno == EINTR)
@@ -501,6 +624,8 @@ static int serve(struct server *sv, int stop_fd)
 		if (p[FD_STOP].revents || p[FD_SUPERVISOR].revents)
 			return 0;
 		handle(sv, p);
+		if (cuv_now_ns() >= cuv_uses_due_ns(sv->uses))
+			cuv_uses_flush(sv->uses);
 	}
 }
 
@@ -514,6 +639,8 @@ int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds
 	sv->b = b;
 	sv->fds = *fds;
 	sv->cache = cuv_cache_new();
+	sv->uses = cuv_uses_new(b);
+	cuv_desk_init(&sv->desk);
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
 		sv->sessions[i] = (struct session){.fd = -1, .last_fd = -1};
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
@@ -522,11 +649,13 @@ int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds
 		(void)cuv_set_nonblock(sv->fds.control, true);
 	if (sv->fds.listener >= 0)
 		(void)cuv_set_nonblock(sv->fds.listener, true);
-	r = sv->cache ? serve(sv, stop_fd) : -ENOMEM;
+	r = sv->cache && sv->uses ? serve(sv, stop_fd) : -ENOMEM;
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
 		session_close(&sv->sessions[i]);
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
 		cuv_flight_end(&sv->flights.items[i]);
+	cuv_desk_done(&sv->desk);
+	cuv_uses_free(sv->uses);
 	cuv_cache_free(sv->cache);
 	(void)cuv_close(sv->fds.control);
 	(void)cuv_close(sv->fds.listener);

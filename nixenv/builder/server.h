@@ -17,6 +17,7 @@ struct cuv_server_fds {
 	int supervisor; /* hung up: the server ends; -1: none */
 	int control;	/* the manager's, with SESSION_OPEN; -1: none */
 	int listener;	/* -1: none */
+	bool chores;	/* control is the user's own: it may ask for chores */
 	unsigned uid;	/* whose connections are accepted besides root's */
 };
 

@@ -2,6 +2,7 @@
 #include "nixenv/builder/state.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/lease.h"
 #include "nixenv/builder/recipes.h"
 
 #include <dirent.h>
@@ -187,16 +188,28 @@ static int make_tmp(struct cuv_builder_state *s)
 	return -EAGAIN;
 }
 
+int cuv_builder_state_reopen(struct cuv_builder_state *s)
+{
+	char leases[PATH_MAX];
+
+	cuv_path_join(s->nix, CUV_LEASES_FOLDER, leases);
+	s->leases = open(leases, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return s->leases < 0 ? -errno : 0;
+}
+
 static int make_folders(struct cuv_builder_state *s)
 {
+	char leases[PATH_MAX];
+	int r;
 	const struct {
 		const char *name;
 		char *path;
 	} folders[] = {
-		{"recipes", s->recipes},   {"known", s->known}, {"locks", s->locks},
-		{"uv-cache", s->uv_cache}, {"home", s->home},
+		{"recipes", s->recipes},     {"known", s->known}, {"locks", s->locks},
+		{"uv-cache", s->uv_cache},   {"home", s->home},	  {"damaged", s->damaged},
+		{CUV_LEASES_FOLDER, leases},
 	};
-	static const char *const indexes[] = {"env", "req"};
+	static const char *const indexes[] = {"env", "req", "pin"};
 
 	cuv_path_join(s->nix, "nix/store", s->store);
 	cuv_path_join(s->nix, "nix/var/nix/gcroots/cuvette", s->roots);
@@ -212,7 +225,8 @@ static int make_folders(struct cuv_builder_state *s)
 		if (mkdir(path, 0755) < 0 && errno != EEXIST)
 			return -errno;
 	}
-	return make_tmp(s);
+	r = cuv_builder_state_reopen(s);
+	return r < 0 ? r : make_tmp(s);
 }
 
 /* Nix takes paths of these characters only without quoting of any kind. */

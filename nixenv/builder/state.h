@@ -6,9 +6,14 @@
  *   nix/var/nix/gcroots/cuvette/      image and tools (tools/image-store)
  *     env/<store name>                an environment that Nix has finished
  *     req/<key>                       the environment that a request came to
+ *     pin/<store name>                an environment that is never evicted
  *   recipes/                          our Nix expressions and nix.conf
  *   known/<store name>                wheels and installations that Nix has taken
  *   locks/<hex>.json                  locks with addresses and sizes, by digest
+ *   leases/<store name>               who uses an environment (lib/base/lease.h)
+ *   damaged/<store name>              what `env verify` has found to be other than built
+ *   cuvette.db                        sizes and times of use (ledger.h)
+ *   gc.lock                           who makes and who collects (evict.h)
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
  *
  * A link in env/ or req/ is made after Nix said that its target is valid, and
@@ -30,16 +35,21 @@ struct cuv_builder_state {
 	char roots[PATH_MAX]; /* <nix>/nix/var/nix/gcroots/cuvette */
 	char known[PATH_MAX];
 	char locks[PATH_MAX];
+	char damaged[PATH_MAX];
 	char uv_cache[PATH_MAX];
 	char home[PATH_MAX];
 	char tmp[PATH_MAX]; /* <nix>/tmp/builder-… */
 	int tmp_lock;	    /* held to the end of the process */
+	int leases;	    /* the folder, open for as long */
 };
 
 /* Finds the folders and makes what is missing; writes recipes and settings of
  * this version of Cuvette; clears tmp. dir is $STATE. 0; -EINVAL with err
  * UNAVAILABLE, which says what to do. */
 int cuv_builder_state_open(const char *dir, struct cuv_builder_state *ret, struct cuv_error *err);
+
+/* Opens the descriptors of a state whose own were closed; 0 or -errno. */
+int cuv_builder_state_reopen(struct cuv_builder_state *s);
 
 /* Joins two parts with '/' into ret[PATH_MAX]; the parts must fit (asserted). */
 void cuv_path_join(const char *folder, const char *name, char ret[PATH_MAX]);

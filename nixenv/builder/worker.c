@@ -22,7 +22,17 @@
 
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE_US 5000
-#define SOCK_FD 3 /* of the worker, after all else is closed */
+/* Of the worker, after all else is closed. */
+#define SOCK_FD 3
+#define GIVEN_FD 4
+
+/* What it is started for: one of the two. */
+struct task {
+	const struct cuv_builder *builder;
+	struct cuv_make *make;
+	const struct cuv_worker_chore *chore;
+	const char *work;
+};
 
 /* --- the worker's namespaces --- */
 
@@ -96,15 +106,22 @@ static int no_namespaces(struct cuv_error *err, int r)
 			     r == -ENOSPC ? "user.max_user_namespaces is reached" : strerror(-r));
 }
 
-static void work(struct cuv_make *m)
+static void work(struct task *t)
 {
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	struct cuv_builder b = *t->builder;
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = mount_proc();
 
+	if (t->make)
+		t->make->builder = &b;
 	if (r < 0)
 		no_namespaces(&err, r);
-	else if ((r = cuv_make_environment(m, &e, &err)) == 0)
+	else if ((r = cuv_builder_state_reopen(&b.state)) < 0)
+		cuv_error_set_errno(&err, r, "the folder of leases can't be opened: %s", strerror(-r));
+	else if (t->chore)
+		t->chore->do_it(&b, t->chore, SOCK_FD, t->work, t->chore->fd < 0 ? -1 : GIVEN_FD);
+	else if ((r = cuv_make_environment(t->make, &e, &err)) == 0)
 		r = send_ready(&e);
 	if (r < 0 && err.code == CUV_E_NONE)
 		cuv_error_set(&err, CUV_E_INTERNAL, "the answer could not be sent: %s", strerror(-r));
@@ -114,13 +131,13 @@ static void work(struct cuv_make *m)
 
 /* pid 1 of the namespace; alive is a pipe that hangs up when the waiting parent is
  * gone, which may be before the death signal was asked for. */
-static _noreturn_ void worker_main(struct cuv_make *m, int alive)
+static _noreturn_ void worker_main(struct task *t, int alive)
 {
 	struct pollfd pfd = {.fd = alive, .events = POLLIN};
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&pfd, 1, 0) != 0)
 		_exit(1);
-	work(m);
+	work(t);
 	_exit(0);
 }
 
@@ -135,8 +152,20 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The socket and what was given to their numbers, and all else closed. */
+static int place_fds(int sock, int given)
+{
+	/* First out of the way of both. */
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, GIVEN_FD + 1);
+	if (given >= 0)
+		given = fcntl(given, F_DUPFD_CLOEXEC, GIVEN_FD + 1);
+	if (sock < 0 || dup3(sock, SOCK_FD, O_CLOEXEC) < 0 || (given >= 0 && dup3(given, GIVEN_FD, O_CLOEXEC) < 0))
+		return -errno;
+	return close_range(given >= 0 ? GIVEN_FD + 1 : GIVEN_FD, ~0u, 0) < 0 ? -errno : 0;
+}
+
 /* The process in between: enters the namespaces, starts pid 1 in them, waits. */
-static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
+static _noreturn_ void between_main(struct task *t, int sock, pid_t parent)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
 	int alive[2], r;
@@ -146,9 +175,7 @@ static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
 		_exit(1);
 	reset_signals();
 	/* No client's session may stay open because a worker has it too. */
-	if (dup3(sock, SOCK_FD, O_CLOEXEC) < 0 && errno != EINVAL)
-		_exit(1);
-	if (close_range(SOCK_FD + 1, ~0u, 0) < 0 || pipe2(alive, O_CLOEXEC) < 0)
+	if (place_fds(sock, t->chore ? t->chore->fd : -1) < 0 || pipe2(alive, O_CLOEXEC) < 0)
 		_exit(1);
 	r = enter_namespaces();
 	if (r < 0) {
@@ -164,9 +191,9 @@ static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
 	}
 	if (pid == 0) {
 		(void)close(alive[1]);
-		worker_main(m, alive[0]);
+		worker_main(t, alive[0]);
 	}
-	(void)close(SOCK_FD);
+	(void)close_range(SOCK_FD, GIVEN_FD, 0);
 	(void)close(alive[0]);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -175,27 +202,16 @@ static _noreturn_ void between_main(struct cuv_make *m, int sock, pid_t parent)
 
 /* --- the builder's side --- */
 
-int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask, const struct cuv_key *key,
-		     const char *canonical, size_t len, struct cuv_worker *ret)
+static int start(struct task *t, struct cuv_worker *ret)
 {
 	static unsigned serial;
 	struct cuv_worker w = CUV_WORKER_INIT;
-	struct cuv_make m = {
-		.builder = b,
-		.ask = *ask,
-		.key = *key,
-		.canonical = canonical,
-		.canonical_len = len,
-		.work = w.work,
-		.cancel_fd = SOCK_FD,
-		.on_progress = send_progress,
-	};
 	_cleanup_close_ int theirs = -1;
 	char name[32];
 	int pair[2], r;
 
 	(void)snprintf(name, sizeof(name), "work-%u", serial++);
-	cuv_path_join(b->state.tmp, name, w.work);
+	cuv_path_join(t->builder->state.tmp, name, w.work);
 	if (mkdir(w.work, 0755) < 0)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -206,9 +222,12 @@ int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask,
 	if (r == 0) {
 		pid_t parent = getpid();
 
+		t->work = w.work;
+		if (t->make)
+			t->make->work = w.work;
 		w.pid = fork();
 		if (w.pid == 0)
-			between_main(&m, theirs, parent);
+			between_main(t, theirs, parent);
 		r = w.pid < 0 ? -errno : 0;
 	}
 	if (r < 0) {
@@ -218,6 +237,27 @@ int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask,
 	}
 	*ret = w;
 	return 0;
+}
+
+int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask, const struct cuv_key *key,
+		     const char *canonical, size_t len, struct cuv_worker *ret)
+{
+	struct cuv_make m = {
+		.builder = b,
+		.ask = *ask,
+		.key = *key,
+		.canonical = canonical,
+		.canonical_len = len,
+		.cancel_fd = SOCK_FD,
+		.on_progress = send_progress,
+	};
+
+	return start(&(struct task){.builder = b, .make = &m}, ret);
+}
+
+int cuv_worker_start_chore(const struct cuv_builder *b, const struct cuv_worker_chore *c, struct cuv_worker *ret)
+{
+	return start(&(struct task){.builder = b, .chore = c}, ret);
 }
 
 void cuv_worker_stop(struct cuv_worker *w)

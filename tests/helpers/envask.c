@@ -20,7 +20,15 @@
  *   --digest DIGEST        ask for a known environment; no FILE
  *   --with-lock            print the lock's text too, as "lock"
  *   --tools                ask for the tools instead
+ *   --chore VERB           something about the store instead (lib/proto/chore.h), after the
+ *                          asks where there is a FILE; prints the answer
+ *   --env DIGEST           an environment that the chore is about; may be repeated
+ *   --bytes N --count N    of the chore
+ *   --io FILE              what the chore reads or writes
+ *   --env-bytes N --env-count N  handed on to the builder
  *   --allow-degraded NAMES handed on to the builder
+ *   --as-manager           the builder takes us for one: no chores
+ *   --keep                 sessions stay open until the end
  *   --hold                 after the answers wait until stdin ends
  *   --quiet                no progress
  *
@@ -30,6 +38,7 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/proto/chore.h"
 #include "lib/proto/messages.h"
 #include "lib/proto/session.h"
 #include "nixenv/pylock_write.h"
@@ -52,10 +61,11 @@
 #define ANSWER_MS 3600000
 
 struct options {
-	const char *builder, *state, *connect, *uid, *gid, *allow, *file, *cancel_at;
+	const char *builder, *state, *connect, *uid, *gid, *allow, *file, *cancel_at, *env_bytes, *env_count, *io;
+	struct cuv_chore_ask chore; /* verb 0: none */
 	struct cuv_env_ask ask;
 	uint64_t repeat, parallel, cancel_ms;
-	bool tools, hold, quiet, with_lock;
+	bool tools, hold, quiet, with_lock, keep, as_manager;
 };
 
 static _noreturn_ void die(int status, const char *what, const char *why)
@@ -130,7 +140,7 @@ static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
 
 static void child(const struct options *o, int supervisor, int control)
 {
-	const char *argv[16];
+	const char *argv[24];
 	size_t n = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -151,6 +161,16 @@ static void child(const struct options *o, int supervisor, int control)
 		argv[n++] = o->uid;
 		argv[n++] = "--gid";
 		argv[n++] = o->gid ? o->gid : o->uid;
+	}
+	if (!o->as_manager)
+		argv[n++] = "--chores";
+	if (o->env_bytes) {
+		argv[n++] = "--env-bytes";
+		argv[n++] = o->env_bytes;
+	}
+	if (o->env_count) {
+		argv[n++] = "--env-count";
+		argv[n++] = o->env_count;
 	}
 	if (o->allow) {
 		argv[n++] = "--allow-degraded";
@@ -300,13 +320,60 @@ static int ask_all(const struct options *o, int control, const struct cuv_buf *c
 			else
 				status |= end;
 			p[i].fd = -1;
-			close(TAKE_FD(asks[i].fd));
+			if (o->keep)
+				(void)TAKE_FD(asks[i].fd);
+			else
+				close(TAKE_FD(asks[i].fd));
 			left--;
 		}
 	}
 	for (size_t i = 0; i < n; i++)
 		(void)cuv_close(asks[i].fd);
 	return status;
+}
+
+/* --- chores --- */
+
+static int ask_chore(const struct options *o, int control)
+{
+	_cleanup_close_ int fd = open_session(o, control);
+	_cleanup_close_ int io = open(o->io ? o->io : "/dev/null", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_CHORE_ANSWER_MAX);
+	_cleanup_writer_ struct cuv_writer w;
+	struct cuv_error err;
+
+	cuv_writer_init(&w, CUV_MSG_CHORE_ASK);
+	cuv_chore_ask_put(&w, &o->chore);
+	if (io < 0 || cuv_writer_send(&w, fd, &io, 1) < 0)
+		die(3, "chore", strerror(errno));
+	for (;;) {
+		_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+		int r = cuv_frame_recv_until(fd, cuv_deadline_ms(ANSWER_MS), &f);
+
+		if (r != 0)
+			die(3, "the builder", r > 0 ? "closed the session" : strerror(-r));
+		if (f.type == CUV_MSG_ENV_PROGRESS) {
+			(void)print_progress(o, &f);
+			continue;
+		}
+		if (f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, &err) == 0) {
+			print_failure(&err, 0);
+			return 1;
+		}
+		if (f.type != CUV_MSG_CHORE_ANSWER || f.n_fds != 1 || cuv_pread_all(f.fds[0], &text) < 0)
+			die(3, "the builder", "sent what nobody expects");
+		puts(cuv_buf_str(&text));
+		fflush(stdout);
+		return 0;
+	}
+}
+
+static enum cuv_chore_verb find_verb(const char *name)
+{
+	for (int v = 1; v < _CUV_CHORE_MAX; v++)
+		if (strcmp(cuv_chore_name((enum cuv_chore_verb)v), name) == 0)
+			return (enum cuv_chore_verb)v;
+	die(2, name, "there is no such chore");
 }
 
 /* --- command line --- */
@@ -330,7 +397,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"resolve-ms", 1, NULL, 'R'}, {"build-ms", 1, NULL, 'B'},  {"tools", 0, NULL, 't'},
 		{"hold", 0, NULL, 'h'},	      {"quiet", 0, NULL, 'q'},	   {"allow-degraded", 1, NULL, 'd'},
 		{"python", 1, NULL, 'y'},     {"cancel-at", 1, NULL, 'a'}, {"lock", 0, NULL, 'l'},
-		{"digest", 1, NULL, 'D'},     {"with-lock", 0, NULL, 'w'}, {0},
+		{"digest", 1, NULL, 'D'},     {"with-lock", 0, NULL, 'w'}, {"env", 1, NULL, 'E'},
+		{"chore", 1, NULL, 'H'},      {"bytes", 1, NULL, 'x'},	   {"count", 1, NULL, 'n'},
+		{"io", 1, NULL, 'i'},	      {"env-bytes", 1, NULL, 'X'}, {"keep", 0, NULL, 'k'},
+		{"as-manager", 0, NULL, 'M'}, {"env-count", 1, NULL, 'N'}, {0},
 	};
 	int c;
 
@@ -338,8 +408,37 @@ static void parse_options(int argc, char **argv, struct options *o)
 		.repeat = 1,
 		.parallel = 1,
 		.ask = {.source = CUV_ENV_REQUIREMENTS, .python = "3.11", .resolve_ms = 120000, .build_ms = 600000}};
+	o->chore = CUV_CHORE_ASK_INIT;
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		switch (c) {
+		case 'k':
+			o->keep = true;
+			break;
+		case 'M':
+			o->as_manager = true;
+			break;
+		case 'H':
+			o->chore.verb = find_verb(optarg);
+			break;
+		case 'E':
+			if (cuv_strv_add(&o->chore.digests, optarg) < 0)
+				die(3, optarg, "no memory");
+			break;
+		case 'x':
+			o->chore.bytes = number(optarg);
+			break;
+		case 'n':
+			o->chore.count = number(optarg);
+			break;
+		case 'i':
+			o->io = optarg;
+			break;
+		case 'X':
+			o->env_bytes = optarg;
+			break;
+		case 'N':
+			o->env_count = optarg;
+			break;
 		case 'b':
 			o->builder = optarg;
 			break;
@@ -407,7 +506,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	o->file = optind < argc ? argv[optind] : NULL;
-	if ((!o->connect && (!o->builder || !o->state)) || (!o->tools && o->ask.source != CUV_ENV_DIGEST && !o->file) ||
+	if ((!o->connect && (!o->builder || !o->state)) ||
+	    (!o->tools && o->ask.source != CUV_ENV_DIGEST && !o->file && !o->chore.verb) ||
 	    o->parallel > PARALLEL_MAX || o->parallel == 0)
 		die(2, "usage", "see the head of tests/helpers/envask.c");
 }
@@ -442,11 +542,14 @@ int main(int argc, char **argv)
 		return 1;
 	if (!o.connect)
 		pid = start_builder(&o, &supervisor, &control);
-	for (uint64_t i = 0; i < o.repeat; i++)
+	for (uint64_t i = 0; (o.file || o.tools) && i < o.repeat; i++)
 		status |= ask_all(&o, control, &canonical);
+	if (o.chore.verb)
+		status |= ask_chore(&o, control);
 	if (o.hold)
 		while (read(STDIN_FILENO, &c, 1) > 0)
 			;
+	cuv_chore_ask_done(&o.chore);
 	close(control);
 	close(supervisor);
 	if (pid > 0)

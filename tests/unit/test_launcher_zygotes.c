@@ -14,7 +14,7 @@
 
 #define NOBODY 0x3fffffff /* no process has such an id */
 
-static const struct cuv_host host = {.proc_fd = -1};
+static const struct cuv_host host = {.proc_fd = -1, .leases_fd = -1};
 static const struct cuv_cgroups cgroups = {.controllers = CUV_CG_MEMORY | CUV_CG_PIDS};
 
 static struct cuv_zygotes *zygotes(unsigned max)

@@ -203,6 +203,17 @@ static int make_root(struct cuv_host *h, const char *store_dir, const char **ret
 	return r;
 }
 
+int cuv_host_open_leases(struct cuv_host *h, const char *leases_dir, struct cuv_error *err)
+{
+	if (!leases_dir)
+		return 0;
+	h->leases_fd = open(leases_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (h->leases_fd < 0)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "--leases: %s can't be opened: %s", leases_dir,
+				     strerror(errno));
+	return 0;
+}
+
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err)
 {
 	const char *step = "no mount, network, IPC and host name namespaces can be made";

@@ -27,13 +27,16 @@ struct cuv_host {
 	char many_ids_why[160]; /* why not; "" when they have */
 	uid_t started_uid;	/* as this process sees it now: who else may connect */
 	int proc_fd;		/* O_PATH of /proc */
+	int leases_fd;		/* folder of leases (lib/base/lease.h); -1: none are taken */
 	struct cuv_seccomp filter, zygote_filter;
 };
-#define CUV_HOST_INIT ((struct cuv_host){.proc_fd = -1})
+#define CUV_HOST_INIT ((struct cuv_host){.proc_fd = -1, .leases_fd = -1})
 
 /* First stage: drops supplementary groups or enters a user namespace. Nothing of
  * the host's files is given up yet. 0, or -errno with err saying what to do. */
 int cuv_host_enter(struct cuv_host *h, struct cuv_error *err);
+/* Opens the folder of leases, which lies outside the new root; NULL: there is none. */
+int cuv_host_open_leases(struct cuv_host *h, const char *leases_dir, struct cuv_error *err);
 /* Second stage: the new root, the empty network. Afterwards the host's files can
  * only be reached by descriptors that were opened before. */
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err);

@@ -189,6 +189,8 @@ static int start(struct launcher *l, struct cuv_error *err)
 	if (r == 0)
 		cuv_shortage_init(&l->shortage, &l->host.proc_fd, &l->cgroups);
 	if (r == 0)
+		r = cuv_host_open_leases(&l->host, o->leases, err);
+	if (r == 0)
 		r = cuv_host_seal(&l->host, o->store, err);
 	if (r == 0)
 		r = cuv_seccomp_build(&l->host.filter, err);

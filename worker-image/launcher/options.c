@@ -29,6 +29,7 @@ static const struct cuv_zygotes_settings zygotes_default = {
 
 enum {
 	OPT_STORE = 1000,
+	OPT_LEASES,
 	OPT_INSTANCE,
 	OPT_BOXES,
 	OPT_ALLOW,
@@ -45,6 +46,7 @@ enum {
 
 static const struct option options[] = {
 	{"store", required_argument, NULL, OPT_STORE},
+	{"leases", required_argument, NULL, OPT_LEASES},
 	{"instance", required_argument, NULL, OPT_INSTANCE},
 	{"boxes", required_argument, NULL, OPT_BOXES},
 	{"allow-degraded", required_argument, NULL, OPT_ALLOW},
@@ -68,6 +70,7 @@ const char *cuv_launcher_usage(void)
 	       "`cuvette serve` and `cuvette run`, with the control socket on descriptor 3.\n"
 	       "\n"
 	       "  --store DIR             folder that holds the store paths\n"
+	       "  --leases DIR            folder of the locks that say which environments are in use\n"
 	       "  --instance NAME         name in the cgroups' paths (default: this process's id)\n"
 	       "  --boxes N               runs at once, at most 512 (default: 4 for each CPU, 8 to 64)\n"
 	       "  --allow-degraded NAMES  start without these layers of isolation (names with commas\n"
@@ -107,6 +110,9 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 	switch (option) {
 	case OPT_STORE:
 		o->store = value;
+		break;
+	case OPT_LEASES:
+		o->leases = value;
 		break;
 	case OPT_INSTANCE:
 		if (!cuv_cgroup_instance_valid(value))

@@ -6,7 +6,8 @@
 #include "worker-image/launcher/zygotes.h"
 
 struct cuv_launcher_options {
-	const char *store; /* borrowed from argv */
+	const char *store;  /* borrowed from argv */
+	const char *leases; /* the same; NULL: none are taken */
 	char instance[CUV_INSTANCE_SIZE];
 	unsigned boxes;
 	unsigned allowed; /* set of layers that may be missing */

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/kernel.h"
+#include "lib/base/lease.h"
 #include "lib/base/log.h"
 #include "worker-image/launcher/environ.h"
 #include "worker-image/launcher/fdmsg.h"
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define START_MS 60000 /* to import everything, on a busy host */
@@ -36,7 +38,7 @@ void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *
 	cuv_assert(set->max <= CUV_ZYGOTES_MAX);
 	*z = (struct cuv_zygotes){.host = host, .cgroups = cgroups, .set = *set};
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
-		z->zygote[i].news = z->zygote[i].boxes = -1;
+		z->zygote[i].news = z->zygote[i].boxes = z->zygote[i].lease = -1;
 		z->zygote[i].ns = CUV_SLOTNS_INIT;
 	}
 }
@@ -98,12 +100,21 @@ static void close_ends(struct cuv_zygote *g)
 	g->boxes = cuv_close(g->boxes);
 }
 
+/* Unlocked, not only closed: keepers that were forked meanwhile have it too. */
+static void give_lease_back(struct cuv_zygote *g)
+{
+	if (g->lease >= 0)
+		(void)flock(g->lease, LOCK_UN);
+	g->lease = cuv_close(g->lease);
+}
+
 static void clear(struct cuv_zygote *g)
 {
 	close_ends(g);
+	give_lease_back(g);
 	cuv_slotns_done(&g->ns);
 	cuv_run_done(&g->run);
-	*g = (struct cuv_zygote){.news = -1, .boxes = -1, .ns = CUV_SLOTNS_INIT};
+	*g = (struct cuv_zygote){.news = -1, .boxes = -1, .lease = -1, .ns = CUV_SLOTNS_INIT};
 }
 
 /* Keepers of boxes that were in it count themselves out of it: until the last one
@@ -161,10 +172,30 @@ static void fail(struct cuv_zygote *g, const char *why)
 		CUV_I("bare", g->bare));
 }
 
+/* An environment that goes, or is to go, gets no zygote. */
+static int take_lease(const struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	if (z->host->leases_fd < 0 || !g->run.env[0] || g->lease >= 0)
+		return 0;
+	g->lease = cuv_lease_take(z->host->leases_fd, g->run.env, false);
+	if (g->lease < 0) {
+		int r = g->lease;
+
+		g->lease = -1;
+		return r;
+	}
+	if (!cuv_lease_is_wanted(g->lease))
+		return 0;
+	give_lease_back(g);
+	return -EBUSY;
+}
+
 static void start(struct cuv_zygotes *z, struct cuv_zygote *g)
 {
-	int r = fork_keeper(z, g);
+	int r = take_lease(z, g);
 
+	if (r == 0)
+		r = fork_keeper(z, g);
 	g->state = CUV_ZYGOTE_STARTING;
 	g->warmed = false;
 	g->refusals = 0;
@@ -172,7 +203,8 @@ static void start(struct cuv_zygotes *z, struct cuv_zygote *g)
 	g->deadline_ns = cuv_deadline_ms(START_MS);
 	if (r < 0) {
 		g->keeper = 0;
-		fail(g, strerror(-r));
+		give_lease_back(g);
+		fail(g, r == -EBUSY || r == -ENOENT ? "its environment is being removed" : strerror(-r));
 	}
 }
 
@@ -528,6 +560,8 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 		if (g->state == CUV_ZYGOTE_STARTING || g->state == CUV_ZYGOTE_WARM)
 			fail(g, "its keeper was killed");
 		close_ends(g);
+		if (g->keepers == 0)
+			give_lease_back(g);
 		if (g->state == CUV_ZYGOTE_ENDING)
 			clear_if_left(g);
 		else if (!z->stopping)
@@ -560,6 +594,8 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 			(void)kill(g->keeper, SIGKILL);
 		else if (g->state == CUV_ZYGOTE_WARM && g->deaths + g->failures > 0 && now >= g->started_ns + STEADY_NS)
 			g->deaths = g->failures = 0;
+		else if (g->state == CUV_ZYGOTE_WARM && cuv_lease_is_wanted(g->lease))
+			retire(g);
 		else if (g->state == CUV_ZYGOTE_WARM && now >= g->started_ns + z->set.age_ns)
 			recycle_old(z, g, now);
 		else if (g->state == CUV_ZYGOTE_ENDING && !is_alive(g))

@@ -32,6 +32,7 @@ struct cuv_zygote {
 	struct cuv_run run; /* owned: what it is a zygote of, and how it is executed */
 	struct cuv_slotns ns;
 	pid_t keeper;		/* 0: none */
+	int lease;		/* on its environment, as long as it has that mounted; -1: none */
 	int news;		/* from it; closing it ends it */
 	int boxes;		/* to its box maker */
 	bool bare;		/* it imports nothing */

@@ -4,6 +4,7 @@
  * again: there is one way to write each message, so two processes can't read
  * the same frame differently.
  */
+#include "lib/proto/chore.h"
 #include "lib/proto/messages.h"
 
 #include <string.h>
@@ -42,6 +43,7 @@ ROUND_TRIP(struct cuv_layers, layers, {0}, NOTHING)
 ROUND_TRIP(struct cuv_env_ask, env_ask, {0}, NOTHING)
 ROUND_TRIP(struct cuv_env_progress, env_progress, {0}, NOTHING)
 ROUND_TRIP(struct cuv_environment, environment, CUV_ENVIRONMENT_INIT, cuv_environment_done)
+ROUND_TRIP(struct cuv_chore_ask, chore_ask, CUV_CHORE_ASK_INIT, cuv_chore_ask_done)
 ROUND_TRIP(struct cuv_tools, tools, {0}, NOTHING)
 
 static void listening_round(uint16_t type, struct cuv_reader *r)
@@ -66,6 +68,7 @@ static const struct {
 	{CUV_MSG_ENV_PROGRESS, env_progress_round},
 	{CUV_MSG_ENV_READY, environment_round},
 	{CUV_MSG_TOOLS, tools_round},
+	{CUV_MSG_CHORE_ASK, chore_ask_round},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

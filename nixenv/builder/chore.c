@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/chore.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/lease.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/evict.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One chore in its worker. */
+struct chore {
+	const struct cuv_builder *b;
+	const struct cuv_chore_ask *ask;
+	struct cuv_ledger *l;
+	const char *work;
+	int sock;
+	int fd; /* -1: none */
+};
+
+static int no_memory(struct cuv_error *err)
+{
+	return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+}
+
+static int ledger_failed(int r, struct cuv_error *err)
+{
+	return cuv_error_set_errno(err, r, "the ledger of environments: %s", strerror(-r));
+}
+
+/* --- list --- */
+
+struct list {
+	const struct cuv_builder *b;
+	json_t *items;
+};
+
+static int list_one(void *arg, const struct cuv_ledger_row *row)
+{
+	struct list *list = arg;
+	char digest[CUV_ENV_DIGEST_SIZE], made[CUV_RFC3339_SIZE], used[CUV_RFC3339_SIZE];
+
+	(void)snprintf(digest, sizeof(digest), "%.*s", CUV_ENV_DIGEST_SIZE - 1, row->env);
+	cuv_format_rfc3339(row->made_s, made);
+	cuv_format_rfc3339(row->used_s, used);
+	return json_array_append_new(
+		list->items,
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:b}", "digest", digest, "store_path",
+			  row->env, "lock", row->lock, "packages", (json_int_t)row->packages, "bytes",
+			  (json_int_t)row->bytes, "own_bytes", (json_int_t)row->free_bytes, "made", made, "used", used,
+			  "uses", (json_int_t)row->uses, "pinned", (int)cuv_index_pinned(list->b, row->env)));
+}
+
+static int add_totals(const struct chore *c, json_t *to, struct cuv_error *err)
+{
+	struct cuv_ledger_totals t;
+	int r = cuv_ledger_totals(c->l, &t);
+
+	if (r < 0)
+		return ledger_failed(r, err);
+	json_object_set_new(to, "count", json_integer((json_int_t)t.environments));
+	json_object_set_new(to, "bytes", json_integer((json_int_t)t.live_bytes));
+	json_object_set_new(to, "store_bytes", json_integer((json_int_t)t.store_bytes));
+	json_object_set_new(to, "budget_bytes", json_integer((json_int_t)c->b->budget.bytes));
+	json_object_set_new(to, "budget_count", json_integer((json_int_t)c->b->budget.count));
+	return 0;
+}
+
+static int do_list(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	struct list list = {.b = c->b, .items = json_array()};
+	int r = cuv_ledger_each(c->l, list_one, &list);
+
+	json_object_set_new(answer, "environments", list.items);
+	return r < 0 ? ledger_failed(r, err) : add_totals(c, answer, err);
+}
+
+/* --- gc --- */
+
+static int do_gc(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	struct cuv_eviction done = {0};
+	const bool asked = c->ask->verb == CUV_CHORE_GC;
+	struct cuv_evict_how how = {.budget = c->b->budget, .always = asked, .tmp = c->work, .cancel_fd = c->sock};
+
+	if (asked && c->ask->bytes != CUV_CHORE_OWN_BUDGET)
+		how.budget.bytes = c->ask->bytes;
+	if (asked && c->ask->count != CUV_CHORE_OWN_BUDGET)
+		how.budget.count = c->ask->count;
+	how.none = asked && (c->ask->bytes == 0 || c->ask->count == 0);
+	if (cuv_evict(c->b, c->l, &how, &done, err) < 0)
+		return -EINVAL;
+	json_object_set_new(answer, "evicted", json_integer((json_int_t)done.evicted));
+	json_object_set_new(answer, "in_use", json_integer((json_int_t)done.leased));
+	json_object_set_new(answer, "pinned", json_integer((json_int_t)done.pinned));
+	json_object_set_new(answer, "freed_bytes", json_integer((json_int_t)done.freed));
+	json_object_set_new(answer, "collected", json_boolean(done.collected));
+	return add_totals(c, answer, err);
+}
+
+/* --- pins --- */
+
+static int do_pin(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	const bool pin = c->ask->verb == CUV_CHORE_PIN;
+
+	for (size_t i = 0; i < c->ask->digests.n; i++) {
+		_cleanup_close_ int lease = -1;
+		char env[CUV_STORE_NAME_SIZE];
+		int r;
+
+		cuv_index_store_name(c->ask->digests.items[i], env);
+		/* Under a lease, so that nobody evicts it meanwhile. */
+		if (pin)
+			lease = cuv_lease_take(c->b->state.leases, env, true);
+		if (pin && (lease < 0 || !cuv_index_has(c->b, env)))
+			return cuv_error_set(err, CUV_E_ENVIRONMENT_UNKNOWN, "there is no environment %s here",
+					     c->ask->digests.items[i]);
+		r = cuv_index_pin(c->b, env, pin);
+		if (r < 0)
+			return cuv_error_set_errno(err, r, "the pin: %s", strerror(-r));
+	}
+	json_object_set_new(answer, pin ? "pinned" : "unpinned", json_integer((json_int_t)c->ask->digests.n));
+	return 0;
+}
+
+/* --- all --- */
+
+static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	switch (c->ask->verb) {
+	case CUV_CHORE_LIST:
+		return do_list(c, answer, err);
+	case CUV_CHORE_GC:
+	case CUV_CHORE_TEND:
+		return do_gc(c, answer, err);
+	case CUV_CHORE_PIN:
+	case CUV_CHORE_UNPIN:
+		return do_pin(c, answer, err);
+	case CUV_CHORE_VERIFY:
+	case CUV_CHORE_EXPORT:
+	case CUV_CHORE_IMPORT:
+	case _CUV_CHORE_NONE:
+	case _CUV_CHORE_MAX:
+	default:
+		return cuv_error_set(err, CUV_E_INTERNAL, "there is no such chore");
+	}
+}
+
+static int send_answer(const struct chore *c, const json_t *answer)
+{
+	_cleanup_free_ char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
+	_cleanup_close_ int fd = text ? cuv_memfd("answer", text, strlen(text)) : -ENOMEM;
+
+	return fd < 0 ? fd : cuv_msg_send_plain(c->sock, CUV_MSG_CHORE_ANSWER, &fd, 1);
+}
+
+static void do_chore(const struct cuv_builder *b, const struct cuv_worker_chore *w, int sock, const char *work, int fd)
+{
+	struct chore c = {.b = b, .ask = w->arg, .sock = sock, .work = work, .fd = fd};
+	json_auto_t *answer = json_object();
+	struct cuv_error err = CUV_ERROR_INIT;
+	int r = 0;
+
+	c.l = cuv_ledger_open(b, &r);
+	if (c.l)
+		r = cuv_ledger_reconcile(c.l);
+	if (r < 0)
+		(void)ledger_failed(r, &err);
+	else if (!answer)
+		r = no_memory(&err);
+	else
+		r = do_verb(&c, answer, &err);
+	cuv_ledger_close(&c.l);
+	if (r == 0 && (r = send_answer(&c, answer)) < 0)
+		(void)cuv_error_set_errno(&err, r, "the answer can't be sent: %s", strerror(-r));
+	if (r < 0)
+		(void)cuv_failure_send(sock, &err);
+}
+
+int cuv_chore_start(const struct cuv_builder *b, const struct cuv_chore_ask *ask, int fd, struct cuv_worker *ret)
+{
+	return cuv_worker_start_chore(b, &(struct cuv_worker_chore){.do_it = do_chore, .arg = ask, .fd = fd}, ret);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/uses.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/lease.h"
+#include "lib/base/log.h"
+#include "nixenv/builder/ledger.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* uthash ends the program without this, where it finds no memory. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct cuv_use {
+	char env[CUV_STORE_NAME_SIZE];
+	int lease; /* -1: no user, only noted */
+	size_t users;
+	uint64_t count; /* of uses since the last flush */
+	int64_t last_s;
+	UT_hash_handle hh;
+};
+
+struct cuv_uses {
+	const struct cuv_builder *b;
+	struct cuv_use *table;
+	size_t noted;
+	uint64_t due_ns; /* CUV_NEVER: nothing is noted */
+};
+
+struct cuv_uses *cuv_uses_new(const struct cuv_builder *b)
+{
+	struct cuv_uses *u = calloc(1, sizeof(*u));
+
+	if (u) {
+		u->b = b;
+		u->due_ns = CUV_NEVER;
+	}
+	return u;
+}
+
+static void drop(struct cuv_uses *u, struct cuv_use *use)
+{
+	HASH_DEL(u->table, use);
+	(void)cuv_close(use->lease);
+	free(use);
+}
+
+struct cuv_uses *cuv_uses_free(struct cuv_uses *u)
+{
+	struct cuv_use *use, *next;
+
+	if (!u)
+		return NULL;
+	cuv_uses_flush(u);
+	for (use = u->table; use; use = next) {
+		next = use->hh.next;
+		drop(u, use);
+	}
+	free(u);
+	return NULL;
+}
+
+static struct cuv_use *find_or_add(struct cuv_uses *u, const char *store_name)
+{
+	struct cuv_use *use;
+
+	HASH_FIND_STR(u->table, store_name, use);
+	if (use)
+		return use;
+	use = calloc(1, sizeof(*use));
+	if (!use)
+		return NULL;
+	use->lease = -1;
+	memcpy(use->env, store_name, strnlen(store_name, sizeof(use->env) - 1));
+	HASH_ADD_STR(u->table, env, use);
+	if (!use->hh.tbl) {
+		free(use);
+		return NULL;
+	}
+	return use;
+}
+
+static void note(struct cuv_uses *u, struct cuv_use *use)
+{
+	if (use->count == 0 && u->noted >= CUV_USES_NOTES_MAX)
+		return;
+	u->noted += use->count == 0;
+	use->count++;
+	use->last_s = cuv_wall_s();
+	if (u->due_ns == CUV_NEVER)
+		u->due_ns = cuv_deadline_ms(CUV_USES_FLUSH_MS);
+}
+
+struct cuv_use *cuv_uses_take(struct cuv_uses *u, const char *store_name)
+{
+	struct cuv_use *use = find_or_add(u, store_name);
+	int r = 0;
+
+	if (!use)
+		return NULL;
+	if (use->lease < 0) {
+		r = cuv_lease_take(u->b->state.leases, store_name, true);
+		if (r < 0 && r != -EBUSY)
+			cuv_log(CUV_LOG_WARNING, "lease", CUV_S("environment", store_name),
+				CUV_S("error", strerror(-r)));
+		use->lease = CUV_MAX(r, -1);
+	}
+	/* In this order: what is there under our lease stays. */
+	if (use->lease >= 0 && cuv_index_has(u->b, store_name)) {
+		use->users++;
+		note(u, use);
+		return use;
+	}
+	if (use->users == 0) {
+		use->lease = cuv_close(use->lease);
+		if (use->count == 0)
+			drop(u, use);
+	}
+	return NULL;
+}
+
+void cuv_uses_release(struct cuv_uses *u, struct cuv_use *use)
+{
+	if (--use->users > 0)
+		return;
+	use->lease = cuv_close(use->lease);
+	if (use->count == 0)
+		drop(u, use);
+}
+
+uint64_t cuv_uses_due_ns(const struct cuv_uses *u)
+{
+	return u->due_ns;
+}
+
+static int write_all(struct cuv_uses *u, struct cuv_ledger *l)
+{
+	int r = cuv_ledger_begin(l);
+
+	for (const struct cuv_use *use = u->table; use; use = use->hh.next) {
+		/* One that was evicted since is not brought back by its last use. */
+		if (r == 0 && use->count > 0 && cuv_index_has(u->b, use->env))
+			r = cuv_ledger_used(l, use->env, use->last_s, use->count);
+	}
+	return r < 0 ? r : cuv_ledger_commit(l);
+}
+
+void cuv_uses_flush(struct cuv_uses *u)
+{
+	struct cuv_use *use, *next;
+	int r = 0;
+
+	if (u->due_ns == CUV_NEVER)
+		return;
+	{
+		_cleanup_ledger_ struct cuv_ledger *l = cuv_ledger_open(u->b, &r);
+
+		if (l)
+			r = write_all(u, l);
+	}
+	/* What could not be written is forgotten: it only orders who goes first. */
+	if (r < 0)
+		cuv_log(CUV_LOG_WARNING, "uses-not-written", CUV_S("error", strerror(-r)));
+	for (use = u->table; use; use = next) {
+		next = use->hh.next;
+		use->count = 0;
+		if (use->users == 0)
+			drop(u, use);
+	}
+	u->noted = 0;
+	u->due_ns = CUV_NEVER;
+}
