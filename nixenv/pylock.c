@@ -21,37 +21,6 @@ struct candidate {
 	uint64_t size_bytes;
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The last component of an address's path, percent-decoded ("%21" is '!', "%2B"
- * is '+'). -EINVAL when it can't be a wheel's name. */
-static int file_of_url(const char *url, char ret[CUV_WHEEL_FILE_MAX + 1])
-{
-	size_t end = strcspn(url, "?#"), start = end, n = 0;
-
-	while (start > 0 && url[start - 1] != '/')
-		start--;
-	for (size_t i = start; i < end; i++) {
-		char c = url[i];
-
-		if (c == '%' && i + 2 < end && hex_digit(url[i + 1]) >= 0 && hex_digit(url[i + 2]) >= 0) {
-			c = (char)(hex_digit(url[i + 1]) * 16 + hex_digit(url[i + 2]));
-			i += 2;
-		}
-		if (n >= CUV_WHEEL_FILE_MAX || c == '\0')
-			return -EINVAL;
-		ret[n++] = c;
-	}
-	ret[n] = '\0';
-	return 0;
-}
-
 /* 0; 1 for a wheel that does not fit or whose name can't be read; -EINVAL for an
  * entry that is not one. */
 static int read_wheel(json_t *j, struct candidate *ret)
@@ -67,7 +36,7 @@ static int read_wheel(json_t *j, struct candidate *ret)
 	ret->size_bytes = (uint64_t)size;
 	if (name && strlen(name) <= CUV_WHEEL_FILE_MAX)
 		(void)snprintf(ret->file, sizeof(ret->file), "%s", name);
-	else if (file_of_url(url, ret->file) < 0)
+	else if (cuv_wheel_file_of_url(url, ret->file) < 0)
 		return 1;
 	if (cuv_wheel_parse(ret->file, &ret->wheel) < 0)
 		return 1;

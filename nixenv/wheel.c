@@ -246,3 +246,32 @@ bool cuv_wheel_is_of(const struct cuv_wheel *w, const char *name)
 	}
 	return name[n] == '\0';
 }
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int cuv_wheel_file_of_url(const char *url, char ret[CUV_WHEEL_FILE_MAX + 1])
+{
+	size_t end = strcspn(url, "?#"), start = end, n = 0;
+
+	while (start > 0 && url[start - 1] != '/')
+		start--;
+	for (size_t i = start; i < end; i++) {
+		char c = url[i];
+
+		if (c == '%' && i + 2 < end && hex_digit(url[i + 1]) >= 0 && hex_digit(url[i + 2]) >= 0) {
+			c = (char)(hex_digit(url[i + 1]) * 16 + hex_digit(url[i + 2]));
+			i += 2;
+		}
+		if (n >= CUV_WHEEL_FILE_MAX || c == '\0')
+			return -EINVAL;
+		ret[n++] = c;
+	}
+	ret[n] = '\0';
+	return 0;
+}

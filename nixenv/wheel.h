@@ -35,6 +35,10 @@ struct cuv_wheel {
  * [A-Za-z0-9._+!-]. */
 int cuv_wheel_parse(const char *file, struct cuv_wheel *ret);
 
+/* The last component of an address's path, percent-decoded ("%21" is '!', "%2B"
+ * is '+'). -EINVAL when it can't be a wheel's name. */
+int cuv_wheel_file_of_url(const char *url, char ret[CUV_WHEEL_FILE_MAX + 1]);
+
 /* How well it fits: lower is better; -ENOENT when it does not. Of two wheels of
  * one rank the one with the higher build number is better (cuv_wheel_better). */
 int cuv_wheel_rank(const struct cuv_wheel *w);

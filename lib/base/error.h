@@ -21,11 +21,14 @@
 	X(REQUIREMENTS_EMPTY, "requirements-empty", 400, "the requirements file has no bytes")                         \
 	X(REQUIREMENTS_NAME, "requirements-name", 400, "the requirements file's name must end in .txt")                \
 	X(REQUIREMENTS_ENCODING, "requirements-encoding", 400, "the requirements file is neither UTF-8 nor UTF-16")    \
+	X(LOCK_EMPTY, "lock-empty", 400, "the lock has no bytes")                                                      \
+	X(LOCK_NAME, "lock-name", 400, "the lock's name must end in .toml")                                            \
 	X(CODE_MISSING, "code-missing", 400, "the field `code` is missing")                                            \
 	X(CODE_EMPTY, "code-empty", 400, "the code file has no bytes")                                                 \
 	X(CODE_NAME, "code-name", 400, "the code file's name must end in .py")                                         \
 	X(CODE_ENCODING, "code-encoding", 400, "the code file is not UTF-8")                                           \
 	X(FIELD_DUPLICATE, "field-duplicate", 400, "a field was sent twice")                                           \
+	X(FIELD_CONFLICT, "field-conflict", 400, "fields were sent together of which only one can be")                 \
 	X(FIELD_UNKNOWN, "field-unknown", 400, "a field has a name that is not known")                                 \
 	X(UNAUTHORIZED, "unauthorized", 401, "the API key is missing or not the right one")                            \
 	X(ORIGIN_REFUSED, "origin-refused", 403, "a web page of another site may not use an open service")             \
@@ -39,6 +42,9 @@
 	X(LIMIT_EXCEEDED, "limit-exceeded", 422, "a limit is above the operator's maximum")                            \
 	X(REQUIREMENT_INVALID, "requirement-invalid", 422, "a line is not a PEP 508 requirement")                      \
 	X(REQUIREMENT_UNSUPPORTED, "requirement-unsupported", 422, "a line asks for what is not served")               \
+	X(LOCK_INVALID, "lock-invalid", 422, "the lock is not a pylock.toml (PEP 751)")                                \
+	X(LOCK_UNSUPPORTED, "lock-unsupported", 422, "the lock asks for what is not served")                           \
+	X(LOCK_MISMATCH, "lock-mismatch", 422, "the lock is for another Python or platform")                           \
 	X(REQUIREMENTS_UNRESOLVABLE, "requirements-unresolvable", 422, "no set of versions satisfies the file")        \
 	X(WHEEL_UNAVAILABLE, "wheel-unavailable", 422, "a package has no wheel that fits this platform")               \
 	X(ENVIRONMENT_TOO_LARGE, "environment-too-large", 422, "the environment passes the size or count limit")       \

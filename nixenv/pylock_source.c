@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/pep440.h"
+#include "nixenv/pep440_compare.h"
+#include "nixenv/pylock_reader.h"
+#include "nixenv/wheel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEX_LEN 64
+
+/* One file that an entry names; the texts are the document's. */
+struct file {
+	const json_t *entry;
+	const char *url; /* NULL: there is none */
+	char name[CUV_WHEEL_FILE_MAX + 1];
+	struct cuv_wheel wheel; /* slices of name */
+	int rank;
+};
+
+static int no_memory(struct cuv_pylock_reader *r)
+{
+	return cuv_error_set(r->err, CUV_E_INTERNAL, "out of memory");
+}
+
+/* --- the parts of an entry --- */
+
+/* The file's name: as it is said, else the last part of address or path. Other
+ * names than a wheel's or a source distribution's may have are left empty. */
+static int file_name(struct cuv_pylock_reader *r, struct file *f)
+{
+	const char *name, *path;
+	int e = cuv_pylock_text(r, f->entry, "name", &name);
+
+	e = e ? e : cuv_pylock_text(r, f->entry, "url", &f->url);
+	e = e ? e : cuv_pylock_text(r, f->entry, "path", &path);
+	if (e < 0)
+		return e;
+	f->name[0] = '\0';
+	if (name && strlen(name) <= CUV_WHEEL_FILE_MAX)
+		(void)snprintf(f->name, sizeof(f->name), "%s", name);
+	else if (!name && (f->url || path) && cuv_wheel_file_of_url(f->url ? f->url : path, f->name) < 0)
+		f->name[0] = '\0';
+	return 0;
+}
+
+static int read_hash(struct cuv_pylock_reader *r, const json_t *entry, struct cuv_sha256 *ret)
+{
+	const json_t *hashes = json_object_get(entry, "hashes"), *value = json_object_get(hashes, "sha256");
+	const char *hex = json_string_value(value);
+
+	if (!json_is_object(hashes))
+		return cuv_pylock_fail(r, hashes ? hashes : entry, CUV_E_LOCK_INVALID,
+				       "a file needs `hashes`: hashes = { sha256 = \"…\" }");
+	if (!value)
+		return cuv_pylock_fail(r, hashes, CUV_E_LOCK_UNSUPPORTED,
+				       "files are taken by their sha256, and this one has only other hashes");
+	if (!hex || strlen(hex) != HEX_LEN || cuv_unhex(hex, sizeof(ret->bytes), ret->bytes) < 0)
+		return cuv_pylock_fail(r, value, CUV_E_LOCK_INVALID, "`sha256` must be %d hexadecimal digits", HEX_LEN);
+	return 0;
+}
+
+static int read_size(struct cuv_pylock_reader *r, const json_t *entry, uint64_t *ret)
+{
+	const json_t *size = json_object_get(entry, "size");
+
+	*ret = 0;
+	if (!size)
+		return 0;
+	if (!json_is_integer(size) || json_integer_value(size) < 0)
+		return cuv_pylock_fail(r, size, CUV_E_LOCK_INVALID, "`size` must be a number of bytes");
+	*ret = (uint64_t)json_integer_value(size);
+	return 0;
+}
+
+/* An address as it may be kept: http(s), without credentials, its fragment cut off. */
+static int read_url(struct cuv_pylock_reader *r, const json_t *entry, const char *url, struct cuv_buf *ret)
+{
+	const json_t *at = cuv_pylock_place(entry, "url");
+	size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
+	size_t len = strcspn(url, "#");
+
+	if (scheme == 0)
+		return cuv_pylock_fail(r, at, CUV_E_LOCK_UNSUPPORTED,
+				       "only https:// and http:// addresses can be fetched from");
+	if (len > CUV_URL_MAX)
+		return cuv_pylock_fail(r, at, CUV_E_LOCK_INVALID, "an address may have at most %d characters",
+				       CUV_URL_MAX);
+	for (size_t i = 0; i < len; i++)
+		if (url[i] <= ' ' || url[i] > '~')
+			return cuv_pylock_fail(r, at, CUV_E_LOCK_INVALID,
+					       "an address can hold printable ASCII only; escape the rest with %%");
+	if (memchr(url + scheme, '@', CUV_MIN(strcspn(url + scheme, "/?"), len - scheme)))
+		return cuv_pylock_fail(
+			r, at, CUV_E_LOCK_UNSUPPORTED,
+			"an address with credentials is not taken: whoever runs the service sets those of "
+			"its indexes");
+	return cuv_buf_add(ret, url, len) < 0 ? no_memory(r) : 0;
+}
+
+/* --- wheels --- */
+
+/* 0; 1 for one that does not fit here. */
+static int read_wheel(struct cuv_pylock_reader *r, const json_t *entry, struct file *ret)
+{
+	ret->entry = entry;
+	if (!json_is_object(entry))
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "a wheel must be a table");
+	if (file_name(r, ret) < 0)
+		return -EINVAL;
+	if (cuv_wheel_parse(ret->name, &ret->wheel) < 0)
+		return 1;
+	ret->rank = cuv_wheel_rank(&ret->wheel);
+	return ret->rank < 0 ? 1 : 0;
+}
+
+/* 0; 1 when there is none that fits. */
+static int best_wheel(struct cuv_pylock_reader *r, const json_t *wheels, struct file *ret)
+{
+	bool found = false;
+	size_t i;
+	json_t *entry;
+
+	if (wheels && !json_is_array(wheels))
+		return cuv_pylock_fail(r, wheels, CUV_E_LOCK_INVALID, "`wheels` must be an array");
+	if (json_array_size(wheels) > CUV_UPLOADED_WHEELS_MAX)
+		return cuv_pylock_fail(r, wheels, CUV_E_LOCK_UNSUPPORTED, "a package may have at most %d wheels",
+				       CUV_UPLOADED_WHEELS_MAX);
+	json_array_foreach(wheels, i, entry)
+	{
+		struct file f = {0};
+		int e = read_wheel(r, entry, &f);
+
+		if (e < 0)
+			return e;
+		if (e > 0 || (found && !cuv_wheel_better(&f.wheel, f.rank, &ret->wheel, ret->rank)))
+			continue;
+		*ret = f;
+		/* The slices point into the struct that was copied. */
+		(void)cuv_wheel_parse(ret->name, &ret->wheel);
+		found = true;
+	}
+	return found ? 0 : 1;
+}
+
+/* The version in a wheel's name; the one of the lock must be the same. */
+static int wheel_version(struct cuv_pylock_reader *r, const struct file *f, const char *version, struct cuv_buf *ret)
+{
+	struct cuv_version said, named;
+	bool ok = cuv_version_parse(f->wheel.version.at, f->wheel.version.len, &named) == CUV_VERSION_OK;
+
+	if (version && ok && cuv_version_parse(version, strlen(version), &said) == CUV_VERSION_OK &&
+	    cuv_version_compare(&said, &named) != 0)
+		ok = false;
+	if (!ok)
+		return cuv_pylock_fail(r, f->entry, CUV_E_LOCK_INVALID, "the wheel `%s` is not of the version %s",
+				       f->name, version ? version : "that its name should say");
+	if (version)
+		return cuv_buf_add_str(ret, version) < 0 ? no_memory(r) : 0;
+	return cuv_version_format(&named, false, ret) < 0
+		       ? cuv_pylock_fail(r, f->entry, CUV_E_LOCK_INVALID, "the version of `%s` is too long", f->name)
+		       : 0;
+}
+
+static int check_wheel_name(struct cuv_pylock_reader *r, const struct file *f, const char *name)
+{
+	return cuv_wheel_is_of(&f->wheel, name)
+		       ? 0
+		       : cuv_pylock_fail(r, f->entry, CUV_E_LOCK_INVALID, "the wheel `%s` is not of %s", f->name, name);
+}
+
+static int add_package(struct cuv_pylock_reader *r, const json_t *at, const char *name, const char *version,
+		       const char *file, const char *url, const struct cuv_sha256 *hash, uint64_t size)
+{
+	int e = cuv_lock_add(&r->lock, name, version, file, url, hash, size);
+
+	if (e == -E2BIG)
+		return cuv_pylock_fail(r, at, CUV_E_ENVIRONMENT_TOO_LARGE, "more than %d packages are needed",
+				       CUV_PACKAGES_MAX);
+	return e < 0 ? no_memory(r) : 0;
+}
+
+static int add_wheel(struct cuv_pylock_reader *r, const struct file *f, const char *name, const char *version)
+{
+	_cleanup_buf_ struct cuv_buf url = CUV_BUF_INIT(CUV_URL_MAX), own = CUV_BUF_INIT(64);
+	static const struct cuv_origin by_user = {.kind = CUV_ORIGIN_URL};
+	struct cuv_sha256 hash;
+	uint64_t size;
+
+	if (check_wheel_name(r, f, name) < 0 || wheel_version(r, f, version, &own) < 0 ||
+	    read_hash(r, f->entry, &hash) < 0 || read_size(r, f->entry, &size) < 0)
+		return -EINVAL;
+	if (!f->url && json_object_get(f->entry, "path"))
+		return cuv_pylock_fail(r, json_object_get(f->entry, "path"), CUV_E_LOCK_UNSUPPORTED,
+				       "a wheel at a path of some machine is not to be had here; it needs a `url`");
+	if (f->url && read_url(r, f->entry, f->url, &url) < 0)
+		return -EINVAL;
+	if (add_package(r, f->entry, name, cuv_buf_str(&own), f->name, f->url ? cuv_buf_str(&url) : NULL, &hash, size) <
+	    0)
+		return -EINVAL;
+	if (f->url && cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], &by_user) < 0)
+		return no_memory(r);
+	return 0;
+}
+
+/* --- sources to build from --- */
+
+/* The wheel that came of a source when it was built (nixenv/pylock_write.h). */
+static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struct cuv_locked *p)
+{
+	const json_t *tool = json_object_get(json_object_get(package, "tool"), "cuvette");
+	const json_t *entry = json_object_get(tool, "wheel");
+	struct cuv_sha256 hash;
+	struct file f = {0};
+	uint64_t size;
+	int e;
+
+	if (!entry)
+		return 0;
+	e = read_wheel(r, entry, &f);
+	if (e > 0)
+		return 0; /* built on another platform */
+	if (e < 0 || check_wheel_name(r, &f, p->name) < 0 || read_hash(r, entry, &hash) < 0 ||
+	    read_size(r, entry, &size) < 0)
+		return -EINVAL;
+	return cuv_lock_set_wheel(p, f.name, &hash, size) < 0 ? no_memory(r) : 0;
+}
+
+static int add_source(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
+		      const char *version, const struct cuv_origin *o)
+{
+	if (!version)
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "%s needs a `version`", name);
+	if (add_package(r, entry, name, version, NULL, NULL, NULL, 0) < 0)
+		return -EINVAL;
+	if (cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], o) < 0)
+		return no_memory(r);
+	return built_wheel(r, package, &r->lock.packages[r->lock.n - 1]);
+}
+
+static int source_archive(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
+			  const char *version)
+{
+	_cleanup_buf_ struct cuv_buf url = CUV_BUF_INIT(CUV_URL_MAX);
+	struct cuv_origin o = {.kind = CUV_ORIGIN_BUILT};
+	struct file f = {.entry = entry};
+	const char *subdirectory;
+
+	if (!json_is_object(entry))
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "a source must be a table");
+	if (file_name(r, &f) < 0 || read_hash(r, entry, &o.sha256) < 0 ||
+	    cuv_pylock_text(r, entry, "subdirectory", &subdirectory) < 0)
+		return -EINVAL;
+	if (!f.name[0])
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "the source of %s has no file name", name);
+	if (!f.url && json_object_get(entry, "path"))
+		return cuv_pylock_fail(r, json_object_get(entry, "path"), CUV_E_LOCK_UNSUPPORTED,
+				       "a source at a path of some machine is not to be had here; it needs a `url`");
+	if (f.url && read_url(r, entry, f.url, &url) < 0)
+		return -EINVAL;
+	o.file = f.name;
+	o.url = f.url ? (char *)(uintptr_t)cuv_buf_str(&url) : NULL;
+	o.user_url = f.url != NULL;
+	o.subdirectory = (char *)(uintptr_t)subdirectory;
+	return add_source(r, package, entry, name, version, &o);
+}
+
+static int source_vcs(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
+		      const char *version)
+{
+	_cleanup_buf_ struct cuv_buf own = CUV_BUF_INIT(CUV_URL_MAX);
+	struct cuv_origin o = {.kind = CUV_ORIGIN_BUILT, .user_url = true};
+	const char *type, *url, *commit, *subdirectory;
+
+	if (!json_is_object(entry))
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "`vcs` must be a table");
+	if (cuv_pylock_text(r, entry, "type", &type) < 0 || cuv_pylock_text(r, entry, "url", &url) < 0 ||
+	    cuv_pylock_text(r, entry, "commit-id", &commit) < 0 ||
+	    cuv_pylock_text(r, entry, "subdirectory", &subdirectory) < 0)
+		return -EINVAL;
+	if (!type || strcmp(type, "git") != 0)
+		return cuv_pylock_fail(r, cuv_pylock_place(entry, "type"), CUV_E_LOCK_UNSUPPORTED,
+				       "only repositories of `type` git are served");
+	if (!url || !commit)
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "a repository needs `url` and `commit-id`");
+	if (read_url(r, entry, url, &own) < 0)
+		return -EINVAL;
+	o.url = (char *)(uintptr_t)cuv_buf_str(&own);
+	o.commit = (char *)(uintptr_t)commit;
+	o.subdirectory = (char *)(uintptr_t)subdirectory;
+	return add_source(r, package, entry, name, version, &o);
+}
+
+/* --- the choice --- */
+
+/* Of `vcs`, `directory`, `archive` and (`sdist`, `wheels`) one only. */
+static int check_single(struct cuv_pylock_reader *r, const json_t *package, const char *name)
+{
+	static const char *const alone[] = {"vcs", "directory", "archive"};
+	int n = json_object_get(package, "sdist") || json_object_get(package, "wheels");
+
+	for (size_t i = 0; i < ARRAY_SIZE(alone); i++)
+		n += json_object_get(package, alone[i]) != NULL;
+	if (n == 1)
+		return 0;
+	return cuv_pylock_fail(r, package, CUV_E_LOCK_INVALID,
+			       n ? "%s has several sources: it can't be told which one is meant"
+				 : "%s has no source: neither `wheels` nor any other",
+			       name);
+}
+
+static int refuse_kind(struct cuv_pylock_reader *r, const json_t *entry, const char *kind, const char *name)
+{
+	return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED,
+			       "%s comes from `%s`, which this service does not take; lock it as wheels of an index",
+			       name, kind);
+}
+
+/* An archive may be a wheel, as tools lock a requirement's own address: 0 when it
+ * is one that fits, 1 when it is none. */
+static int archived_wheel(struct cuv_pylock_reader *r, const json_t *archive, const char *name, struct file *ret)
+{
+	int e = read_wheel(r, archive, ret);
+
+	if (e <= 0 || cuv_wheel_parse(ret->name, &ret->wheel) < 0)
+		return e;
+	return cuv_pylock_fail(r, archive, CUV_E_WHEEL_UNAVAILABLE,
+			       "the wheel `%s` of %s is not for CPython %s on x86_64 Linux", ret->name, name,
+			       r->lock.python);
+}
+
+int cuv_pylock_source(struct cuv_pylock_reader *r, const json_t *package, const char *name, const char *version)
+{
+	const json_t *vcs = json_object_get(package, "vcs"), *directory = json_object_get(package, "directory");
+	const json_t *archive = json_object_get(package, "archive"), *sdist = json_object_get(package, "sdist");
+	struct file best = {0};
+	int e;
+
+	if (check_single(r, package, name) < 0)
+		return -EINVAL;
+	if (directory)
+		return refuse_kind(r, directory, "directory", name);
+	if (vcs)
+		return r->o->vcs ? source_vcs(r, package, vcs, name, version) : refuse_kind(r, vcs, "vcs", name);
+	if (archive && (e = archived_wheel(r, archive, name, &best)) <= 0)
+		return e < 0 ? e : add_wheel(r, &best, name, version);
+	if (archive)
+		return r->o->sdist ? source_archive(r, package, archive, name, version)
+				   : refuse_kind(r, archive, "archive", name);
+	e = best_wheel(r, json_object_get(package, "wheels"), &best);
+	if (e <= 0)
+		return e < 0 ? e : add_wheel(r, &best, name, version);
+	if (sdist && r->o->sdist)
+		return source_archive(r, package, sdist, name, version);
+	return cuv_pylock_fail(r, package, CUV_E_WHEEL_UNAVAILABLE,
+			       "%s %s has no wheel for CPython %s on x86_64 Linux in this lock%s", name,
+			       version ? version : "", r->lock.python,
+			       sdist ? ", only a source distribution; choose a version that has one" : "");
+}
