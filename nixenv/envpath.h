@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a lock's environment lies in the store, known before anything is built:
- * the C counterpart of nixenv/nix/environment.nix, which it must follow in every
- * byte (tests/nixenv/storepath holds it against nix-instantiate).
+ * Where a lock's environment lies in the store and how it is made, known before
+ * anything is built: the C counterpart of nixenv/nix/environment.nix (called by
+ * build.nix with the lock's canonical form), which it must follow in every byte
+ * (tests/nixenv/test_storepath.py holds it against nix-instantiate).
  */
 #ifndef CUV_ENVPATH_H
 #define CUV_ENVPATH_H
 
+#include "nixenv/derivation.h"
 #include "nixenv/lock.h"
 
 /* The name behind the digest in every environment's store path. */
@@ -34,6 +36,14 @@ struct cuv_env_paths {
 	char env[CUV_STORE_NAME_SIZE];
 	struct cuv_strv wheels;	  /* store names, in the lock's order */
 	struct cuv_strv installs; /* the same of the installations */
+	/* How they are made: one for each installation in that order, the last for the
+	 * environment. Those of wheels and image are not listed: nothing builds them. */
+	struct cuv_derivation *derivations;
+	size_t n_derivations;
+	/* The texts that they use, by store name. */
+	char install_script[CUV_STORE_NAME_SIZE];
+	char farm_script[CUV_STORE_NAME_SIZE];
+	char lock[CUV_STORE_NAME_SIZE]; /* the lock's canonical form */
 };
 #define CUV_ENV_PATHS_INIT ((struct cuv_env_paths){0})
 void cuv_env_paths_done(struct cuv_env_paths *p);

@@ -117,8 +117,8 @@ static int read_scripts(struct cuv_pins *p)
 	if (!install || !farm)
 		return -EINVAL;
 	p->scripts = (struct cuv_env_scripts){install->data, install->len, farm->data, farm->len};
-	if (cuv_storepath_text(install->data, install->len, install->name, names[0]) < 0 ||
-	    cuv_storepath_text(farm->data, farm->len, farm->name, names[1]) < 0)
+	if (cuv_storepath_text(install->data, install->len, install->name, NULL, names[0]) < 0 ||
+	    cuv_storepath_text(farm->data, farm->len, farm->name, NULL, names[1]) < 0)
 		return -EINVAL;
 	n = snprintf(text, sizeof(text), "%s\n%s\n%s\n", p->image.store_name, names[0], names[1]);
 	cuv_sha256(text, (size_t)n, &p->recipes);

@@ -2,7 +2,7 @@
 /*
  * lockpath: store paths of locks, computed without Nix. For each file named (a
  * lock in JSON) one line of JSON: where its environment, wheels and installations
- * lie, its digest and its canonical form. Exit status 1 when a lock is refused.
+ * lie and what .drv files make them, its digest and its canonical form. Exit status 1 when a lock is refused.
  */
 #include "lib/base/fd.h"
 #include "nixenv/builder/pins.h"
@@ -19,6 +19,15 @@ static json_t *strings(const struct cuv_strv *v)
 
 	for (size_t i = 0; i < v->n; i++)
 		json_array_append_new(a, json_string(v->items[i]));
+	return a;
+}
+
+static json_t *derivations(const struct cuv_env_paths *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_derivations; i++)
+		json_array_append_new(a, json_string(p->derivations[i].self.drv));
 	return a;
 }
 
@@ -39,8 +48,9 @@ static int print_one(const struct cuv_pins *pins, const char *path)
 		fprintf(stderr, "%s: %s\n", path, err.message);
 		return -1;
 	}
-	j = json_pack("{s:s, s:s, s:s, s:o, s:o}", "env", paths.env, "digest", digest, "canonical",
-		      cuv_buf_str(&canonical), "wheels", strings(&paths.wheels), "installs", strings(&paths.installs));
+	j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "env", paths.env, "digest", digest, "canonical",
+		      cuv_buf_str(&canonical), "wheels", strings(&paths.wheels), "installs", strings(&paths.installs),
+		      "derivations", derivations(&paths));
 	line = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
 	puts(line);
 	return 0;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The store paths that nixenv computes in C are those of nix-instantiate, for
-random locks. Nix only evaluates here: no store is touched."""
+random locks, and so are the .drv files. Nix only evaluates here: no store is touched."""
 import json
 import os
 import random
@@ -9,7 +9,7 @@ import subprocess
 from helpers import BUILD, PINS, RECIPES
 
 LOCKPATH = BUILD / "tests/helpers/lockpath"
-LOCKS = 150
+LOCKS = 1000
 
 # All locks in one evaluation: an environment's path, and those of its parts.
 EXPRESSION = """
@@ -19,7 +19,8 @@ let
   one = lock:
     let environment = import (recipes + "/build.nix") { inherit lock image sha256; };
     in { env = environment.outPath; installs = map (p: p.outPath) environment.parts;
-         wheels = map (p: p.wheel.outPath) environment.parts; };
+         wheels = map (p: p.wheel.outPath) environment.parts;
+         derivations = map (p: p.drvPath) (environment.parts ++ [ environment ]); };
 in map one paths
 """
 
@@ -55,12 +56,11 @@ def random_package(rng):
                "sha256": f"{rng.getrandbits(256):064x}"}
     if rng.random() < 0.5:
         package["size"] = rng.randint(1, 1 << 20)
-        package["url"] = "https://example.invalid/" + package["file"]
     return package
 
 
 def random_lock(rng):
-    n = rng.choice([0, 1, 1, 2, 5, 20, 60, 200])
+    n = rng.choice([0, 1, 1, 2, 3, 5, 8, 20] * 12 + [60, 60, 60, 200])
     packages = {p["name"]: p for p in (random_package(rng) for _ in range(n))}
     ordered = [packages[name] for name in sorted(packages)]
     return {"format": 1, "platform": "x86_64-linux", "python": "3.11", "packages": ordered}
@@ -92,6 +92,7 @@ def test_random_locks(tmp_path):
         file = tmp_path / f"{i}.json"
         file.write_text(json.dumps(random_lock(rng)))
         files.append(file)
+    assert len(files) == LOCKS
     ours = subprocess.run([str(LOCKPATH), *map(str, files)], capture_output=True, text=True, timeout=60, check=False)
     assert ours.returncode == 0, ours.stderr
     ours = [json.loads(line) for line in ours.stdout.splitlines()]
@@ -101,6 +102,7 @@ def test_random_locks(tmp_path):
         assert "/nix/store/" + mine["env"] == nix["env"]
         assert ["/nix/store/" + name for name in mine["installs"]] == nix["installs"]
         assert ["/nix/store/" + name for name in mine["wheels"]] == nix["wheels"]
+        assert ["/nix/store/" + name for name in mine["derivations"]] == nix["derivations"]
     assert len({mine["env"] for mine in ours}) == len({mine["canonical"] for mine in ours})
 
 

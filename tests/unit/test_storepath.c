@@ -32,54 +32,8 @@ TEST(texts)
 {
 	char name[CUV_STORE_NAME_SIZE];
 
-	assert_ok(cuv_storepath_text("hello\n", 6, "t.txt", name));
+	assert_ok(cuv_storepath_text("hello\n", 6, "t.txt", NULL, name));
 	assert_string_equal(name, "nj4j70xcnmcdh9y4yfs0ddw3hhli4880-t.txt");
-}
-
-/* derivation { name = "d-1.0"; args = [ "-c" "a\"b\\c\nd\te\rf" ]; … } with a
- * text, a flat and a recursive fixed output as inputs; and one that uses it. */
-TEST(derivations)
-{
-	_cleanup_derivation_ struct cuv_derivation d = CUV_DERIVATION_INIT, e = CUV_DERIVATION_INIT;
-	char name[CUV_STORE_NAME_SIZE];
-	struct cuv_sha256 h = abc(), flat, root, d_modulo, e_modulo;
-
-	assert_ok(cuv_modulo_fixed(false, &h, "a.whl", &flat));
-	assert_ok(cuv_modulo_fixed(true, &h, "root", &root));
-	d.name = "d-1.0";
-	d.system = "x86_64-linux";
-	d.builder = "/bin/sh";
-	assert_ok(cuv_strv_add(&d.args, "-c"));
-	assert_ok(cuv_strv_add(&d.args, "a\"b\\c\nd\te\rf"));
-	assert_ok(cuv_strv_add(&d.env, "zoo=z=1"));
-	assert_ok(cuv_strv_add(&d.env, "Zed="));
-	assert_ok(cuv_strv_add(&d.env, "name=d-1.0"));
-	assert_ok(cuv_strv_add(&d.env, "builder=/bin/sh"));
-	assert_ok(cuv_strv_add(&d.env, "system=x86_64-linux"));
-	assert_ok(cuv_strv_add(&d.env, "src=/nix/store/zn7cigjq2q2h8biadzny73m4g8nz979m-a.whl"));
-	assert_ok(cuv_strv_add(&d.env, "root=/nix/store/v8xx33l7qmbkgfvsnmy85c2sp12pnrb5-root"));
-	assert_ok(cuv_strv_add(&d.env, "text=/nix/store/nj4j70xcnmcdh9y4yfs0ddw3hhli4880-t.txt"));
-	assert_ok(cuv_strv_add(&d.sources, "nj4j70xcnmcdh9y4yfs0ddw3hhli4880-t.txt"));
-	assert_ok(cuv_derivation_add_input(&d, &root));
-	assert_ok(cuv_derivation_add_input(&d, &flat));
-	assert_ok(cuv_derivation_output(&d, name, &d_modulo));
-	assert_string_equal(name, "nc964ayjfmkq0sdan9ykdpxc85yiy7m1-d-1.0");
-
-	e.name = "e";
-	e.system = "x86_64-linux";
-	e.builder = "/bin/sh";
-	assert_ok(cuv_strv_add(&e.env, "name=e"));
-	assert_ok(cuv_strv_add(&e.env, "builder=/bin/sh"));
-	assert_ok(cuv_strv_add(&e.env, "system=x86_64-linux"));
-	assert_ok(cuv_strv_add(&e.env, "parts=/nix/store/nc964ayjfmkq0sdan9ykdpxc85yiy7m1-d-1.0 "
-				       "/nix/store/nc964ayjfmkq0sdan9ykdpxc85yiy7m1-d-1.0 "
-				       "/nix/store/v8xx33l7qmbkgfvsnmy85c2sp12pnrb5-root"));
-	/* The same input twice is one. */
-	assert_ok(cuv_derivation_add_input(&e, &d_modulo));
-	assert_ok(cuv_derivation_add_input(&e, &root));
-	assert_ok(cuv_derivation_add_input(&e, &d_modulo));
-	assert_ok(cuv_derivation_output(&e, name, &e_modulo));
-	assert_string_equal(name, "ay9kj37wvs4x5mskszximxi5cqmyxayd-e");
 }
 
 TEST(names_that_can_not_stand_in_a_path)
@@ -103,7 +57,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fixed_outputs),
 		cmocka_unit_test(texts),
-		cmocka_unit_test(derivations),
 		cmocka_unit_test(names_that_can_not_stand_in_a_path),
 	};
 
