@@ -21,32 +21,51 @@
           value = import (image + "/tool.nix") { inherit pin host; };
         })
         (pins "tools.json").tools);
-      rootfs = file: import (image + "/rootfs.nix") { pins = pins file; inherit host; };
-      workerImage = rootfs "python311.json";
-      toolchain = rootfs "toolchain.json";
+
+      # Each Python has a worker image, a toolchain and a zygote; the first one's are the
+      # default, and have the short names. The same rule as in tools/image_common.py.
+      images = pins "pythons.json";
+      isDefault = name: name == builtins.head images;
+      suffix = name: if isDefault name then "" else "-${name}";
+      part = prefix: value: name: { name = "${prefix}${suffix name}"; value = value name; };
+      rootfs = file: target: name: import (image + "/rootfs.nix") {
+        pins = pins file;
+        inherit host;
+        command = "make ${target}${if isDefault name then "" else " PYTHON=${(pins "${name}.json").python}"}";
+      };
+      workerImage = name: rootfs "${name}.json" "image" name;
+      toolchain = name: rootfs "toolchain${suffix name}.json" "toolchain" name;
+      zygote = name: import (image + "/zygote.nix") {
+        root = ./.;
+        name = "cuvette-zygote${suffix name}";
+        image = workerImage name;
+        imagePins = pins "${name}.json";
+        toolchain = toolchain name;
+        toolchainPins = pins "toolchain${suffix name}.json";
+      };
+      of = python: builtins.head (
+        builtins.filter (name: (pins "${name}.json").python == python) images
+        ++ [ (throw "there is no image of Python ${python}") ]
+      );
     in
     {
       # The environment of a lock: a file with the JSON of an answer, or its content.
       # The same store path as the service's, by a stock `nix build`:
       #   nix build --impure --expr '(builtins.getFlake "…").lib.environment { lock = ./lock.json; }'
-      lib.environment = { lock, ... }@arguments: import ./nixenv/nix/environment.nix (arguments // {
-        lock = if builtins.isAttrs lock then lock else builtins.fromJSON (builtins.readFile lock);
-        image = workerImage;
-      });
+      lib.environment = { lock, ... }@arguments:
+        let
+          content = if builtins.isAttrs lock then lock else builtins.fromJSON (builtins.readFile lock);
+        in
+        import ./nixenv/nix/environment.nix (arguments // { lock = content; image = workerImage (of content.python); });
 
       # Only here: the pins name packages of one architecture.
-      packages.x86_64-linux = tools // rec {
-        worker-image-python311 = workerImage;
-        worker-image = worker-image-python311;
+      packages.x86_64-linux = tools // builtins.listToAttrs (
+        map (name: { name = "worker-image-${name}"; value = workerImage name; }) images
+        ++ map (part "toolchain" toolchain) images
+        ++ map (part "zygote" zygote) images
+      ) // rec {
+        worker-image = workerImage (builtins.head images);
         default = worker-image;
-        inherit toolchain;
-        zygote = import (image + "/zygote.nix") {
-          root = ./.;
-          image = workerImage;
-          imagePins = pins "python311.json";
-          inherit toolchain;
-          toolchainPins = pins "toolchain.json";
-        };
       };
     };
 }

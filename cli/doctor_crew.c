@@ -107,10 +107,14 @@ static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
 		add_failure(f, "store", "builder", &err);
 		return;
 	}
-	add_tool(f, "image", tools.image, tools.python);
+	for (size_t i = 0; i < tools.n_pythons; i++)
+		if (i == 0 || tools.pythons[i].made)
+			add_tool(f, "image", tools.pythons[i].image, tools.pythons[i].python);
 	add_tool(f, "uv", tools.uv, tools.uv_version);
 	add_tool(f, "ruff", tools.ruff, tools.ruff_version);
-	add_zygote(f, tools.zygote);
+	for (size_t i = 0; i < tools.n_pythons; i++)
+		if (i == 0 || tools.pythons[i].made)
+			add_zygote(f, tools.pythons[i].zygote);
 	if (!tools.resolver_sealed) {
 		struct cuv_finding *x = cuv_findings_add(f, "store", "resolver", CUV_FOUND_INFO);
 
@@ -123,7 +127,6 @@ static int ask_environment(const struct cuv_peers *peers, struct cuv_error *err)
 {
 	static const char text[] = ONLINE_PACKAGE "\n";
 	struct cuv_env_ask ask = {.source = CUV_ENV_REQUIREMENTS,
-				  .python = "3.11",
 				  .exclude_s = cuv_wall_s(),
 				  .resolve_ms = ONLINE_MS / 2,
 				  .build_ms = ONLINE_MS};
@@ -132,6 +135,7 @@ static int ask_environment(const struct cuv_peers *peers, struct cuv_error *err)
 	uint64_t deadline = cuv_deadline_ms(ONLINE_MS);
 	int r;
 
+	(void)snprintf(ask.python, sizeof(ask.python), "%s", cuv_pythons->version);
 	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
 	if (session < 0)
 		return session;

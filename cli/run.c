@@ -42,6 +42,7 @@ enum {
 	RESOLVE,
 	BUILD,
 	QUEUE,
+	PYTHON,
 	ISOLATION,
 	FIRST_LIMIT
 };
@@ -60,6 +61,7 @@ static const struct cuv_option options[] = {
 	[RESOLVE] = {"resolve_timeout", 0, "S", NULL, "60", "seconds for choosing versions"},
 	[BUILD] = {"build_timeout", 0, "S", NULL, "600", "seconds for downloading and installing"},
 	[QUEUE] = {"queue_timeout", 0, "S", NULL, "60", "seconds to wait for a free box"},
+	[PYTHON] = {"python", 0, "VERSION", NULL, NULL, "of the Pythons that there are (docs/image.md), as 3.13; without: the first"},
 	[ISOLATION] = {"isolation", 0, "HOW", NULL, "auto", "auto, or strict: share nothing with other runs, be slower"},
 #define MS "S"
 #define BYTES "SIZE"
@@ -149,6 +151,10 @@ static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struc
 		r = cuv_error_set(err, CUV_E_FIELD_INVALID,
 				  "--exclude-newer: `%s` is not a date such as 2026-11-01 or 2026-11-01T00:00:00Z",
 				  v->value[NEWER].text);
+	if (r == 0) {
+		ret->python = cuv_python_choose("--python", v->value[PYTHON].text, err);
+		r = ret->python ? 0 : -EINVAL;
+	}
 	if (r == 0 && v->value[DEGRADED].text)
 		r = cuv_serve_settings_degraded(v->value[DEGRADED].text, err);
 	if (r == 0)

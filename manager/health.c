@@ -149,13 +149,32 @@ static json_t *tool(const struct cuv_health_state *s, const char *version, const
 /* Without one every run is served, only slower. */
 static json_t *zygote(const struct cuv_health_state *s, enum cuv_sharing sharing)
 {
-	bool lacking = s->tools_error.code == CUV_E_NONE && !s->tools.zygote[0] && sharing != CUV_SHARING_NONE;
+	const struct cuv_tools_python *p = s->tools.pythons;
+	bool lacking = s->tools_error.code == CUV_E_NONE && !p->zygote[0] && sharing != CUV_SHARING_NONE;
 	json_t *c = tool(s, NULL, lacking ? "the store has no zygote, all runs are cold; run: make store" : NULL);
 
 	json_object_set_new(c, "sharing", json_string(cuv_sharing_name(sharing)));
-	if (s->tools_error.code == CUV_E_NONE && s->tools.zygote[0])
-		json_object_set_new(c, "store_path", json_sprintf("/nix/store/%s", s->tools.zygote));
+	if (s->tools_error.code == CUV_E_NONE && p->zygote[0])
+		json_object_set_new(c, "store_path", json_sprintf("/nix/store/%s", p->zygote));
 	return c;
+}
+
+/* Those whose images the store has, the default first. */
+static json_t *pythons(const struct cuv_tools *tools)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < tools->n_pythons; i++) {
+		const struct cuv_tools_python *p = &tools->pythons[i];
+
+		if (!p->made)
+			continue;
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:o}", "python", p->python, "image",
+						json_sprintf("/nix/store/%s", p->image), "zygote",
+						p->zygote[0] ? json_sprintf("/nix/store/%s", p->zygote) : json_null()));
+	}
+	return list;
 }
 
 json_t *cuv_health_components(const struct cuv_health_state *s, enum cuv_sharing sharing, uint32_t running,
@@ -164,8 +183,9 @@ json_t *cuv_health_components(const struct cuv_health_state *s, enum cuv_sharing
 	json_t *store = tool(s, NULL, NULL), *queue = component(running < running_max ? "ok" : "degraded", NULL);
 
 	if (s->tools_error.code == CUV_E_NONE) {
-		json_object_set_new(store, "image", json_sprintf("/nix/store/%s", s->tools.image));
-		json_object_set_new(store, "python", json_string(s->tools.python));
+		json_object_set_new(store, "image", json_sprintf("/nix/store/%s", s->tools.pythons[0].image));
+		json_object_set_new(store, "python", json_string(s->tools.pythons[0].python));
+		json_object_set_new(store, "pythons", pythons(&s->tools));
 	}
 	json_object_set_new(queue, "running", json_integer(running));
 	json_object_set_new(queue, "running_max", json_integer(running_max));

@@ -102,6 +102,11 @@ static int no_memory(struct job *j)
 
 /* --- beginning the sides --- */
 
+static const struct cuv_python *python_of(const struct job *j)
+{
+	return j->spec->python ? j->spec->python : cuv_pythons;
+}
+
 static int begin_environment(struct job *j)
 {
 	struct side *s = &j->side[SIDE_ENV];
@@ -112,14 +117,10 @@ static int begin_environment(struct job *j)
 				  .resolve_ms = j->spec->resolve_ms,
 				  .build_ms = j->spec->build_ms,
 				  .sdist = j->spec->sdist};
-	int minor = 0;
 
 	if (ask.source == CUV_ENV_DIGEST)
 		snprintf(ask.digest, sizeof(ask.digest), "%s", j->spec->env_digest);
-
-	/* "3.11" of "3.11.2" */
-	(void)sscanf(j->tools->python, "%*d.%*d%n", &minor);
-	snprintf(ask.python, sizeof(ask.python), "%.*s", minor, j->tools->python);
+	snprintf(ask.python, sizeof(ask.python), "%s", python_of(j)->version);
 	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
 	cuv_env_ask_put(&w, &ask);
 	if (text < 0)
@@ -163,7 +164,7 @@ static void begin_lint(struct job *j, enum side_kind kind)
 	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
 	enum cuv_lint_tool tool = kind == SIDE_FORMAT ? CUV_LINT_FORMAT : CUV_LINT_CHECK;
 
-	if (code < 0 || cuv_lint_run(tool, j->tools, j->spec->run_id, &run) < 0 ||
+	if (code < 0 || cuv_lint_run(tool, python_of(j), j->tools, j->spec->run_id, &run) < 0 ||
 	    begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
 		s->ended = true;
 }
@@ -201,7 +202,17 @@ static void end_lint(struct job *j)
 	j->side[SIDE_FORMAT].ended = j->side[SIDE_CHECK].ended = true;
 }
 
-/* A report that is known; a kept ruff; boxes. */
+/* What code is taken for is part of what is known of it. */
+static void lint_key(struct job *j)
+{
+	char ruff[CUV_STORE_NAME_SIZE + CUV_LINT_TARGET_SIZE + 1], target[CUV_LINT_TARGET_SIZE];
+
+	cuv_lint_target(python_of(j), target);
+	(void)snprintf(ruff, sizeof(ruff), "%s %s", j->tools->ruff, target);
+	cuv_ruff_cache_key(ruff, j->spec->code, j->spec->code_len, &j->key);
+}
+
+/* A report that is known; a kept ruff, which knows the default Python alone; boxes. */
 static void begin_ruff(struct job *j)
 {
 	struct cuv_ruff_pool *pool = pool_of(j);
@@ -210,11 +221,12 @@ static void begin_ruff(struct job *j)
 
 	cuv_ruff_report_init(&report);
 	if (pool) {
-		cuv_ruff_cache_key(j->tools->ruff, j->spec->code, j->spec->code_len, &j->key);
+		lint_key(j);
 		known = cuv_ruff_cache_get(&pool->cache, &j->key, &report);
 	}
 	/* The ticket has a copy of the code. */
-	if (known == CUV_RUFF_UNKNOWN && (!j->events->charge || j->events->charge(j->events->arg, j->spec->code_len)))
+	if (known == CUV_RUFF_UNKNOWN && python_of(j) == cuv_pythons &&
+	    (!j->events->charge || j->events->charge(j->events->arg, j->spec->code_len)))
 		j->ticket = cuv_ruff_pool_ask(pool, &j->key, j->spec->code, j->spec->code_len);
 	if (j->ticket) {
 		j->side[SIDE_RUFF].fd = cuv_ruff_ticket_fd(j->ticket);
@@ -243,6 +255,15 @@ static void end_ruff(struct job *j)
 	cuv_ruff_report_done(&report);
 }
 
+/* The zygote that was linked with what the image has; "" where the store has none. */
+static const char *zygote_of(const struct cuv_tools *tools, const char *image)
+{
+	for (size_t i = 0; i < tools->n_pythons; i++)
+		if (strcmp(tools->pythons[i].image, image) == 0)
+			return tools->pythons[i].zygote;
+	return "";
+}
+
 static int fill_program(const struct job *j, struct cuv_run *m)
 {
 	const struct cuv_environment *e = &j->ret->environment;
@@ -252,7 +273,7 @@ static int fill_program(const struct job *j, struct cuv_run *m)
 	snprintf(m->run_id, sizeof(m->run_id), "%s", j->spec->run_id);
 	snprintf(m->image, sizeof(m->image), "%s", e->image);
 	snprintf(m->env, sizeof(m->env), "%s", e->store_name);
-	snprintf(m->zygote, sizeof(m->zygote), "%s", j->tools->zygote);
+	snprintf(m->zygote, sizeof(m->zygote), "%s", zygote_of(j->tools, e->image));
 	snprintf(m->tenant, sizeof(m->tenant), "%s", j->spec->tenant ? j->spec->tenant : "");
 	m->strict = j->spec->strict;
 	for (i = 0; r == 0 && i < e->closure.n; i++)

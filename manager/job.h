@@ -15,6 +15,7 @@
 #include "lib/base/error.h"
 #include "lib/base/hash.h"
 #include "lib/proto/messages.h"
+#include "nixenv/python.h"
 
 struct cuv_ruff_pool;
 
@@ -42,6 +43,7 @@ struct cuv_job_spec {
 	char run_id[CUV_ID_HEX_SIZE];
 	const char *code; /* main.py as uploaded, a BOM dropped */
 	size_t code_len;
+	const struct cuv_python *python; /* NULL: the default one */
 	/* What is asked for: canonical requirements (nixenv/requirements.h), a lock in
 	 * its complete form (nixenv/lock.h), or the digest of an environment. */
 	enum cuv_env_source env_source;

@@ -35,7 +35,7 @@ static int fill(const struct cuv_tools *tools, const char *run_id, const char *c
 	int r;
 
 	snprintf(m.run_id, sizeof(m.run_id), "%s", run_id);
-	snprintf(m.image, sizeof(m.image), "%s", tools->image);
+	snprintf(m.image, sizeof(m.image), "%s", tools->pythons[0].image);
 	r = cuv_strv_add(&m.closure, tools->ruff);
 	if (r == 0)
 		r = cuv_strv_addf(&m.argv, "/nix/store/%s/bin/ruff", tools->ruff);
@@ -49,24 +49,23 @@ static int fill(const struct cuv_tools *tools, const char *run_id, const char *c
 	return 0;
 }
 
-int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret)
+void cuv_lint_target(const struct cuv_python *python, char ret[CUV_LINT_TARGET_SIZE])
 {
-	static const char *const format[] = {
-		"format",  "--isolated", "--no-cache", "--target-version", CUV_LINT_TARGET, "--stdin-filename",
-		"main.py", "-",		 NULL};
-	static const char *const check[] = {"check",
-					    "--isolated",
-					    "--no-cache",
-					    "--target-version",
-					    CUV_LINT_TARGET,
-					    "--output-format",
-					    "json",
-					    "--exit-zero",
-					    "--stdin-filename",
-					    "main.py",
-					    "-",
-					    NULL};
+	(void)snprintf(ret, CUV_LINT_TARGET_SIZE, "py3%d", python->minor);
+}
 
+int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_python *python, const struct cuv_tools *tools,
+		 const char *run_id, struct cuv_run *ret)
+{
+	char target[CUV_LINT_TARGET_SIZE];
+	const char *const format[] = {"format",		  "--isolated", "--no-cache",
+				      "--target-version", target,	"--stdin-filename",
+				      "main.py",	  "-",		NULL};
+	const char *const check[] = {
+		"check", "--isolated",	"--no-cache",	    "--target-version", target, "--output-format",
+		"json",	 "--exit-zero", "--stdin-filename", "main.py",		"-",	NULL};
+
+	cuv_lint_target(python, target);
 	return fill(tools, run_id, tool == CUV_LINT_FORMAT ? format : check, ret);
 }
 

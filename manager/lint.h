@@ -17,13 +17,19 @@ enum cuv_lint_tool { CUV_LINT_FORMAT, CUV_LINT_CHECK };
 #define CUV_LINT_WAIT_MS 10000
 #define CUV_LINT_OUT_MAX (16u << 20)
 #define CUV_LINT_WARNINGS_MAX 10000
-#define CUV_LINT_TARGET "py311"
 #define CUV_LINT_SYNTAX "invalid-syntax" /* the code of what can't be parsed */
 
-/* Fills in the box for ruff; the code goes to its stdin. 0 or -ENOMEM. */
-int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret);
+/* "py313": what ruff takes the code for. */
+#define CUV_LINT_TARGET_SIZE 16
+void cuv_lint_target(const struct cuv_python *python, char ret[CUV_LINT_TARGET_SIZE]);
 
-/* Fills in the box of a `ruff server`, which stays (ruff_server.h); it has less
+/* Fills in the box for ruff; the code, which is for that Python, goes to its stdin. 0
+ * or -ENOMEM. */
+int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_python *python, const struct cuv_tools *tools,
+		 const char *run_id, struct cuv_run *ret);
+
+/* Fills in the box of a `ruff server`, which stays (ruff_server.h) and takes all code
+ * to be for the default Python; it has less
  * time than a run may have, and is replaced before. 0 or -ENOMEM. */
 #define CUV_LINT_SERVER_MS 300000
 int cuv_lint_server_run(const struct cuv_tools *tools, struct cuv_run *ret);

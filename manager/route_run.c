@@ -135,7 +135,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *ch
 	cuv_form_init(&form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
 	r = receive(h, boundary, &form, err);
 	if (r == 0)
-		r = cuv_run_request_read(&form, state.tools.python, cuv_wall_s(), &request, err);
+		r = cuv_run_request_read(&form, cuv_wall_s(), &request, err);
 	if (r < 0)
 		return r;
 	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &request.spec);

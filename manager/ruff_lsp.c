@@ -130,11 +130,14 @@ static int put(struct cuv_buf *out, json_t *message)
 
 /* --- what we say --- */
 
-/* The same settings as cuv_lint_run gives to ruff check and ruff format. */
+/* The same settings as cuv_lint_run gives to ruff check and ruff format for the default Python. */
 int cuv_lsp_put_hello(struct cuv_buf *out)
 {
+	char target[CUV_LINT_TARGET_SIZE];
+
+	cuv_lint_target(cuv_pythons, target);
 	json_t *settings = json_pack("{s:s, s:s, s:{s:s}}", "configurationPreference", "editorOnly", "logLevel",
-				     "error", "configuration", "target-version", CUV_LINT_TARGET);
+				     "error", "configuration", "target-version", target);
 	json_t *capabilities = json_pack("{s:{s:[s]}, s:{s:{}}}", "general", "positionEncodings", "utf-32",
 					 "textDocument", "diagnostic");
 

@@ -152,18 +152,6 @@ int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, str
 	return 0;
 }
 
-/* "3.11", "3.11.2", or the same after "python" or "cpython-": what the image has. */
-static int check_python(const char *wanted, const char *have, struct cuv_error *err)
-{
-	size_t len = strlen(wanted);
-	bool prefix = len >= 3 && strncmp(have, wanted, len) == 0 && (have[len] == '\0' || have[len] == '.');
-
-	if (prefix && strchr(wanted, '.'))
-		return 0;
-	return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `python` asks for %s; this service has %s", wanted,
-			     have);
-}
-
 static int read_exclude_newer(const char *text, int64_t now_s, int64_t *ret, struct cuv_error *err)
 {
 	int64_t when;
@@ -240,8 +228,7 @@ static int read_limits(const struct cuv_form *f, struct cuv_limits *ret, struct 
 	return 0;
 }
 
-static int read_options(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *r,
-			struct cuv_error *err)
+static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *field;
 	int e = 0;
@@ -255,8 +242,10 @@ static int read_options(const struct cuv_form *f, const char *python, int64_t no
 	if (field)
 		e = cuv_run_request_args(cuv_buf_str(&field->value), field->value.len, &r->args, err);
 	field = cuv_form_get(f, "python");
-	if (e == 0 && field)
-		e = check_python(cuv_buf_str(&field->value), python, err);
+	if (e == 0 && field) {
+		r->spec.python = cuv_python_choose("the field `python`", cuv_buf_str(&field->value), err);
+		e = r->spec.python ? 0 : -EINVAL;
+	}
 	field = cuv_form_get(f, "exclude_newer");
 	if (e == 0 && field)
 		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
@@ -269,8 +258,7 @@ static int read_options(const struct cuv_form *f, const char *python, int64_t no
 	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
 }
 
-int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *ret,
-			 struct cuv_error *err)
+int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret, struct cuv_error *err)
 {
 	int r;
 
@@ -283,7 +271,7 @@ int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t n
 	if (r == 0)
 		r = read_code(f, &ret->spec, err);
 	if (r == 0)
-		r = read_options(f, python, now_s, ret, err);
+		r = read_options(f, now_s, ret, err);
 	if (r < 0) {
 		cuv_run_request_done(ret);
 		return r;

@@ -21,11 +21,9 @@ struct cuv_run_request {
 void cuv_run_request_done(struct cuv_run_request *r);
 #define _cleanup_run_request_ _cleanup_(cuv_run_request_done)
 
-/* Checks a whole form and fills *ret (which borrows the form). python: full
- * version of the image's interpreter; now_s: today's wall-clock time. 0, or
- * negative with err set. */
-int cuv_run_request_read(const struct cuv_form *f, const char *python, int64_t now_s, struct cuv_run_request *ret,
-			 struct cuv_error *err);
+/* Checks a whole form and fills *ret (which borrows the form). now_s: today's
+ * wall-clock time. 0, or negative with err set. */
+int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret, struct cuv_error *err);
 
 /* The parts, for tests: text of `args` (a JSON array of strings). */
 int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err);

@@ -11,8 +11,9 @@ BUILDER_SRC := $(wildcard nixenv/builder/*.c)
 LAUNCHER_SRC := $(wildcard worker-image/launcher/*.c)
 MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c))
 CLI_SRC := $(wildcard cli/*.c)
-# The pins of image and tools travel along: they say which store paths are ours.
-RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) worker-image/image/python311.json worker-image/image/tools.json
+# The pins of images and tools travel along: they say which store paths are ours.
+PYTHON_PINS := $(wildcard worker-image/image/python3*.json)
+RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) $(PYTHON_PINS) worker-image/image/tools.json
 
 LIB_BASE := $(BUILD)/libcuvette-base.a
 LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a
@@ -37,7 +38,7 @@ endef
 
 $(LIB_BASE): $(call objs,$(BASE_SRC))
 	$(archive)
-$(LIB_NIXENV): $(call objs,$(NIXENV_SRC))
+$(LIB_NIXENV): $(call objs,$(NIXENV_SRC)) $(BUILD)/pythons.o
 	$(archive)
 $(LIB_MANAGER): $(call objs,$(MANAGER_SRC))
 	$(archive)
@@ -53,7 +54,11 @@ $(LIB_CLI): $(call objs,$(filter-out cli/main.c,$(CLI_SRC)))
 $(BUILD)/recipes.c: $(RECIPES) tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_recipes $(RECIPES) > $@.tmp && mv $@.tmp $@
-$(BUILD)/recipes.o: $(BUILD)/recipes.c
+# Which Pythons there are, from the same pins.
+$(BUILD)/pythons.c: $(PYTHON_PINS) worker-image/image/pythons.json tools/pythons tools/image_common.py
+	@mkdir -p $(@D)
+	$(Q)tools/pythons > $@.tmp && mv $@.tmp $@
+$(BUILD)/recipes.o $(BUILD)/pythons.o: %.o: %.c
 	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)

@@ -8,6 +8,10 @@ UNPACK_LIBS := -larchive -llzma -lzstd -lz -lbz2 -lnettle
 # Where the store is made; the same default as the service's.
 STATE ?= $(or $(CUVETTE_STATE),$(if $(filter 0,$(shell id -u)),/var/lib/cuvette,$(or $(XDG_STATE_HOME),$(HOME)/.local/state)/cuvette))
 
+# Another Python than the default one; several, or `all`, go too.
+PYTHON :=
+IMAGE_STORE = tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack $(PYTHON:%=--python %)
+
 PROGRAMS += $(BIN)/cuvette-unpack
 
 $(BIN)/cuvette-unpack: $(UNPACK_SRC) $(wildcard worker-image/image/*.h lib/base/*.h)
@@ -19,19 +23,19 @@ host: $(BIN)/cuvette-unpack ## write build/host: this machine's mirrors and the 
 	$(Q)tools/image-host $(BUILD)/host $(BIN)/cuvette-unpack
 
 image: $(BIN)/cuvette-unpack ## nix build of the worker image into the state folder's store
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only worker-image-python311
+	$(Q)$(IMAGE_STORE) --only image
 
 toolchain: $(BIN)/cuvette-unpack ## the image with compiler and linker, by which the zygote is made
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only toolchain
+	$(Q)$(IMAGE_STORE) --only toolchain
 
 zygote: $(BIN)/cuvette-unpack ## the zygote, compiled in Nix's sandbox where its sources changed: seconds
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only zygote
+	$(Q)$(IMAGE_STORE) --only zygote
 
 tools-wheels: $(BIN)/cuvette-unpack ## uv and ruff from their pinned wheels into the same store
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only uv --only ruff
+	$(Q)$(IMAGE_STORE) --only uv --only ruff
 
-store: $(BIN)/cuvette-unpack ## the Nix store with image, tools and zygote; nothing to do when complete
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack
+store: $(BIN)/cuvette-unpack ## the Nix store with image, tools and zygote, of PYTHON=3.13 too where asked
+	$(Q)$(IMAGE_STORE)
 
 update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew from apt and pip
 	$(Q)tools/image-update-pins --unpacker $(BIN)/cuvette-unpack

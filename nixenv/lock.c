@@ -189,7 +189,7 @@ static bool origin_valid(const struct cuv_locked *p)
 	return o->commit ? commit_valid(o->commit) && o->url && !o->file : o->file && source_file_valid(o->file);
 }
 
-static int check_package(const struct cuv_locked *p, struct cuv_error *err)
+static int check_package(const struct cuv_locked *p, const struct cuv_python *python, struct cuv_error *err)
 {
 	char store_name[CUV_STORE_NAME_SIZE];
 	struct cuv_wheel w;
@@ -203,9 +203,10 @@ static int check_package(const struct cuv_locked *p, struct cuv_error *err)
 		return 0;
 	if (cuv_wheel_parse(p->file, &w) < 0 || !cuv_wheel_is_of(&w, p->name) || cuv_lock_wheel_name(p, store_name) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock names a wheel `%.200s` for %s", p->file, p->name);
-	if (cuv_wheel_rank(&w) < 0)
-		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s: the wheel `%s` does not fit " CUV_PLATFORM,
-				     p->name, p->version, p->file);
+	if (cuv_wheel_rank(&w, python) < 0)
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+				     "%s %s: the wheel `%s` does not fit CPython %s on " CUV_PLATFORM, p->name,
+				     p->version, p->file, python->version);
 	if (p->size_bytes > CUV_WHEEL_BYTES_MAX)
 		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
 				     "%s %s: its wheel of %" PRIu64 " MiB is larger than the limit of %llu MiB",
@@ -215,16 +216,18 @@ static int check_package(const struct cuv_locked *p, struct cuv_error *err)
 
 int cuv_lock_seal(struct cuv_lock *l, struct cuv_error *err)
 {
+	const struct cuv_python *python = cuv_python_find(l->python);
 	uint64_t total = 0;
 
-	if (strcmp(l->python, "3.11") != 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python `%s`; there is 3.11", l->python);
+	if (!python)
+		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python `%s`, of which there is no image",
+				     l->python);
 	if (l->n > 1)
 		qsort(l->packages, l->n, sizeof(l->packages[0]), compare_packages);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct cuv_locked *p = &l->packages[i];
 
-		if (check_package(p, err) < 0)
+		if (check_package(p, python, err) < 0)
 			return -EINVAL;
 		if (i > 0 && strcmp(l->packages[i - 1].name, p->name) == 0)
 			return cuv_error_set(err, CUV_E_INTERNAL, "the lock names %s twice", p->name);

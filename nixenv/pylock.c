@@ -23,7 +23,7 @@ struct candidate {
 
 /* 0; 1 for a wheel that does not fit or whose name can't be read; -EINVAL for an
  * entry that is not one. */
-static int read_wheel(json_t *j, struct candidate *ret)
+static int read_wheel(json_t *j, const struct cuv_python *python, struct candidate *ret)
 {
 	const char *url = NULL, *hex = NULL, *name = NULL;
 	json_int_t size = 0;
@@ -40,7 +40,7 @@ static int read_wheel(json_t *j, struct candidate *ret)
 		return 1;
 	if (cuv_wheel_parse(ret->file, &ret->wheel) < 0)
 		return 1;
-	ret->rank = cuv_wheel_rank(&ret->wheel);
+	ret->rank = cuv_wheel_rank(&ret->wheel, python);
 	return ret->rank < 0 ? 1 : 0;
 }
 
@@ -60,7 +60,8 @@ static bool hash_listed(const struct cuv_requirement *req, const struct cuv_sha2
 }
 
 /* 0; 1 when none fits; 2 when none that fits has a hash that req (or NULL) lists. */
-static int best_wheel(json_t *wheels, const struct cuv_requirement *req, struct candidate *ret)
+static int best_wheel(json_t *wheels, const struct cuv_python *python, const struct cuv_requirement *req,
+		      struct candidate *ret)
 {
 	bool found = false, fits = false;
 	size_t i;
@@ -71,7 +72,7 @@ static int best_wheel(json_t *wheels, const struct cuv_requirement *req, struct 
 	json_array_foreach(wheels, i, j)
 	{
 		struct candidate c = {0};
-		int r = read_wheel(j, &c);
+		int r = read_wheel(j, python, &c);
 
 		if (r < 0)
 			return r;
@@ -113,7 +114,7 @@ static int add_package(json_t *j, const struct cuv_requirements *reqs, struct cu
 	 * found false is not in the file. */
 	if (json_unpack(j, "{s:s, s:s, s?o}", "name", &name, "version", &version, "wheels", &wheels) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
-	r = best_wheel(wheels, reqs ? cuv_requirements_find(reqs, name) : NULL, &best);
+	r = best_wheel(wheels, cuv_python_find(l->python), reqs ? cuv_requirements_find(reqs, name) : NULL, &best);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a wheel of an unknown form");
 	if (r > 0)
@@ -147,6 +148,8 @@ int cuv_pylock_read(const char *text, size_t len, const char *python, const stru
 	if (json_unpack(root, "{s:s, s?o}", "lock-version", &version, "packages", &packages) < 0 ||
 	    strncmp(version, "1.", 2) != 0 || (packages && !json_is_array(packages)))
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer is not a lock of version 1");
+	if (!cuv_python_find(python))
+		return cuv_error_set(err, CUV_E_INTERNAL, "there is no image of Python `%s`", python);
 	(void)snprintf(l.python, sizeof(l.python), "%s", python);
 	json_array_foreach(packages, i, j)
 	{

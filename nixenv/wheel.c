@@ -6,12 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* The worker image's interpreter and C library. */
-#define PYTHON_MINOR 11
-#define GLIBC_MINOR 36
 #define ABI3_MINOR_MIN 2
 
-/* Classes of (python, abi), best first; a rank is class * PLATFORMS + platform. */
+/* Classes of (python, abi) as 3.11 has them, best first; a rank is class * PLATFORMS + platform. */
 enum {
 	CLASS_OWN = 0,	    /* cp311-cp311 */
 	CLASS_OWN_ABI3 = 1, /* cp311-abi3 */
@@ -101,14 +98,14 @@ static int tag_number(const struct cuv_wheel_part *tag, const char *prefix)
 	return cuv_parse_u64(digits, 9999, &value) == 0 ? (int)value : -1;
 }
 
-static int glibc_rank(int minor)
+static int glibc_rank(const struct cuv_python *p, int minor)
 {
-	return minor >= 5 && minor <= GLIBC_MINOR ? (GLIBC_MINOR - minor + 1) * 2 : -ENOENT;
+	return minor >= 5 && minor <= p->glibc_minor ? (p->glibc_minor - minor + 1) * 2 : -ENOENT;
 }
 
 /* Best first, PLATFORM_ANY for "any"; -ENOENT. The old names rank just behind
  * the new ones that mean the same. */
-static int rank_platform(const struct cuv_wheel_part *tag)
+static int rank_platform(const struct cuv_python *p, const struct cuv_wheel_part *tag)
 {
 	static const char suffix[] = "_x86_64";
 	struct cuv_wheel_part base = *tag;
@@ -121,56 +118,57 @@ static int rank_platform(const struct cuv_wheel_part *tag)
 	if (part_is(&base, "linux"))
 		return PLATFORM_LINUX;
 	if (part_is(&base, "manylinux2014"))
-		return glibc_rank(17) + 1;
+		return glibc_rank(p, 17) + 1;
 	if (part_is(&base, "manylinux2010"))
-		return glibc_rank(12) + 1;
+		return glibc_rank(p, 12) + 1;
 	if (part_is(&base, "manylinux1"))
-		return glibc_rank(5) + 1;
-	return glibc_rank(tag_number(&base, "manylinux_2_"));
+		return glibc_rank(p, 5) + 1;
+	return glibc_rank(p, tag_number(&base, "manylinux_2_"));
 }
 
-/* 0 for py311, 1 for py3, 2 for py310 and so on down to py30; -ENOENT. */
-static int rank_pure(const struct cuv_wheel_part *python)
+/* Of 3.11: 0 for py311, 1 for py3, 2 for py310 and so on down to py30; -ENOENT. */
+static int rank_pure(const struct cuv_python *p, const struct cuv_wheel_part *python)
 {
 	int n = tag_number(python, "py");
 
 	if (n == 3)
 		return 1;
-	if (n == 300 + PYTHON_MINOR)
+	if (n == 300 + p->minor)
 		return 0;
-	if (n >= 310 && n < 300 + PYTHON_MINOR)
-		return 1 + (300 + PYTHON_MINOR - n);
+	if (n >= 310 && n < 300 + p->minor)
+		return 1 + (300 + p->minor - n);
 	if (n >= 30 && n <= 39)
-		return 1 + PYTHON_MINOR - (n - 30);
+		return 1 + p->minor - (n - 30);
 	return -ENOENT;
 }
 
-static int rank_class(const struct cuv_wheel_part *python, const struct cuv_wheel_part *abi, bool any)
+static int rank_class(const struct cuv_python *p, const struct cuv_wheel_part *python, const struct cuv_wheel_part *abi,
+		      bool any)
 {
-	bool none = part_is(abi, "none"), own = part_is(python, "cp311");
+	bool none = part_is(abi, "none"), own = tag_number(python, "cp") == 300 + p->minor;
 	int r, minor;
 
 	if (none && own)
 		return any ? CLASS_OWN_ANY : CLASS_OWN_NONE;
 	if (none) {
-		r = rank_pure(python);
+		r = rank_pure(p, python);
 		return r < 0 ? r : r + (any ? CLASS_PY_ANY : CLASS_PY);
 	}
 	if (any)
 		return -ENOENT;
-	if (own && part_is(abi, "cp311"))
+	if (own && tag_number(abi, "cp") == 300 + p->minor)
 		return CLASS_OWN;
 	if (!part_is(abi, "abi3"))
 		return -ENOENT;
 	if (own)
 		return CLASS_OWN_ABI3;
 	minor = tag_number(python, "cp3");
-	if (minor < ABI3_MINOR_MIN || minor >= PYTHON_MINOR)
+	if (minor < ABI3_MINOR_MIN || minor >= p->minor)
 		return -ENOENT;
-	return CLASS_ABI3 + PYTHON_MINOR - 1 - minor;
+	return CLASS_ABI3 + p->minor - 1 - minor;
 }
 
-int cuv_wheel_rank(const struct cuv_wheel *w)
+int cuv_wheel_rank(const struct cuv_wheel *w, const struct cuv_python *target)
 {
 	struct cuv_wheel_part pythons = w->python, python;
 	int best = -ENOENT;
@@ -182,8 +180,8 @@ int cuv_wheel_rank(const struct cuv_wheel *w)
 			struct cuv_wheel_part platforms = w->platform, platform;
 
 			while (next_tag(&platforms, &platform)) {
-				int p = rank_platform(&platform);
-				int c = p < 0 ? p : rank_class(&python, &abi, p == PLATFORM_ANY);
+				int p = rank_platform(target, &platform);
+				int c = p < 0 ? p : rank_class(target, &python, &abi, p == PLATFORM_ANY);
 
 				if (c >= 0 && (best < 0 || c * PLATFORMS + p < best))
 					best = c * PLATFORMS + p;

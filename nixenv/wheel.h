@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Wheel file names (PEP 427) and their platform tags (PEP 425, 600): which wheel
- * of a release fits the worker image best.
+ * of a release fits a worker image best.
  *
- * The platform is CPython 3.11 with glibc 2.36 on x86_64. As pip has it, an
+ * The platform is a worker image's CPython and glibc on x86_64. As pip has it, an
  * interpreter's own ABI comes before the stable ABI and that before pure Python,
  * and a newer manylinux before an older one.
  */
 #ifndef CUV_WHEEL_H
 #define CUV_WHEEL_H
 
-#include "lib/base/base.h"
+#include "nixenv/python.h"
 
 #include <stddef.h>
 
@@ -39,9 +39,9 @@ int cuv_wheel_parse(const char *file, struct cuv_wheel *ret);
  * is '+'). -EINVAL when it can't be a wheel's name. */
 int cuv_wheel_file_of_url(const char *url, char ret[CUV_WHEEL_FILE_MAX + 1]);
 
-/* How well it fits: lower is better; -ENOENT when it does not. Of two wheels of
+/* How well it fits this Python's image: lower is better; -ENOENT when it does not. Of two wheels of
  * one rank the one with the higher build number is better (cuv_wheel_better). */
-int cuv_wheel_rank(const struct cuv_wheel *w);
+int cuv_wheel_rank(const struct cuv_wheel *w, const struct cuv_python *python);
 /* True when a (of rank ra) is preferred to b (of rank rb); never for equal names. */
 bool cuv_wheel_better(const struct cuv_wheel *a, int ra, const struct cuv_wheel *b, int rb);
 

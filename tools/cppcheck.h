@@ -3,3 +3,5 @@
  * libraries that are loops. */
 #define json_array_foreach(array, index, value)                                                                        \
 	for (index = 0; index < json_array_size(array) && (value = json_array_get(array, index)); index++)
+/* Python.h's, which is not read either. */
+#define Py_STRINGIFY(x) #x

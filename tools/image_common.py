@@ -4,6 +4,7 @@
 Only the standard library of Debian's python3, and only cheap imports here: the
 check whether a store is complete starts with this file.
 """
+import functools
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGE_DIR = os.path.join(ROOT, "worker-image", "image")
 STORE = "/nix/store"
+TOOLS_FILE = "tools.json"
+PYTHONS_FILE = "pythons.json"
 BASE32 = "0123456789abcdfghijklmnpqrsvwxyz"
 
 # What each child may take at most, in seconds.
@@ -103,11 +106,27 @@ def image_name(pins):
     return pins["image"] if pins["python"] == "-" else "worker-image-" + pins["image"]
 
 
+# What is there for each Python, as {gc root's name: …}; those of the first Python of
+# pythons.json, which is the default, have the short names. flake.nix has the same rule.
+
+@functools.cache
+def read_pythons():
+    """The Pythons: {"3.11": "python311", …}, the default first."""
+    images = read_json(os.path.join(IMAGE_DIR, PYTHONS_FILE))
+    return {read_json(os.path.join(IMAGE_DIR, image + ".json"))["python"]: image for image in images}
+
+
+def python_suffix(python):
+    """What the names of a Python's toolchain and zygote end with: "" or "-python313"."""
+    pythons = read_pythons()
+    return "" if python == next(iter(pythons)) else "-" + pythons[python]
+
+
 def read_images():
     """All images: {gc root's name: (pins, file)}."""
     images = {}
     for file in sorted(os.listdir(IMAGE_DIR)):
-        if file.endswith(".json") and file != "tools.json":
+        if file.endswith(".json") and file not in (TOOLS_FILE, PYTHONS_FILE):
             pins = read_json(os.path.join(IMAGE_DIR, file))
             if "path" not in pins:
                 raise Failure(f"{file} has no hash yet (run: make update-pins)")
@@ -116,7 +135,7 @@ def read_images():
 
 
 def read_tools():
-    return {tool["name"]: tool for tool in read_json(os.path.join(IMAGE_DIR, "tools.json"))["tools"]}
+    return {tool["name"]: tool for tool in read_json(os.path.join(IMAGE_DIR, TOOLS_FILE))["tools"]}
 
 
 # --- the machine ------------------------------------------------------------

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The zygote's inputs, and whether a store's zygote was made from them.
+"""The zygotes' inputs, and whether a store's zygotes were made from them: one for each
+Python, of the same sources.
 
 A pinned output's path is known beforehand; the zygote's follows from its sources and
 only Nix computes it. So image-store notes beside the state folder's store from what
@@ -9,18 +10,27 @@ the path there.
 """
 import os
 
-from image_common import IMAGE_DIR, ROOT, Failure, physical
+from image_common import IMAGE_DIR, ROOT, Failure, physical, python_suffix, read_images, read_pythons
 
-LINK = "zygote"
-TOOLCHAIN = "toolchain"
-# The images that a build of it needs.
-BUILT_BY = ("worker-image-python311", TOOLCHAIN)
 SOURCES = "worker-image/zygote/sources.txt"
 PRELUDE = "lib/base/banned.h"
-RECORD = "zygote.made"
-# What the recipe is made of, apart from the C sources.
+# What the recipe is made of, apart from the C sources and the pins.
 RECIPE = ("flake.nix", "flake.lock", *(os.path.join(os.path.relpath(IMAGE_DIR, ROOT), name) for name in (
-    "lib.nix", "rootfs.nix", "zygote.nix", "zygote.py", "python311.json", "toolchain.json")))
+    "lib.nix", "rootfs.nix", "zygote.nix", "zygote.py")))
+
+
+def link(python):
+    """The gc root's name of a Python's zygote."""
+    return "zygote" + python_suffix(python)
+
+
+def toolchain(python):
+    return "toolchain" + python_suffix(python)
+
+
+def built_by(python):
+    """The images that a build of it needs."""
+    return ("worker-image-" + read_pythons()[python], toolchain(python))
 
 
 def _read(name):
@@ -54,10 +64,12 @@ def inputs():
     return dict(sorted(found.items()))
 
 
-def digest():
+def digest(python):
     import hashlib
     found = hashlib.sha256()
-    for name, content in {**{name: _read(name) for name in RECIPE}, **inputs()}.items():
+    images = read_images()
+    pins = [os.path.join(os.path.relpath(IMAGE_DIR, ROOT), images[name][1]) for name in built_by(python)]
+    for name, content in {**{name: _read(name) for name in (*RECIPE, *pins)}, **inputs()}.items():
         found.update(f"{name} {len(content)}\n".encode())
         found.update(content)
     return found.hexdigest()
@@ -72,27 +84,31 @@ def stage(folder):
             file.write(content)
 
 
-def link_target(state):
+def link_target(state, python):
     """Where the state folder's link leads, if that is there; else None."""
     try:
-        path = os.readlink(os.path.join(state, "nix", "nix", "var", "nix", "gcroots", "cuvette", LINK))
+        path = os.readlink(os.path.join(state, "nix", "nix", "var", "nix", "gcroots", "cuvette", link(python)))
     except OSError:
         return None
     return path if os.path.isdir(physical(state, path)) else None
 
 
-def is_made(state, inputs_digest):
+def _record_file(state, python):
+    return os.path.join(state, link(python) + ".made")
+
+
+def is_made(state, python, inputs_digest):
     """Whether the store's zygote is the one of these inputs."""
-    path = link_target(state)
+    path = link_target(state, python)
     try:
-        with open(os.path.join(state, RECORD), encoding="ascii") as file:
+        with open(_record_file(state, python), encoding="ascii") as file:
             return path is not None and file.read() == f"{inputs_digest} {path}\n"
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def record(state, inputs_digest, path):
-    file_name = os.path.join(state, RECORD)
+def record(state, python, inputs_digest, path):
+    file_name = _record_file(state, python)
     with open(file_name + ".new", "w", encoding="ascii") as file:
         file.write(f"{inputs_digest} {path}\n")
     os.replace(file_name + ".new", file_name)

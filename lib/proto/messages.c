@@ -536,11 +536,17 @@ int cuv_environment_get(struct cuv_reader *r, struct cuv_environment *ret)
 
 void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m)
 {
-	cuv_put_str(w, m->image);
-	cuv_put_str(w, m->python);
+	cuv_put_u8(w, (uint8_t)m->n_pythons);
+	for (size_t i = 0; i < m->n_pythons; i++) {
+		const struct cuv_tools_python *p = &m->pythons[i];
+
+		cuv_put_str(w, p->python);
+		cuv_put_str(w, p->image);
+		cuv_put_u8(w, p->made);
+		cuv_put_str(w, p->zygote);
+	}
 	cuv_put_str(w, m->uv);
 	cuv_put_str(w, m->ruff);
-	cuv_put_str(w, m->zygote);
 	cuv_put_str(w, m->uv_version);
 	cuv_put_str(w, m->ruff_version);
 	cuv_put_u8(w, m->resolver_sealed);
@@ -548,14 +554,22 @@ void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m)
 
 int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret)
 {
-	struct cuv_tools m;
+	struct cuv_tools m = {0};
 	int end;
 
-	get_store_name(r, m.image, false);
-	cuv_get_str(r, m.python, sizeof(m.python));
+	m.n_pythons = cuv_get_u8(r);
+	if (m.n_pythons == 0 || m.n_pythons > CUV_PYTHONS_MAX)
+		return -EBADMSG;
+	for (size_t i = 0; i < m.n_pythons; i++) {
+		struct cuv_tools_python *p = &m.pythons[i];
+
+		cuv_get_str(r, p->python, sizeof(p->python));
+		get_store_name(r, p->image, false);
+		p->made = get_bool(r);
+		get_store_name(r, p->zygote, true);
+	}
 	get_store_name(r, m.uv, false);
 	get_store_name(r, m.ruff, false);
-	get_store_name(r, m.zygote, true);
 	cuv_get_str(r, m.uv_version, sizeof(m.uv_version));
 	cuv_get_str(r, m.ruff_version, sizeof(m.ruff_version));
 	m.resolver_sealed = get_bool(r);

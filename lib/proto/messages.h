@@ -39,7 +39,7 @@
 	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements, this lock or this digest")         \
 	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
 	X(ENV_READY, 22, "builder", "client", 1, "the environment, valid while the session stays open; its lock")      \
-	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of image, uv and ruff?")                                 \
+	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of images, uv and ruff?")                                \
 	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")                                          \
 	X(CHORE_ASK, 25, "client", "builder", 1, "something about the store: see lib/proto/chore.h")                   \
 	X(CHORE_ANSWER, 26, "builder", "client", 1, "what came of it; descriptor: JSON; the last message")
@@ -267,12 +267,18 @@ void cuv_environment_put(struct cuv_writer *w, const struct cuv_environment *m);
 int cuv_environment_get(struct cuv_reader *r, struct cuv_environment *ret);
 
 /* --- TOOLS --- */
-struct cuv_tools {
-	char image[CUV_STORE_NAME_SIZE];
+#define CUV_PYTHONS_MAX 8
+struct cuv_tools_python {
 	char python[16]; /* full version of the image's interpreter */
+	char image[CUV_STORE_NAME_SIZE];
+	bool made;			  /* the store has the image */
+	char zygote[CUV_STORE_NAME_SIZE]; /* "": the store has none, all runs are cold */
+};
+struct cuv_tools {
+	struct cuv_tools_python pythons[CUV_PYTHONS_MAX]; /* the default first */
+	size_t n_pythons;				  /* at least 1 */
 	char uv[CUV_STORE_NAME_SIZE];
 	char ruff[CUV_STORE_NAME_SIZE];
-	char zygote[CUV_STORE_NAME_SIZE]; /* "": the store has none, all runs are cold */
 	char uv_version[32];
 	char ruff_version[32];
 	bool resolver_sealed; /* the resolver runs under Landlock */

@@ -20,12 +20,14 @@ void cuv_index_key(const struct cuv_builder *b, const struct cuv_env_ask *ask, c
 		   struct cuv_key *ret)
 {
 	char recipes[CUV_SHA256_HEX_SIZE], indexes[CUV_SHA256_HEX_SIZE], text_hex[CUV_SHA256_HEX_SIZE], all[512];
+	const struct cuv_pinned *pinned = cuv_pins_find(&b->pins, ask->python);
 	struct cuv_sha256 hash;
 	int n;
 
+	cuv_assert(pinned);
 	cuv_sha256(text, len, &hash);
 	cuv_hex(hash.bytes, sizeof(hash.bytes), text_hex);
-	cuv_hex(b->pins.recipes.bytes, sizeof(b->pins.recipes.bytes), recipes);
+	cuv_hex(pinned->recipes.bytes, sizeof(pinned->recipes.bytes), recipes);
 	cuv_hex(b->settings.indexes.bytes, sizeof(b->settings.indexes.bytes), indexes);
 	n = snprintf(all, sizeof(all), KEY_VERSION "\n%s\n%s\n%" PRId64 "\n%s\n%s\n%s\n", ask->python, CUV_PLATFORM,
 		     ask->exclude_s, recipes, indexes, text_hex);

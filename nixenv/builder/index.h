@@ -13,6 +13,7 @@
 struct cuv_key {
 	char hex[CUV_SHA256_HEX_SIZE];
 };
+/* ask->python is one of those pinned. */
 void cuv_index_key(const struct cuv_builder *b, const struct cuv_env_ask *ask, const void *text, size_t len,
 		   struct cuv_key *ret);
 

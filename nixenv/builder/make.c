@@ -23,6 +23,7 @@
 /* One environment in the making. */
 struct making {
 	const struct cuv_make *m;
+	const struct cuv_pinned *pinned; /* of the Python asked for */
 	struct cuv_lock lock;
 	struct cuv_env_paths paths;
 	uint64_t deadline_ns; /* of downloads and build */
@@ -95,6 +96,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 	struct cuv_resolve what = {
 		.canonical = m->canonical,
 		.canonical_len = m->canonical_len,
+		.pinned = k->pinned,
 		.exclude_s = m->ask.exclude_s,
 		.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms),
 		.cancel_fd = m->cancel_fd,
@@ -290,7 +292,7 @@ static int build(struct making *k, struct cuv_error *err)
 	r = write_lock(k, lock_file);
 	if (r < 0)
 		return internal(err, "the lock's file", r);
-	if (cuv_nix_build(b, lock_file, link, &nix, built, err) < 0) {
+	if (cuv_nix_build(b, &k->pinned->image, lock_file, link, &nix, built, err) < 0) {
 		if (err->code != CUV_E_CANCELLED)
 			forget_all(k);
 		return -EINVAL;
@@ -310,7 +312,7 @@ static int build(struct making *k, struct cuv_error *err)
 
 static int make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
-	_cleanup_(making_done) struct making k = {.m = m};
+	_cleanup_(making_done) struct making k = {.m = m, .pinned = cuv_pins_find(&m->builder->pins, m->ask.python)};
 	const struct cuv_builder *b = m->builder;
 	uint64_t start = cuv_now_ns(), resolved;
 	int r;
@@ -319,7 +321,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 		return -EINVAL;
 	resolved = cuv_now_ns();
 	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
-	r = cuv_env_paths(&k.lock, &b->pins.image, &b->pins.scripts, &k.paths);
+	r = cuv_env_paths(&k.lock, &k.pinned->image, &b->pins.scripts, &k.paths);
 	if (r < 0)
 		return internal(err, "the environment's store path", r);
 	r = cuv_index_load(b, k.paths.env, ret);

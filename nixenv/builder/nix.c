@@ -164,31 +164,18 @@ int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files,
 	return run_nix(b, "nix-store", &argv, &run, &res, err);
 }
 
-static int build_argv(const struct cuv_builder *b, const char *lock_file, const char *link, struct cuv_strv *argv)
+static int build_argv(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file,
+		      const char *link, struct cuv_strv *argv)
 {
 	char recipe[PATH_MAX], hex[CUV_SHA256_HEX_SIZE], step[16];
 	const char *const words[] = {
-		"nix-build",
-		recipe,
-		"--argstr",
-		"lock",
-		lock_file,
-		"--argstr",
-		"image",
-		b->pins.image.name,
-		"--argstr",
-		"sha256",
-		hex,
-		"--out-link",
-		link,
-		"--timeout",
-		step,
-		"--log-format",
-		"internal-json",
+		"nix-build", recipe,	     "--argstr",      "lock", lock_file,    "--argstr", "image",
+		image->name, "--argstr",     "sha256",	      hex,    "--out-link", link,	"--timeout",
+		step,	     "--log-format", "internal-json",
 	};
 
 	cuv_path_join(b->state.recipes, "build.nix", recipe);
-	cuv_hex(b->pins.image.sha256.bytes, sizeof(b->pins.image.sha256.bytes), hex);
+	cuv_hex(image->sha256.bytes, sizeof(image->sha256.bytes), hex);
 	(void)snprintf(step, sizeof(step), "%d", BUILD_STEP_S);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (cuv_strv_add(argv, words[i]) < 0)
@@ -196,8 +183,8 @@ static int build_argv(const struct cuv_builder *b, const char *lock_file, const 
 	return 0;
 }
 
-int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link, const struct cuv_nix_options *o,
-		  char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
+int cuv_nix_build(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file, const char *link,
+		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
 	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
@@ -207,7 +194,7 @@ int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char
 	size_t len;
 
 	cuv_nix_log_init(&run.log);
-	if (build_argv(b, lock_file, link, &argv) < 0)
+	if (build_argv(b, image, lock_file, link, &argv) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	if (run_nix(b, "nix-build", &argv, &run, &res, err) < 0)
 		return -EINVAL;

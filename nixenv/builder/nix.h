@@ -25,11 +25,11 @@ int cuv_nix_check(struct cuv_error *err);
 int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files, const struct cuv_nix_options *o,
 		      struct cuv_error *err);
 
-/* Builds the environment of the lock in lock_file (all wheels are in the store)
+/* Builds the environment of the lock in lock_file on the image (all wheels are in the store)
  * and makes the link, which is a GC root. ret_name is what was built. 0; -EINVAL
  * with err as above, or BUILD_FAILED with the installer's reason. */
-int cuv_nix_build(const struct cuv_builder *b, const char *lock_file, const char *link, const struct cuv_nix_options *o,
-		  char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err);
+int cuv_nix_build(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file, const char *link,
+		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err);
 
 /* Deletes what no link in gcroots leads to (evict.h has the lock for it). 0; -EINVAL
  * with err as above. */

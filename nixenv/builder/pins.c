@@ -40,48 +40,38 @@ static int locate(const char *name, const char *hex, const char *path, struct cu
 	return strcmp(expected, path) == 0 ? 0 : -EINVAL;
 }
 
-/* The interpreter's version is that of its package, without Debian's revision. */
-static int python_version(json_t *debs, char *ret, size_t size)
+static int read_image(const struct cuv_python *python, struct cuv_pinned *ret)
 {
-	json_t *deb;
-	size_t i;
+	char file[64];
+	const char *image, *version, *hex, *path;
 
-	json_array_foreach(debs, i, deb)
-	{
-		const char *package, *version;
-
-		if (json_unpack(deb, "{s:s, s:s}", "package", &package, "version", &version) < 0)
-			return -EINVAL;
-		if (strcmp(package, "python" CUV_PYTHON "-minimal") == 0) {
-			size_t len = strcspn(version, "-");
-
-			if (len >= size)
-				return -EINVAL;
-			memcpy(ret, version, len);
-			ret[len] = '\0';
-			return 0;
-		}
-	}
-	return -EINVAL;
+	(void)snprintf(file, sizeof(file), "%s.json", python->image);
+	json_auto_t *root = load_pins(file);
+	if (!root ||
+	    json_unpack(root, "{s:s, s:s, s:s, s:s}", "image", &image, "python", &version, "sha256", &hex, "path",
+			&path) < 0 ||
+	    strcmp(version, python->version) != 0 || strcmp(image, python->image) != 0)
+		return -EINVAL;
+	if ((size_t)snprintf(ret->image.name, sizeof(ret->image.name), "worker-image-%s", image) >=
+	    sizeof(ret->image.name))
+		return -EINVAL;
+	ret->python = python;
+	return locate(ret->image.name, hex, path, &ret->image.sha256, ret->image.store_name);
 }
 
-static int read_image(struct cuv_pins *p)
+static int read_images(struct cuv_pins *p)
 {
-	json_auto_t *root = load_pins("python311.json");
-	const char *image, *python, *hex, *path;
-	json_t *debs;
+	for (size_t i = 0; i < cuv_pythons_n; i++) {
+		struct cuv_tools_python *t = &p->tools.pythons[i];
 
-	if (!root ||
-	    json_unpack(root, "{s:s, s:s, s:s, s:s, s:o}", "image", &image, "python", &python, "sha256", &hex, "path",
-			&path, "debs", &debs) < 0 ||
-	    strcmp(python, CUV_PYTHON) != 0)
-		return -EINVAL;
-	if ((size_t)snprintf(p->image.name, sizeof(p->image.name), "worker-image-%s", image) >= sizeof(p->image.name))
-		return -EINVAL;
-	if (locate(p->image.name, hex, path, &p->image.sha256, p->image.store_name) < 0)
-		return -EINVAL;
-	memcpy(p->tools.image, p->image.store_name, sizeof(p->tools.image));
-	return python_version(debs, p->tools.python, sizeof(p->tools.python));
+		if (i >= CUV_PYTHONS_MAX || strlen(cuv_pythons[i].full) >= sizeof(t->python) ||
+		    read_image(&cuv_pythons[i], &p->pythons[i]) < 0)
+			return -EINVAL;
+		memcpy(t->python, cuv_pythons[i].full, strlen(cuv_pythons[i].full) + 1);
+		memcpy(t->image, p->pythons[i].image.store_name, sizeof(t->image));
+	}
+	p->n_pythons = p->tools.n_pythons = cuv_pythons_n;
+	return 0;
 }
 
 static int read_tool(json_t *root, const char *wanted, char ret[CUV_STORE_NAME_SIZE], char *ret_version, size_t size)
@@ -120,8 +110,10 @@ static int read_scripts(struct cuv_pins *p)
 	if (cuv_storepath_text(install->data, install->len, install->name, NULL, names[0]) < 0 ||
 	    cuv_storepath_text(farm->data, farm->len, farm->name, NULL, names[1]) < 0)
 		return -EINVAL;
-	n = snprintf(text, sizeof(text), "%s\n%s\n%s\n", p->image.store_name, names[0], names[1]);
-	cuv_sha256(text, (size_t)n, &p->recipes);
+	for (size_t i = 0; i < p->n_pythons; i++) {
+		n = snprintf(text, sizeof(text), "%s\n%s\n%s\n", p->pythons[i].image.store_name, names[0], names[1]);
+		cuv_sha256(text, (size_t)n, &p->pythons[i].recipes);
+	}
 	return 0;
 }
 
@@ -130,12 +122,12 @@ int cuv_pins_read(struct cuv_pins *ret, struct cuv_error *err)
 	json_auto_t *tools = load_pins("tools.json");
 	struct cuv_pins p = {0};
 
-	if (read_image(&p) < 0 || !tools ||
+	if (read_images(&p) < 0 || !tools ||
 	    read_tool(tools, "uv", p.tools.uv, p.tools.uv_version, sizeof(p.tools.uv_version)) < 0 ||
 	    read_tool(tools, "ruff", p.tools.ruff, p.tools.ruff_version, sizeof(p.tools.ruff_version)) < 0 ||
 	    read_scripts(&p) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL,
-				     "the pins of image and tools are not right (run: make update-pins)");
+				     "the pins of images and tools are not right (run: make update-pins)");
 	*ret = p;
 	return 0;
 }
@@ -150,6 +142,23 @@ static void read_root(const struct cuv_builder_state *s, const char *name, char 
 	ret[n < 0 ? 0 : n] = '\0';
 }
 
+const struct cuv_pinned *cuv_pins_find(const struct cuv_pins *p, const char *python)
+{
+	for (size_t i = 0; i < p->n_pythons; i++)
+		if (strcmp(p->pythons[i].python->version, python) == 0)
+			return &p->pythons[i];
+	return NULL;
+}
+
+static bool has_root(const struct cuv_builder_state *s, const char *root, const char *store_name)
+{
+	char want[CUV_STORE_PATH_SIZE], target[CUV_STORE_PATH_SIZE + 1];
+
+	cuv_store_path(store_name, want);
+	read_root(s, root, target);
+	return strcmp(target, want) == 0 && cuv_builder_has_path(s, store_name);
+}
+
 int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, struct cuv_error *err)
 {
 	const struct {
@@ -157,30 +166,37 @@ int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, 
 		const char *root;
 		const char *store_name;
 	} parts[] = {
-		{"worker image", p->image.name, p->image.store_name},
+		{"worker image", p->pythons[0].image.name, p->pythons[0].image.store_name},
 		{"resolver (uv)", "uv", p->tools.uv},
 		{"linter (ruff)", "ruff", p->tools.ruff},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		char want[CUV_STORE_PATH_SIZE], target[CUV_STORE_PATH_SIZE + 1];
-
-		cuv_store_path(parts[i].store_name, want);
-		read_root(s, parts[i].root, target);
-		if (strcmp(target, want) != 0 || !cuv_builder_has_path(s, parts[i].store_name))
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (!has_root(s, parts[i].root, parts[i].store_name))
 			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the store lacks the pinned %s (run: make store)",
 					     parts[i].what);
-	}
 	return 0;
 }
 
-bool cuv_pins_zygote(const struct cuv_builder_state *s, char ret[CUV_STORE_NAME_SIZE])
+int cuv_pins_check_image(const struct cuv_pinned *p, const struct cuv_builder_state *s, struct cuv_error *err)
 {
-	static const char before[] = CUV_STORE_DIR "/", after[] = "-cuvette-zygote";
-	char target[CUV_STORE_PATH_SIZE + 1];
+	if (has_root(s, p->image.name, p->image.store_name))
+		return 0;
+	return cuv_error_set(err, CUV_E_UNAVAILABLE,
+			     "the store lacks the image of Python %s (run: make store PYTHON=%s)", p->python->version,
+			     p->python->version);
+}
+
+bool cuv_pins_zygote(const struct cuv_python *python, const struct cuv_builder_state *s, char ret[CUV_STORE_NAME_SIZE])
+{
+	static const char before[] = CUV_STORE_DIR "/";
+	char target[CUV_STORE_PATH_SIZE + 1], suffix[32], root[64], after[64];
 
 	ret[0] = '\0';
-	read_root(s, "zygote", target);
+	cuv_python_suffix(python, suffix);
+	(void)snprintf(root, sizeof(root), "zygote%s", suffix);
+	(void)snprintf(after, sizeof(after), "-cuvette-zygote%s", suffix);
+	read_root(s, root, target);
 	size_t len = strlen(target);
 	if (len <= strlen(before) + strlen(after) || strncmp(target, before, strlen(before)) != 0 ||
 	    strcmp(target + len - strlen(after), after) != 0 || len - strlen(before) >= CUV_STORE_NAME_SIZE)

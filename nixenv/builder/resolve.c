@@ -17,7 +17,7 @@
 
 #define ROOT_BYTES (256ull * CUV_MIB)
 #define STDERR_MAX 65536
-#define PYTHON "/usr/bin/python" CUV_PYTHON
+#define GLIBC_MINOR_MAX 40 /* the youngest that the pinned uv has a name for */
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
@@ -44,7 +44,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	char image[PATH_MAX], uv[PATH_MAX];
 	size_t n = 0;
 
-	cuv_path_join(b->state.store, b->pins.image.store_name, image);
+	cuv_path_join(b->state.store, what->pinned->image.store_name, image);
 	cuv_path_join(image, "usr", v->usr);
 	cuv_path_join(b->state.store, b->pins.tools.uv, uv);
 	cuv_path_join(uv, "bin", v->uv);
@@ -83,8 +83,9 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	};
 }
 
-static int resolver_argv(const char *date, struct cuv_strv *argv)
+static int resolver_argv(const struct cuv_python *p, const char *date, struct cuv_strv *argv)
 {
+	char interpreter[32], platform[48];
 	const char *const words[] = {
 		"uv",
 		"pip",
@@ -93,11 +94,11 @@ static int resolver_argv(const char *date, struct cuv_strv *argv)
 		"--format",
 		"pylock.toml",
 		"--python",
-		PYTHON,
+		interpreter,
 		"--python-version",
-		CUV_PYTHON,
+		p->version,
 		"--python-platform",
-		"x86_64-manylinux_2_36",
+		platform,
 		"--only-binary",
 		":all:",
 		"--generate-hashes",
@@ -113,6 +114,8 @@ static int resolver_argv(const char *date, struct cuv_strv *argv)
 		date,
 	};
 
+	(void)snprintf(interpreter, sizeof(interpreter), "/usr/bin/python%s", p->version);
+	(void)snprintf(platform, sizeof(platform), "x86_64-manylinux_2_%d", CUV_MIN(p->glibc_minor, GLIBC_MINOR_MAX));
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (cuv_strv_add(argv, words[i]) < 0)
 			return -ENOMEM;
@@ -163,7 +166,7 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 		return cuv_error_set_errno(err, res->status == SIGKILL ? -ENOMEM : 0,
 					   "the resolver was killed by signal %d", res->status);
 	}
-	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, date, err);
+	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, what->pinned->python->version, date, err);
 	if (err->code == CUV_E_INTERNAL) {
 		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
 
@@ -182,7 +185,7 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 	struct view v;
 	int r;
 
-	if (resolver_argv(date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
+	if (resolver_argv(what->pinned->python, date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	view_init(b, what, &v);
 	spec.path = "/tool/uv";
@@ -217,7 +220,7 @@ int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, str
 
 	if (what->reqs->n == 0) {
 		*ret = CUV_LOCK_INIT;
-		(void)snprintf(ret->python, sizeof(ret->python), "%s", CUV_PYTHON);
+		(void)snprintf(ret->python, sizeof(ret->python), "%s", what->pinned->python->version);
 		return 0;
 	}
 	cuv_format_rfc3339(what->exclude_s, date);
@@ -228,7 +231,8 @@ int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, str
 	if (res.out_cut)
 		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the resolver's lock is larger than %u MiB",
 				     CUV_TOML_BYTES_MAX >> 20);
-	if (cuv_pylock_read(cuv_buf_str(&res.out), res.out.len, CUV_PYTHON, what->reqs, ret, package, err) < 0) {
+	if (cuv_pylock_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, what->reqs, ret, package,
+			    err) < 0) {
 		cuv_resolve_point(what->reqs, package, err);
 		return -EINVAL;
 	}

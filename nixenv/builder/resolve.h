@@ -14,8 +14,9 @@ struct cuv_resolve {
 	const struct cuv_requirements *reqs;
 	const char *canonical; /* their canonical text */
 	size_t canonical_len;
-	const char *root;  /* an empty folder for the child's root */
-	int64_t exclude_s; /* nothing younger than this instant */
+	const struct cuv_pinned *pinned; /* of the Python that it is for */
+	const char *root;		 /* an empty folder for the child's root */
+	int64_t exclude_s;		 /* nothing younger than this instant */
 	uint64_t deadline_ns;
 	int cancel_fd; /* as in cuv_child_spec */
 };

@@ -183,7 +183,7 @@ static void name_before(const char *text, const char *mark, char ret[CUV_NAME_LE
 		(void)name_at(start, ret);
 }
 
-static void set_wheel_matter(const char *text, struct cuv_error *err)
+static void set_wheel_matter(const char *text, const char *python, struct cuv_error *err)
 {
 	static const char *const marks[] = {" has no usable wheels", " have no usable wheels",
 					    " has no wheels with a matching", " have no wheels with a matching"};
@@ -192,12 +192,12 @@ static void set_wheel_matter(const char *text, struct cuv_error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(marks) && !name[0]; i++)
 		name_before(text, marks[i], name);
 	cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
-		      "%s%s%s has no wheel for CPython " CUV_PYTHON " on " CUV_PLATFORM
+		      "%s%s%s has no wheel for CPython %s on " CUV_PLATFORM
 		      "; source distributions are not built, so choose a version that has one",
-		      name[0] ? "`" : "", name[0] ? name : "a required package", name[0] ? "`" : "");
+		      name[0] ? "`" : "", name[0] ? name : "a required package", name[0] ? "`" : "", python);
 }
 
-static void set_unresolvable(const char *text, const char *date, struct cuv_error *err)
+static void set_unresolvable(const char *text, const char *python, const char *date, struct cuv_error *err)
 {
 	static const char no_version[] = "there is no version of ", no_versions[] = "there are no versions of ";
 	char name[CUV_NAME_LEN_MAX + 1];
@@ -211,7 +211,7 @@ static void set_unresolvable(const char *text, const char *date, struct cuv_erro
 	}
 	if (has(text, "does not satisfy Python") || has(text, "depends on Python")) {
 		cuv_error_set(err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
-			      "a package needs another Python than " CUV_PYTHON "; choose a version that supports it");
+			      "a package needs another Python than %s; choose a version that supports it", python);
 		return;
 	}
 	at = at ? at + strlen(no_version) : (at = strstr(text, no_versions)) ? at + strlen(no_versions) : NULL;
@@ -223,8 +223,8 @@ static void set_unresolvable(const char *text, const char *date, struct cuv_erro
 			      "no set of versions satisfies all requirements (as of %s)", date);
 }
 
-int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *date,
-		      struct cuv_error *err)
+int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *python,
+		      const char *date, struct cuv_error *err)
 {
 	_cleanup_free_ char *copy = strndup(text, len);
 	bool solved_not;
@@ -250,9 +250,9 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 	if (!solved_not)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver failed");
 	if (is_wheel_matter(copy))
-		set_wheel_matter(copy, err);
+		set_wheel_matter(copy, python, err);
 	else
-		set_unresolvable(copy, date, err);
+		set_unresolvable(copy, python, date, err);
 	explain(copy, err);
 	find_requirement(copy, reqs, err);
 	return -EINVAL;

@@ -10,10 +10,11 @@
 #include "lib/base/error.h"
 #include "nixenv/requirements.h"
 
-/* text is the resolver's stderr; date is what "as of" the message says. Returns
+/* text is the resolver's stderr; python ("3.13") is what it was for, date what "as of" the
+ * message says. Returns
  * -EINVAL always, with err set as cuv_resolve says. */
-int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *date,
-		      struct cuv_error *err);
+int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *python,
+		      const char *date, struct cuv_error *err);
 
 /* Points err at the requirement for this package, if there is one: its line in
  * the canonical text and its text as excerpt. */

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -187,7 +188,12 @@ static void answer_tools(struct server *sv, struct session *s)
 		return;
 	}
 	tools.resolver_sealed = sv->b->sealed;
-	(void)cuv_pins_zygote(&sv->b->state, tools.zygote);
+	for (size_t i = 0; i < tools.n_pythons; i++) {
+		const struct cuv_pinned *p = &sv->b->pins.pythons[i];
+
+		tools.pythons[i].made = cuv_pins_check_image(p, &sv->b->state, NULL) == 0;
+		(void)cuv_pins_zygote(p->python, &sv->b->state, tools.pythons[i].zygote);
+	}
 	cuv_writer_init(&w, CUV_MSG_TOOLS);
 	cuv_tools_put(&w, &tools);
 	session_answer(s, &w);
@@ -259,6 +265,25 @@ static void join_flight(struct session *s, struct cuv_flight *flight, const stru
 		session_progress(s, &flight->progress);
 }
 
+/* Brings ask->python into its short form. False when the session has been told that
+ * there is none such, or not in this store. */
+static bool find_python(struct server *sv, struct session *s, struct cuv_env_ask *ask)
+{
+	const struct cuv_python *python;
+	const struct cuv_pinned *p = NULL;
+	struct cuv_error err;
+
+	python = cuv_python_choose("the request", ask->python, &err);
+	if (python) {
+		(void)snprintf(ask->python, sizeof(ask->python), "%s", python->version);
+		p = cuv_pins_find(&sv->b->pins, ask->python);
+	}
+	if (p && (p == sv->b->pins.pythons || cuv_pins_check_image(p, &sv->b->state, &err) == 0))
+		return true;
+	session_fail(s, &err);
+	return false;
+}
+
 static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
@@ -276,10 +301,8 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		session_close(s);
 		return;
 	}
-	if (strcmp(ask.python, CUV_PYTHON) != 0) {
-		session_fail_with(s, CUV_E_FIELD_INVALID, 0, "python: there is only " CUV_PYTHON);
+	if (!find_python(sv, s, &ask))
 		return;
-	}
 	cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
 	if ((known = look_up(sv, &key, &ask, &use))) {
 		session_ready(sv, s, known, use, ask.exclude_s, true);

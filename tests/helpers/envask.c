@@ -130,9 +130,16 @@ static void print_environment(const struct cuv_environment *e, json_t *lock, uin
 
 static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
 {
-	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "image", t->image, "python", t->python, "uv",
-			     t->uv, "ruff", t->ruff, "zygote", t->zygote, "uv_version", t->uv_version, "ruff_version",
-			     t->ruff_version, "resolver_sealed", (int)t->resolver_sealed),
+	const struct cuv_tools_python *p = t->pythons;
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < t->n_pythons; i++)
+		json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:b}", "python", p[i].python, "image", p[i].image,
+						     "zygote", p[i].zygote, "made", (int)p[i].made));
+	print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "image", p->image, "python", p->python,
+			     "uv", t->uv, "ruff", t->ruff, "zygote", p->zygote, "uv_version", t->uv_version,
+			     "ruff_version", t->ruff_version, "resolver_sealed", (int)t->resolver_sealed, "pythons",
+			     all),
 		   asked_ns);
 }
 

@@ -43,8 +43,8 @@ static int print_one(const struct cuv_pins *pins, const char *path)
 	json_auto_t *j = NULL;
 
 	if (cuv_read_file(AT_FDCWD, path, &text) < 0 || cuv_lock_parse(cuv_buf_str(&text), text.len, &lock, &err) < 0 ||
-	    cuv_env_paths(&lock, &pins->image, &pins->scripts, &paths) < 0 || cuv_lock_digest(&lock, digest) < 0 ||
-	    cuv_lock_canonical(&lock, &canonical) < 0) {
+	    cuv_env_paths(&lock, &cuv_pins_find(pins, lock.python)->image, &pins->scripts, &paths) < 0 ||
+	    cuv_lock_digest(&lock, digest) < 0 || cuv_lock_canonical(&lock, &canonical) < 0) {
 		fprintf(stderr, "%s: %s\n", path, err.message);
 		return -1;
 	}

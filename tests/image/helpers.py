@@ -23,6 +23,10 @@ IMAGE_LINK = "worker-image-python311"
 PINS = image_common.read_images()[IMAGE_LINK][0]
 TOOLCHAIN = image_common.read_images()["toolchain"][0]
 TOOLS = image_common.read_tools()
+PYTHONS = image_common.read_pythons()
+# {"3.11": pins of its image, …}, and the same of its toolchain.
+IMAGES = {python: image_common.read_images()["worker-image-" + image][0] for python, image in PYTHONS.items()}
+TOOLCHAINS = {python: image_common.read_images()["toolchain" + image_common.python_suffix(python)][0] for python in PYTHONS}
 
 
 def skip(reason):
@@ -115,10 +119,10 @@ def unpack(*arguments, timeout=300):
                           check=False)
 
 
-def image_python(code, image):
+def image_python(code, image, python=PINS["python"]):
     """Runs code by an image's interpreter, addressed from outside."""
     libs = image / "usr/lib/x86_64-linux-gnu"
     return subprocess.run([libs / "ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path", libs,
-                           image / f"usr/bin/python{PINS['python']}", "-B", "-s", "-c", code],
+                           image / f"usr/bin/python{python}", "-B", "-s", "-c", code],
                           capture_output=True, text=True, timeout=120, check=False,
                           env={"PYTHONHOME": f"{image}/usr", "PYTHONUTF8": "1"})

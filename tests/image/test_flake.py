@@ -19,7 +19,9 @@ def errors(done):
 
 def test_in_an_empty_store_one_line_names_the_command(tmp_path):
     store = own_store(tmp_path / "state")
-    for attribute, command in (("worker-image", "make image"), ("toolchain", "make toolchain"), ("uv", "make store"),
+    for attribute, command in (("worker-image", "make image"), ("toolchain", "make toolchain"),
+                               ("worker-image-python313", "make image PYTHON=3.13"),
+                               ("toolchain-python313", "make toolchain PYTHON=3.13"), ("uv", "make store"),
                                ("ruff", "make store")):
         done = nix(store, "build", f".#{attribute}", "--no-link")
         assert done.returncode == 1
@@ -46,7 +48,8 @@ def test_the_lock_file_is_whole_and_the_outputs_are_as_documented(tmp_path):
     before = (ROOT / "flake.lock").read_bytes()
     done = nix(store, "flake", "show", "--json", "--no-update-lock-file")
     assert done.returncode == 0, done.stderr
-    for name in ("worker-image", PINS["image"] and "worker-image-python311", "toolchain", "zygote", *TOOLS):
+    for name in ("worker-image", "worker-image-python311", "worker-image-python313", "toolchain", "toolchain-python313",
+                 "zygote", "zygote-python313", *TOOLS):
         assert f'"{name}"' in done.stdout
     assert "aarch64" not in done.stdout
     assert (ROOT / "flake.lock").read_bytes() == before

@@ -7,11 +7,12 @@ import subprocess
 
 import pytest
 
-from helpers import (BUILD, CONF, IMAGE_LINK, PINS, ROOT, TOOLCHAIN, TOOLS, UNPACK, image_common, own_store, physical,
+from helpers import (BUILD, CONF, IMAGES, PYTHONS, ROOT, TOOLCHAINS, TOOLS, UNPACK, image_common, own_store, physical,
                      state, suite_store)
 
 HEX = re.compile(r"[0-9a-f]{64}")
-FILES = ("python311.json", "toolchain.json", "tools.json")
+PINNED = [*IMAGES.values(), *TOOLCHAINS.values()]
+FILES = [f"{pins['image']}.json" for pins in PINNED] + ["tools.json"]
 PATH = re.compile(r"pool/main/[a-z0-9+./_~-]+\.deb")
 
 
@@ -45,16 +46,31 @@ def no_host(text):
 
 
 def test_the_committed_pins_have_their_form_and_name_no_host():
-    check_image(PINS)
-    check_image(TOOLCHAIN)
+    for pins in PINNED:
+        check_image(pins)
     check_tools(json.loads((CONF / "tools.json").read_text()))
     for name in FILES:
         no_host((CONF / name).read_text())
 
 
+def test_the_digests_are_these():
+    """Whoever changes one changes the digest of every environment of that Python."""
+    assert {python: pins["path"] for python, pins in IMAGES.items()} == {
+        "3.11": "/nix/store/js0y910i8nr8zgjvc38kjdjkgc95z9n8-worker-image-python311",
+        "3.13": "/nix/store/9qv2pjk1hrgh9cbxwl8hn8b9kk9wcbsi-worker-image-python313"}
+
+
+def test_each_image_is_in_the_list_and_the_default_is_first():
+    assert json.loads((CONF / "pythons.json").read_text()) == list(PYTHONS.values()) == ["python311", "python313"]
+    assert list(PYTHONS) == ["3.11", "3.13"]
+    for python, image in PYTHONS.items():
+        assert IMAGES[python]["image"] == image == "python" + python.replace(".", "")
+        assert IMAGES[python]["suite"] == TOOLCHAINS[python]["suite"]
+
+
 def every_output():
-    yield "worker-image-" + PINS["image"], PINS["sha256"], PINS["path"]
-    yield "toolchain", TOOLCHAIN["sha256"], TOOLCHAIN["path"]
+    for pins in PINNED:
+        yield image_common.image_name(pins), pins["sha256"], pins["path"]
     for tool in TOOLS.values():
         yield f"{tool['name']}-{tool['version']}", tool["sha256"], tool["path"]
 
@@ -68,8 +84,8 @@ def test_nix_computes_the_same_store_paths(tmp_path):
     store = own_store(tmp_path / "state")
     for name, sha256, path in every_output():
         assert store.as_owner(["nix-store", "--print-fixed-path", "--recursive", "sha256", sha256, name]).strip() == path
-    # A process for each: of the toolchain's a few.
-    for deb in PINS["debs"] + TOOLCHAIN["debs"][:5]:
+    # A process for each: of each list a few.
+    for deb in (deb for pins in PINNED for deb in pins["debs"][::6]):
         name = image_common.deb_name(deb)
         assert (store.as_owner(["nix-store", "--print-fixed-path", "sha256", deb["sha256"], name]).strip()
                 == image_common.file_path(name, deb["sha256"]))
@@ -77,7 +93,8 @@ def test_nix_computes_the_same_store_paths(tmp_path):
 
 def test_the_flake_gives_the_pinned_paths(tmp_path):
     store = own_store(tmp_path / "state")
-    for attribute, path in [("worker-image", PINS["path"]), (IMAGE_LINK, PINS["path"]), ("toolchain", TOOLCHAIN["path"])] + [
+    for attribute, path in [("worker-image", IMAGES["3.11"]["path"])] + [
+            (image_common.image_name(pins), pins["path"]) for pins in PINNED] + [
             (tool["name"], tool["path"]) for tool in TOOLS.values()]:
         found = subprocess.run(["nix", "eval", "--raw", f".#{attribute}.outPath"], cwd=ROOT, env=store.env, check=True,
                                capture_output=True, text=True, timeout=60)
@@ -86,7 +103,7 @@ def test_the_flake_gives_the_pinned_paths(tmp_path):
 
 @pytest.mark.parametrize("name,sha256,path", list(every_output()), ids=lambda value: None)
 def test_the_store_holds_exactly_what_is_pinned(name, sha256, path):
-    if name == "toolchain":
+    if name.startswith("toolchain"):
         subprocess.run([ROOT / "tools/image-store", state(), "--only", name], check=True, stdout=subprocess.DEVNULL)
     store = suite_store()
     assert store.as_owner(["nix-hash", "--type", "sha256", str(physical(path))]).strip() == sha256
@@ -106,21 +123,18 @@ def test_update_pins_makes_pins_of_the_same_form(tmp_path):
     done = subprocess.run([ROOT / "tools/image-update-pins", "--unpacker", UNPACK, "--to", tmp_path],
                           capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
-    new = json.loads((tmp_path / "python311.json").read_text())
-    check_image(new)
-    assert [deb["package"] for deb in new["debs"]] == [deb["package"] for deb in PINS["debs"]]
-    assert image_common.folder_path("worker-image-python311", new["sha256"]) == new["path"]
-    toolchain = json.loads((tmp_path / "toolchain.json").read_text())
-    check_image(toolchain)
-    assert toolchain == TOOLCHAIN or toolchain["debs"] != TOOLCHAIN["debs"]
+    for old in PINNED:
+        new = json.loads((tmp_path / f"{old['image']}.json").read_text())
+        check_image(new)
+        assert [deb["package"] for deb in new["debs"]] == [deb["package"] for deb in old["debs"]]
+        assert image_common.folder_path(image_common.image_name(old), new["sha256"]) == new["path"]
+        # Nothing moved on in the suite: then the image is the same, too, built outside Nix.
+        assert new == old or new["debs"] != old["debs"]
     check_tools(json.loads((tmp_path / "tools.json").read_text()))
     for name in FILES:
         no_host((tmp_path / name).read_text())
     # The same tool versions are the same wheels, whatever day it is.
     assert (tmp_path / "tools.json").read_text() == (CONF / "tools.json").read_text()
-    # Nothing moved on in the suite: then the image is the same, too, built outside Nix.
-    if new["debs"] == PINS["debs"]:
-        assert new == PINS
 
 
 def test_sources_name_no_machine():

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 # tests/run: seconds=600
 """tools/image-store: nothing to do at once, broken off, closed folders, mirrors of every form."""
+import importlib.machinery
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from helpers import IMAGE_LINK, PINS, ROOT, TOOLS, image_common, image_fetch, lay_out_mirror, open_up, state
+from helpers import IMAGES, IMAGE_LINK, PINS, ROOT, TOOLS, image_common, image_fetch, lay_out_mirror, open_up, state
 
 TOOL = ROOT / "tools/image-store"
 
@@ -54,7 +56,8 @@ def test_a_whole_store_needs_no_process_and_no_time():
 def test_it_prints_what_the_links_say():
     lines = dict(line.split() for line in call(state()).stdout.splitlines())
     assert lines.pop("zygote").endswith("-cuvette-zygote")
-    assert lines == {IMAGE_LINK: PINS["path"], **{tool["name"]: tool["path"] for tool in TOOLS.values()}}
+    assert lines.pop("zygote-python313").endswith("-cuvette-zygote-python313")
+    assert lines == {**{f"worker-image-{pins['image']}": pins["path"] for pins in IMAGES.values()}, **{tool["name"]: tool["path"] for tool in TOOLS.values()}}
     for name, path in lines.items():
         assert os.readlink(roots(state()) / name) == path
 
@@ -193,3 +196,29 @@ def test_mirrors_are_read_from_every_form_of_apts_configuration(tmp_path):
         "http://more.example/d"}
     assert [found.index(f"http://{name}.example/debian") for name in ("first", "second", "last")] == sorted(
         found.index(f"http://{name}.example/debian") for name in ("first", "second", "last"))
+
+
+def test_which_pythons_a_store_is_made_with(tmp_path):
+    """The default; those asked for; those that it has had, so that an update brings them along."""
+    sys.argv[0] = str(TOOL)
+    tool = importlib.machinery.SourceFileLoader("image_store", str(TOOL)).load_module()
+
+    def links(*arguments):
+        return tool.wanted(tool.parse([str(tmp_path), *arguments]))
+
+    default = ["worker-image-python311", "ruff", "uv", "zygote"]
+    both = ["worker-image-python311", "worker-image-python313", "ruff", "uv", "zygote", "zygote-python313"]
+    assert links() == links("--python", "3.11") == default
+    assert links("--python", "3.13") == links("--python", "all") == both
+    assert links("--only", "zygote") == ["zygote"]
+    assert links("--only", "image", "--only", "toolchain", "--python", "3.13") == ["toolchain-python313",
+                                                                                   "worker-image-python313"]
+    roots(tmp_path).mkdir(parents=True)
+    (roots(tmp_path) / "worker-image-python313").symlink_to("/nix/store/gone")
+    assert links() == both
+
+
+def test_a_python_that_there_is_not(tmp_path):
+    done = call(tmp_path / "state", "--python", "3.12")
+    assert (done.returncode, done.stderr) == (1, "image-store: there is no Python 3.12; there are: 3.11, 3.13\n")
+    assert not (tmp_path / "state").exists()

@@ -35,8 +35,8 @@ def base() -> pathlib.Path:
 
 
 def make_store(folder: pathlib.Path) -> None:
-    """Image, uv and ruff into a state folder: quick when they are there already."""
-    subprocess.run([str(ROOT / "tools/image-store"), "--quiet", str(folder)], check=True, stdin=subprocess.DEVNULL)
+    """All images, uv, ruff and zygotes into a state folder: quick when they are there already."""
+    subprocess.run([str(ROOT / "tools/image-store"), "--quiet", "--python", "all", str(folder)], check=True, stdin=subprocess.DEVNULL)
 
 
 def copy(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -4,6 +4,7 @@
 #include "nixenv/storepath.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +29,18 @@ static struct cuv_builder_state folders(void)
 	return s;
 }
 
-static void put_link(const struct cuv_builder_state *s, const char *target)
+static void put_link_called(const struct cuv_builder_state *s, const char *name, const char *target)
 {
 	char link[PATH_MAX];
 
-	cuv_path_join(s->roots, "zygote", link);
+	cuv_path_join(s->roots, name, link);
 	(void)unlink(link);
 	assert_ok(symlink(target, link));
+}
+
+static void put_link(const struct cuv_builder_state *s, const char *target)
+{
+	put_link_called(s, "zygote", target);
 }
 
 static void put_path(const struct cuv_builder_state *s, const char *name)
@@ -49,7 +55,7 @@ static void assert_none(const struct cuv_builder_state *s)
 {
 	char name[CUV_STORE_NAME_SIZE] = "old";
 
-	assert_false(cuv_pins_zygote(s, name));
+	assert_false(cuv_pins_zygote(cuv_pythons, s, name));
 	assert_string_equal(name, "");
 }
 
@@ -62,7 +68,7 @@ TEST(a_link_to_a_path_that_is_there)
 	put_link(&s, "/nix/store/" NAME);
 	assert_none(&s);
 	put_path(&s, NAME);
-	assert_true(cuv_pins_zygote(&s, name));
+	assert_true(cuv_pins_zygote(cuv_pythons, &s, name));
 	assert_string_equal(name, NAME);
 	assert_ok(cuv_remove_tree(s.nix));
 }
@@ -99,7 +105,47 @@ TEST(other_links_name_none)
 	assert_none(&s);
 	put_link(&s, "/nix/store/" NAME);
 	char name[CUV_STORE_NAME_SIZE];
-	assert_true(cuv_pins_zygote(&s, name));
+	assert_true(cuv_pins_zygote(cuv_pythons, &s, name));
+	assert_ok(cuv_remove_tree(s.nix));
+}
+
+TEST(each_python_has_a_zygote_of_its_own)
+{
+	const struct cuv_python *other = cuv_python_find("3.13");
+	struct cuv_builder_state s = folders();
+	char name[CUV_STORE_NAME_SIZE];
+
+	put_path(&s, NAME);
+	put_path(&s, NAME "-python313");
+	put_link(&s, "/nix/store/" NAME);
+	assert_false(cuv_pins_zygote(other, &s, name));
+	/* One that was linked with another image's libraries is none. */
+	put_link_called(&s, "zygote-python313", "/nix/store/" NAME);
+	assert_false(cuv_pins_zygote(other, &s, name));
+	put_link_called(&s, "zygote-python313", "/nix/store/" NAME "-python313");
+	assert_true(cuv_pins_zygote(other, &s, name));
+	assert_string_equal(name, NAME "-python313");
+	assert_ok(cuv_remove_tree(s.nix));
+}
+
+TEST(the_pins_hold_an_image_for_each_python)
+{
+	struct cuv_error err;
+	struct cuv_pins p;
+
+	assert_ok(cuv_pins_read(&p, &err));
+	assert_int_equal(p.n_pythons, cuv_pythons_n);
+	for (size_t i = 0; i < cuv_pythons_n; i++) {
+		assert_ptr_equal(cuv_pins_find(&p, cuv_pythons[i].version), &p.pythons[i]);
+		assert_string_equal(p.tools.pythons[i].python, cuv_pythons[i].full);
+		assert_string_equal(p.tools.pythons[i].image, p.pythons[i].image.store_name);
+	}
+	assert_null(cuv_pins_find(&p, "3.12"));
+	/* What is not in the store is said with the command that makes it. */
+	struct cuv_builder_state s = folders();
+	assert_int_equal(cuv_pins_check_image(&p.pythons[1], &s, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_UNAVAILABLE);
+	assert_string_equal(err.message, "the store lacks the image of Python 3.13 (run: make store PYTHON=3.13)");
 	assert_ok(cuv_remove_tree(s.nix));
 }
 
@@ -108,6 +154,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_to_a_path_that_is_there),
 		cmocka_unit_test(other_links_name_none),
+		cmocka_unit_test(each_python_has_a_zygote_of_its_own),
+		cmocka_unit_test(the_pins_hold_an_image_for_each_python),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,11 +309,12 @@ static void on_started(void *arg)
 
 static void run_job(struct peers *s, struct cuv_job_spec *spec, struct cuv_job_events *events, struct outcome *o)
 {
-	static const struct cuv_tools tools = {.image = HASH "-image",
-					       .python = "3.11.2",
-					       .uv = HASH "-uv",
-					       .ruff = HASH "-ruff",
-					       .zygote = HASH "-zygote"};
+	static const struct cuv_tools tools = {
+		.pythons = {{.python = "3.11.2", .image = HASH "-image", .made = true, .zygote = HASH "-zygote"},
+			    {.python = "3.13.5", .image = HASH "-other", .made = true, .zygote = HASH "-zygote-other"}},
+		.n_pythons = 2,
+		.uv = HASH "-uv",
+		.ruff = HASH "-ruff"};
 
 	*o = (struct outcome){.err = CUV_ERROR_INIT};
 	if (!spec->limits.value[CUV_LIMIT_WALL])

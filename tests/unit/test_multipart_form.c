@@ -40,7 +40,7 @@ static void read_upload(struct upload *u, size_t budget, const char *body, size_
 	if (u->result == 0)
 		u->result = cuv_multipart_finish(&m, &u->err);
 	if (u->result == 0)
-		u->result = cuv_run_request_read(&u->form, "3.11.2", NOW_S, &u->request, &u->err);
+		u->result = cuv_run_request_read(&u->form, NOW_S, &u->request, &u->err);
 }
 
 static void upload_done(struct upload *u)
@@ -199,9 +199,9 @@ TEST(values_are_checked)
 	REFUSED(WITH("isolation", "none"), FIELD_INVALID, "must be `auto`, or `strict`");
 	REFUSED(WITH("isolation", ""), FIELD_INVALID, "must be `auto`, or `strict`");
 	REFUSED(WITH("isolation", "STRICT"), FIELD_INVALID, "must be `auto`, or `strict`");
-	REFUSED(WITH("python", "3.12"), FIELD_INVALID, "asks for 3.12; this service has 3.11.2");
-	REFUSED(WITH("python", "3.1"), FIELD_INVALID, "asks for 3.1;");
-	REFUSED(WITH("python", "3"), FIELD_INVALID, "asks for 3;");
+	REFUSED(WITH("python", "3.12"), FIELD_INVALID, "asks for Python 3.12; there are 3.11.2 and 3.13.5");
+	REFUSED(WITH("python", "3.1"), FIELD_INVALID, "asks for Python 3.1;");
+	REFUSED(WITH("python", "3"), FIELD_INVALID, "asks for Python 3;");
 	REFUSED(WITH("python", "3.11.2.1"), FIELD_INVALID, "asks for");
 	REFUSED(WITH("python", ""), FIELD_INVALID, "asks for");
 	REFUSED(WITH("exclude_newer", "yesterday"), FIELD_INVALID, "must be a date");

@@ -70,7 +70,8 @@ static void explain_sample(const struct sample *s, struct cuv_error *err)
 
 	assert_ok(cuv_requirements_parse(s->requirements, strlen(s->requirements), &reqs, err));
 	*err = CUV_ERROR_INIT;
-	assert_int_equal(cuv_resolve_error(s->text, strlen(s->text), reqs, "2026-11-01T00:00:00Z", err), -EINVAL);
+	assert_int_equal(cuv_resolve_error(s->text, strlen(s->text), reqs, "3.11", "2026-11-01T00:00:00Z", err),
+			 -EINVAL);
 }
 
 TEST(kinds_and_places)

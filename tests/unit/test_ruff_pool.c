@@ -192,7 +192,7 @@ struct fixture {
 
 static void start(struct fixture *f, unsigned servers)
 {
-	struct cuv_tools tools = {.image = HASH "-image", .ruff = HASH "-ruff"};
+	struct cuv_tools tools = {.pythons = {{.image = HASH "-image"}}, .n_pythons = 1, .ruff = HASH "-ruff"};
 
 	*f = (struct fixture){.peers = CUV_PEERS_INIT};
 	assert_ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->launcher.pair));

@@ -59,14 +59,19 @@ TEST(not_wheel_names)
 	assert_ok(cuv_wheel_parse(longest + 1, &w));
 }
 
-static int rank_of(const char *tags)
+static int rank_for(const char *python, const char *tags)
 {
 	char file[CUV_WHEEL_FILE_MAX];
 	struct cuv_wheel w;
 
 	(void)snprintf(file, sizeof(file), "x-1-%s.whl", tags);
 	assert_ok(cuv_wheel_parse(file, &w));
-	return cuv_wheel_rank(&w);
+	return cuv_wheel_rank(&w, cuv_python_find(python));
+}
+
+static int rank_of(const char *tags)
+{
+	return rank_for("3.11", tags);
 }
 
 /* The order of packaging.tags for CPython 3.11 on glibc 2.36, x86_64. */
@@ -105,6 +110,43 @@ TEST(order_of_tags)
 		if (i > 0)
 			assert_true(rank_of(order[i - 1]) < rank_of(order[i]));
 	}
+}
+
+/* The same for CPython 3.13 on glibc 2.41. */
+TEST(another_python_has_its_own_order)
+{
+	static const char *const order[] = {
+		"cp313-cp313-manylinux_2_41_x86_64",
+		"cp313-cp313-manylinux_2_36_x86_64",
+		"cp313-cp313-manylinux2014_x86_64",
+		"cp313-abi3-manylinux_2_17_x86_64",
+		"cp313-none-manylinux_2_17_x86_64",
+		"cp312-abi3-manylinux_2_41_x86_64",
+		"cp311-abi3-manylinux_2_17_x86_64",
+		"cp32-abi3-manylinux_2_17_x86_64",
+		"py313-none-manylinux_2_17_x86_64",
+		"py3-none-manylinux_2_17_x86_64",
+		"py312-none-manylinux_2_17_x86_64",
+		"py30-none-linux_x86_64",
+		"cp313-none-any",
+		"py313-none-any",
+		"py3-none-any",
+		"py312-none-any",
+		"py30-none-any",
+	};
+	static const char *const other[] = {
+		"cp311-cp311-manylinux_2_17_x86_64",  "cp314-cp314-manylinux_2_17_x86_64",
+		"cp313-cp313t-manylinux_2_17_x86_64", "cp313-cp313-manylinux_2_42_x86_64",
+		"cp314-abi3-manylinux_2_17_x86_64",   "py314-none-any",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		assert_true(rank_for("3.13", order[i]) >= 0);
+		if (i > 0)
+			assert_true(rank_for("3.13", order[i - 1]) < rank_for("3.13", order[i]));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
+		assert_int_equal(rank_for("3.13", other[i]), -ENOENT);
 }
 
 TEST(sets_of_tags_count_by_their_best)
@@ -151,7 +193,7 @@ static bool better(const char *a, const char *b)
 
 	assert_ok(cuv_wheel_parse(a, &wa));
 	assert_ok(cuv_wheel_parse(b, &wb));
-	return cuv_wheel_better(&wa, cuv_wheel_rank(&wa), &wb, cuv_wheel_rank(&wb));
+	return cuv_wheel_better(&wa, cuv_wheel_rank(&wa, cuv_pythons), &wb, cuv_wheel_rank(&wb, cuv_pythons));
 }
 
 TEST(of_equal_rank_the_later_build)
@@ -186,6 +228,7 @@ int main(void)
 		cmocka_unit_test(parts_of_a_name),
 		cmocka_unit_test(not_wheel_names),
 		cmocka_unit_test(order_of_tags),
+		cmocka_unit_test(another_python_has_its_own_order),
 		cmocka_unit_test(sets_of_tags_count_by_their_best),
 		cmocka_unit_test(other_platforms_are_refused),
 		cmocka_unit_test(of_equal_rank_the_later_build),

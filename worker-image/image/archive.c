@@ -91,6 +91,8 @@ static int unpack_member(struct cuv_tree *t, struct archive *tar, struct archive
 	case AE_IFLNK: {
 		const char *to = archive_entry_symlink(entry);
 
+		if (to && cuv_member_is_merge(clean.path, to))
+			return 0;
 		r = cuv_member_link(clean.path, to ? to : "", &target, err);
 		return r < 0 ? r : cuv_tree_add_link(t, merged.path, target.path, err);
 	}

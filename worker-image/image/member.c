@@ -135,11 +135,12 @@ static bool parts_join(const struct parts *p, size_t from, size_t ups, struct cu
 	return true;
 }
 
-/* Puts "usr" before the folders that a merged root keeps there. */
+/* Folders that a merged root keeps below /usr. */
+static const char *const moved[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+
+/* Puts "usr" before them. */
 static const char *parts_merge(struct parts *p)
 {
-	static const char *const moved[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
-
 	for (size_t i = 0; p->n > 0 && i < ARRAY_SIZE(moved); i++) {
 		if (strcmp(p->part[0], moved[i]) != 0)
 			continue;
@@ -189,6 +190,14 @@ int cuv_member_merge(const char *path, struct cuv_member_name *ret_name, struct 
 		return refuse(err, path, why);
 	*ret_name = out;
 	return 0;
+}
+
+bool cuv_member_is_merge(const char *path, const char *target)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(moved); i++)
+		if (strcmp(path, moved[i]) == 0)
+			return strncmp(target, "usr/", 4) == 0 && strcmp(target + 4, path) == 0;
+	return false;
 }
 
 int cuv_member_link(const char *path, const char *target, struct cuv_member_name *ret_target, struct cuv_error *err)

@@ -32,6 +32,11 @@ int cuv_member_clean(const char *name, struct cuv_member_name *ret_name, struct 
  * grew too long). */
 int cuv_member_merge(const char *path, struct cuv_member_name *ret_name, struct cuv_error *err);
 
+/* Whether a symbolic link (its cleaned name, and what the archive says it leads to)
+ * is itself what merges the root, as /lib -> usr/lib: packages of newer releases bring
+ * these, and an image has them anyway. */
+bool cuv_member_is_merge(const char *path, const char *target);
+
 /* The target of a symbolic link in the merged root. path is the link's cleaned
  * name before merging, target what the archive says, absolute or relative. The
  * answer is relative to the merged link's folder. Refused: an empty target and

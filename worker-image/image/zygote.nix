@@ -6,7 +6,7 @@
 #
 # `root` is the repository; worker-image/zygote/sources.txt lists the C sources, one a
 # line, from there. Headers are found by following #include "…".
-{ root, image, imagePins, toolchain, toolchainPins }:
+{ root, name, image, imagePins, toolchain, toolchainPins }:
 let
   sourcesFile = "worker-image/zygote/sources.txt";
   # What a build of the service gives its compiler before each source.
@@ -38,7 +38,7 @@ let
 in
 if !same then throw "the pins of worker image and toolchain differ in a package's version (run: make update-pins)"
 else derivation {
-  name = "cuvette-zygote";
+  inherit name;
   system = "x86_64-linux";
   # The worker image's python through its loader: nothing of the host takes part, and
   # /lib64 does not exist in Nix's sandbox.

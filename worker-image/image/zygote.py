@@ -46,10 +46,17 @@ def wraps(sources):
     return [f"--wrap={name}" for name in sorted(names)]
 
 
+def hidden(libs):
+    """What some libpython*.a lack (worker-image/zygote/sha2.c); its names stay our own."""
+    return ["--exclude-libs", "libnettle.a", f"{libs}/libnettle.a"] if os.path.exists(f"{libs}/libnettle.a") else []
+
+
 def main():
     given = os.environ
     root, python, sources = given["toolchain"], given["python"], given["sources"].split()
-    libs, gcc = f"{root}/usr/lib/x86_64-linux-gnu", f"{root}/usr/lib/gcc/x86_64-linux-gnu/12"
+    libs, gccs = f"{root}/usr/lib/x86_64-linux-gnu", f"{root}/usr/lib/gcc/x86_64-linux-gnu"
+    release, = os.listdir(gccs)
+    gcc = f"{gccs}/{release}"
     loader = [f"{libs}/ld-linux-x86-64.so.2", "--library-path", libs]
     os.mkdir("tree")
     os.chdir("tree")
@@ -58,7 +65,7 @@ def main():
     objects = []
     for source in sources:
         objects.append(source.replace("/", "_") + ".o")
-        run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-gcc-12", "-wrapper", ",".join(loader), f"-B{root}/usr/bin/",
+        run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-gcc-{release}", "-wrapper", ",".join(loader), f"-B{root}/usr/bin/",
             f"--sysroot={root}", f"-ffile-prefix-map={root}=", *COMPILE, "-isystem", f"{root}/usr/include/python{python}",
             "-include", given["prelude"], "-c", source, "-o", objects[-1])
     target = os.path.join(given["out"], "bin", "cuvette-zygote")
@@ -66,7 +73,7 @@ def main():
     run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-ld", f"--sysroot={root}", *LINK, *wraps(sources), "-o", target,
         f"{libs}/crt1.o", f"{libs}/crti.o", f"{gcc}/crtbegin.o", *objects, "--whole-archive",
         f"{root}/usr/lib/python{python}/config-{python}-x86_64-linux-gnu/libpython{python}.a", "--no-whole-archive",
-        f"-L{gcc}", f"-L{libs}", "-lexpat", "-lz", "-lm", "-lgcc", "-lc", "-lgcc", f"{gcc}/crtend.o", f"{libs}/crtn.o")
+        f"-L{gcc}", f"-L{libs}", *hidden(libs), "-lexpat", "-lz", "-lm", "-lgcc", "-lc", "-lgcc", f"{gcc}/crtend.o", f"{libs}/crtn.o")
 
 
 main()

@@ -28,6 +28,7 @@
 #include <internal/pycore_pylifecycle.h>
 #include <internal/pycore_runtime.h>
 
+#include "worker-image/zygote/cpython.h"
 #include "worker-image/zygote/zygote.h"
 
 int __real_Py_FinalizeEx(void);
@@ -68,6 +69,7 @@ static const char *const harmless_modules[] = {
 	"_queue",
 	"_random",
 	"_sha1",
+	"_sha2",
 	"_sha256",
 	"_sha3",
 	"_sha512",
@@ -202,7 +204,7 @@ static bool is_harmless_generator(PyGenObject *g)
 		return false; /* a coroutine that was never awaited is complained about */
 	if (g->gi_frame_state == FRAME_CREATED)
 		return true;
-	if (PyBytes_GET_SIZE(g->gi_code->co_exceptiontable) > 0)
+	if (!cuv_py_catches_nothing(g))
 		return false;
 	from = _PyGen_yf(g);
 	Py_XDECREF(from);
@@ -390,8 +392,8 @@ static bool is_ordinary(const PyThreadState *tstate)
 
 	return !always_orderly && python_dealloc && interp == _PyRuntime.interpreters.main && !interp->next &&
 	       _PyRuntime.interpreters.head == interp && interp->threads.head == tstate && !tstate->next &&
-	       !tstate->c_tracefunc && !tstate->c_profilefunc && !interp->audit_hooks && !_PyRuntime.audit_hook_head &&
-	       _PyRuntime.nexitfuncs == 0 && gc->debug == 0 &&
+	       !tstate->c_tracefunc && !tstate->c_profilefunc && !interp->audit_hooks && !cuv_py_is_monitored(interp) &&
+	       !cuv_py_has_runtime_hooks() && !cuv_py_has_exit_functions(interp) && gc->debug == 0 &&
 	       (!gc->callbacks || PyList_GET_SIZE(gc->callbacks) == 0) &&
 	       (!gc->garbage || PyList_GET_SIZE(gc->garbage) == 0);
 }
@@ -463,6 +465,7 @@ int __wrap_Py_FinalizeEx(void)
 
 	if (!tstate || !is_ordinary(tstate))
 		return finish_orderly(tstate);
+	cuv_py_set_finalizing(tstate->interp);
 	wait_for_threads();
 	_Py_FinishPendingCalls(tstate);
 	_PyAtExit_Call(tstate->interp);

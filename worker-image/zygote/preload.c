@@ -43,7 +43,8 @@ static bool is_name(const char *s, size_t len)
 }
 
 /* How an extension module's file may end, by this interpreter. */
-static const char *const endings[] = {".py", ".cpython-311-x86_64-linux-gnu.so", ".cpython-311-aarch64-linux-gnu.so",
+#define CPYTHON ".cpython-" Py_STRINGIFY(PY_MAJOR_VERSION) Py_STRINGIFY(PY_MINOR_VERSION)
+static const char *const endings[] = {".py", CPYTHON "-x86_64-linux-gnu.so", CPYTHON "-aarch64-linux-gnu.so",
 				      ".abi3.so", ".so"};
 
 /* The length of the module's name in the name of its file; 0 if it is none. */

@@ -14,6 +14,7 @@
 #include <Python.h>
 #include <internal/pycore_interp.h>
 
+#include "worker-image/zygote/cpython.h"
 #include "worker-image/zygote/zygote.h"
 
 #include "lib/base/strv.h"
@@ -97,7 +98,7 @@ static void take_python(void)
 	was.gc_enabled = PyGC_IsEnabled();
 	for (i = 0; i < NUM_GENERATIONS; i++)
 		was.gc_thresholds[i] = interp->gc.generations[i].threshold;
-	was.dlopen_flags = interp->dlopenflags;
+	was.dlopen_flags = cuv_py_dlopen_flags(interp);
 }
 
 int cuv_state_take(void)
@@ -272,8 +273,8 @@ static bool same_interpreter(void)
 		if (interp->gc.generations[i].threshold != was.gc_thresholds[i])
 			return false;
 	return Py_GetRecursionLimit() == was.recursion && PyGC_IsEnabled() == was.gc_enabled && interp->gc.debug == 0 &&
-	       interp->dlopenflags == was.dlopen_flags && !tstate->c_tracefunc && !tstate->c_profilefunc &&
-	       !interp->audit_hooks;
+	       cuv_py_dlopen_flags(interp) == was.dlopen_flags && !tstate->c_tracefunc && !tstate->c_profilefunc &&
+	       !interp->audit_hooks && !cuv_py_is_monitored(interp);
 }
 
 static bool same_signals(void)

@@ -84,7 +84,7 @@ static void read_form(const char *boundary, const char *body, size_t len)
 	if (r == 0)
 		r = cuv_multipart_finish(&m, &err);
 	if (r == 0)
-		r = cuv_run_request_read(&form, "3.11.2", 1700000000, &request, &err);
+		r = cuv_run_request_read(&form, 1700000000, &request, &err);
 	cuv_assert((r < 0) == (err.code != CUV_E_NONE));
 	if (r == 0)
 		cuv_assert(cuv_limits_check(&request.spec.limits) < 0 && request.spec.code_len > 0);
