@@ -38,9 +38,9 @@ static enum cuv_keeper_exit look_over_slot(struct cuv_watch *w)
 		return CUV_KEEPER_SLOT_LOST;
 	if (k->has_cgroup) {
 		if (cuv_cgroup_slot_is_empty(&k->cgroup) != 1 && cuv_cgroup_slot_kill(&k->cgroup, EMPTY_WAIT_MS) < 0)
-			return CUV_KEEPER_SLOT_LOST;
+			return CUV_KEEPER_SLOT_UNSURE;
 		if (!k->seat->cgroups->ops->is_fresh(&k->cgroup) && cuv_cgroup_slot_renew(&k->cgroup) < 0)
-			return CUV_KEEPER_SLOT_LOST;
+			return CUV_KEEPER_SLOT_UNSURE;
 	}
 	if (cuv_keeper_is_joined(k))
 		return CUV_KEEPER_CLEAN; /* the network is the box maker's to look over */
@@ -219,7 +219,7 @@ void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
 	cuv_keeper_init(&k, seat);
 	cuv_watch_init(&w, &k);
 	if (cuv_keeper_start(seat, launcher) < 0)
-		_exit(CUV_KEEPER_SLOT_LOST);
+		_exit(CUV_KEEPER_GIVEN_BACK);
 	if (cuv_keeper_is_joined(&k))
 		serve_joined(&k);
 	r = begin(&k, &w.err);

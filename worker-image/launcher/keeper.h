@@ -44,6 +44,7 @@ enum cuv_keeper_exit {
 	CUV_KEEPER_NET_USED = 1,      /* needs another network namespace */
 	CUV_KEEPER_SLOT_LOST = 2,     /* could not be shown to be empty */
 	CUV_KEEPER_GIVEN_BACK = 3,    /* as new, and the task was not begun: it can have another box */
+	CUV_KEEPER_SLOT_UNSURE = 4,   /* a call failed that would have shown it to be empty */
 	CUV_KEEPER_PROBE_FAILED = 64, /* + the number of the layer */
 };
 

@@ -209,7 +209,7 @@ static uint64_t next_deadline(const struct cuv_server *s)
 	uint64_t next = s->listen_again_ns > cuv_now_ns() ? s->listen_again_ns : CUV_NEVER;
 	size_t i;
 
-	next = CUV_MIN(next, s->zygotes_ns);
+	next = CUV_MIN(next, CUV_MIN(s->zygotes_ns, cuv_slots_clear_ns(s->slots)));
 	for (i = 0; i < s->n_waiting; i++)
 		next = CUV_MIN(next, s->waiting[i].deadline_ns);
 	if (s->n_queue > 0)
@@ -291,6 +291,8 @@ static int serve_once(struct cuv_server *s)
 	if (poll(p, n, cuv_deadline_poll_ms(next_deadline(s))) < 0)
 		return errno == EINTR ? 0 : -errno;
 	check_zygotes(s, p + P_ZYGOTES);
+	if (cuv_now_ns() >= cuv_slots_clear_ns(s->slots))
+		s->run_ended |= cuv_slots_clear(s->slots);
 	check_slots(s, p + P_SLOTS);
 	check_queue(s, p + first + n_waiting, n_queue);
 	check_waiting(s, p + first, n_waiting);
@@ -313,8 +315,11 @@ int cuv_server_run(struct cuv_server *s)
 	int r = 0;
 
 	cuv_slots_stand_by(s->slots);
-	while (!s->stopping && r == 0)
+	while (!s->stopping && r == 0) {
 		r = serve_once(s);
+		if (r == 0 && s->n_queue == 0 && cuv_slots_worn_out(s->slots))
+			r = -EUSERS;
+	}
 	while (s->n_waiting > 0)
 		close_with(s->waiting[--s->n_waiting].fd, CUV_E_DRAINING, "the service is stopping");
 	while (s->n_queue > 0) {

@@ -43,7 +43,7 @@ struct cuv_server {
 
 /* Serves until SIGTERM or until the supervisor's control socket closes; then
  * tells what waits that the service is stopping. Returns 0, or -errno when it
- * can't go on. */
+ * can't go on: -EUSERS when too many slots were lost, and nothing runs. */
 int cuv_server_run(struct cuv_server *s);
 
 #endif

@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KILL_WAIT_MS 2000
+#define CLEAR_MS 2000
+#define CLEAR_PAUSE_MS 3
+#define DOUBTS_MAX 3 /* a failed call is no reason to lose a slot, one that always fails is */
 #define STOP_PAUSE_NS 2000000
 /* Identities of slots; the others are the zygotes'. */
 #define SLOT_IDS (CUV_IDENTITIES_MAX - CUV_ZYGOTES_MAX)
@@ -31,6 +33,8 @@ void cuv_slots_init(struct cuv_slots *s, unsigned max, unsigned standby_max, con
 				.n = n,
 				.max = max,
 				.next_id = n,
+				.n_made = n,
+				.clear_ns = CUV_NEVER,
 				.standby_max = CUV_MIN(standby_max, CUV_SLOTS_SPARE / 2)};
 	cuv_zygotes_init(&s->zygotes, zygotes, host, cgroups);
 	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
@@ -69,12 +73,17 @@ static struct cuv_slot *find_standby(struct cuv_slots *s, const struct cuv_zygot
 	return found;
 }
 
+static bool is_free(const struct cuv_slot *slot)
+{
+	return slot->keeper == 0 && slot->clear_by_ns == 0;
+}
+
 static struct cuv_slot *find_free(struct cuv_slots *s)
 {
 	unsigned i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->slot[i].keeper == 0)
+		if (is_free(&s->slot[i]))
 			return &s->slot[i];
 	return NULL;
 }
@@ -84,7 +93,7 @@ bool cuv_slots_full(const struct cuv_slots *s)
 	unsigned i;
 
 	for (i = 0; i < s->n && s->busy < s->max; i++)
-		if (s->slot[i].keeper == 0)
+		if (is_free(&s->slot[i]))
 			return false;
 	return true;
 }
@@ -224,7 +233,7 @@ static int find_slot(struct cuv_slots *s, struct cuv_task *task, struct cuv_slot
 
 	if (!slot) {
 		slot = find_free(s);
-		if (!slot) /* there are more than may be busy and stand by, until many were lost */
+		if (!slot) /* there are more than may be busy and stand by, but for lost and unclear ones */
 			return -EAGAIN;
 		r = start_keeper(s, slot, zygote, false);
 		if (r < 0)
@@ -269,6 +278,8 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	s->lost++;
 	cuv_log(CUV_LOG_ERROR, "slot-lost", CUV_I("slot", slot->id), CUV_I("lost", s->lost));
 	cuv_slotns_done(&slot->ns);
+	slot->clear_by_ns = 0;
+	slot->doubts = 0;
 	if (s->next_id < SLOT_IDS) {
 		slot->id = s->next_id++;
 		return;
@@ -280,8 +291,9 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
 }
 
-/* A keeper that died in the middle: its box died with it (or is about to). */
-static int clear_slot(struct cuv_slots *s, const struct cuv_slot *slot)
+/* A keeper that died in the middle: its box died with it (or is about to). Kills what
+ * there is and does not wait for it. */
+static int kill_rest(const struct cuv_slots *s, const struct cuv_slot *slot)
 {
 	struct cuv_cgroup_slot c;
 	int r;
@@ -291,9 +303,51 @@ static int clear_slot(struct cuv_slots *s, const struct cuv_slot *slot)
 	r = cuv_cgroup_slot_open(s->cgroups, slot->id, &c);
 	if (r < 0)
 		return r;
-	r = cuv_cgroup_slot_kill(&c, KILL_WAIT_MS);
+	r = cuv_cgroup_slot_kill(&c, 0);
 	cuv_cgroup_slot_close(&c);
 	return r;
+}
+
+/* One look at a slot whose keeper has died. */
+static void clear_slot(struct cuv_slots *s, struct cuv_slot *slot)
+{
+	if (kill_rest(s, slot) == 0)
+		slot->clear_by_ns = 0;
+	else if (cuv_now_ns() >= slot->clear_by_ns)
+		replace_slot(s, slot);
+	else
+		s->clear_ns = CUV_MIN(s->clear_ns, cuv_deadline_ms(CLEAR_PAUSE_MS));
+}
+
+uint64_t cuv_slots_clear_ns(const struct cuv_slots *s)
+{
+	return CUV_MIN(s->clear_ns, s->zygotes.clear_ns);
+}
+
+bool cuv_slots_clear(struct cuv_slots *s)
+{
+	bool any = false;
+	unsigned i;
+
+	cuv_zygotes_clear(&s->zygotes);
+	s->clear_ns = CUV_NEVER;
+	for (i = s->n; i-- > 0;) { /* backwards: one that is lost may be filled by the last */
+		struct cuv_slot *slot = &s->slot[i];
+
+		if (slot->clear_by_ns == 0)
+			continue;
+		clear_slot(s, slot);
+		if (i < s->n && is_free(slot)) {
+			(void)ready_ns(s, slot);
+			any = true;
+		}
+	}
+	return any;
+}
+
+bool cuv_slots_worn_out(const struct cuv_slots *s)
+{
+	return s->n < s->n_made && s->busy == 0 && s->streams == 0;
 }
 
 /* Tells the client of a keeper that ended as none should. Those that have their
@@ -305,7 +359,7 @@ static void answer_for(struct cuv_slots *s, const struct cuv_slot *slot, int cod
 	if (s->stopping) {
 		cuv_error_set(&err, CUV_E_DRAINING, "the service is stopping");
 		(void)cuv_failure_send(slot->session, &err);
-	} else if (code == CUV_KEEPER_SLOT_LOST) {
+	} else if (code == CUV_KEEPER_SLOT_LOST || code == CUV_KEEPER_SLOT_UNSURE) {
 		cuv_error_set(&err, CUV_E_INTERNAL,
 			      "the run's slot could not be cleared; the request can be sent again");
 		(void)cuv_failure_send(slot->session, &err);
@@ -358,9 +412,14 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 	slot->orders = cuv_close(slot->orders);
 	cuv_task_free(slot->task);
 	slot->task = NULL;
-	if (code == CUV_KEEPER_SLOT_LOST || (!as_it_should && clear_slot(s, slot) < 0))
+	slot->doubts = code == CUV_KEEPER_SLOT_UNSURE ? slot->doubts + 1 : 0;
+	if (code == CUV_KEEPER_SLOT_LOST || slot->doubts == DOUBTS_MAX) {
 		replace_slot(s, slot);
-	else if (!s->stopping)
+	} else if (!as_it_should && !s->stopping) {
+		slot->clear_by_ns = cuv_deadline_ms(CLEAR_MS);
+		clear_slot(s, slot);
+	}
+	if (is_free(slot) && !s->stopping)
 		(void)ready_ns(s, slot); /* now, not when a run waits for it */
 	if (again)
 		cuv_slots_start(s, again);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Slots: places for a run, each with host user ids, cgroups and a network
- * namespace of its own that serve one run at a time. A slot that can't be shown
- * to be empty after a run gets another identity (ids and cgroups); the old one is
- * never used again.
+ * namespace of its own that serve one run at a time. Where a keeper has died, or
+ * could not look, the slot is cleared by the launcher's loop, a look at a time. One
+ * that can't be shown to be empty gets another identity (ids and cgroups); the old
+ * one is never used again by this launcher.
  *
  * On a few free slots a keeper stands by with a box half made, so that a run finds
  * it ready; some in a zygote, for runs of its environment. One is made when another
@@ -25,6 +26,8 @@ struct cuv_slot {
 	struct cuv_zygote *zygote; /* that the keeper's box is in; NULL: a box of its own */
 	uint64_t born_ns;	   /* the keeper */
 	bool undelivered;	   /* the keeper did not get the task */
+	uint64_t clear_by_ns;	   /* what its keeper left must be gone by then; 0: nothing was */
+	unsigned doubts;	   /* keepers in a row that could not look */
 };
 
 /* Places for runs with a stream, beside the others': they stay for long. */
@@ -44,8 +47,10 @@ struct cuv_slots {
 	unsigned streams; /* with a run that has a stream */
 	unsigned standby; /* without one, and with a box of its own */
 	unsigned standby_max;
-	unsigned next_id; /* never used yet */
-	unsigned lost;	  /* identities thrown away */
+	unsigned next_id;  /* never used yet */
+	unsigned lost;	   /* identities thrown away */
+	unsigned n_made;   /* slots in the beginning */
+	uint64_t clear_ns; /* when to look again at those that are being cleared; CUV_NEVER: there are none */
 	struct cuv_buf net_print;
 	bool stopping; /* keepers die because we kill them */
 };
@@ -71,6 +76,13 @@ bool cuv_slots_on_done(struct cuv_slots *s, struct cuv_slot *slot);
 /* Reaps what keepers have ended, without waiting, and makes their slots ready.
  * True when one of them had a task. */
 bool cuv_slots_reap(struct cuv_slots *s);
+/* Looks again at what dead keepers and zygotes left, when it is time for it
+ * (cuv_slots_clear_ns). True when a slot has become free. */
+uint64_t cuv_slots_clear_ns(const struct cuv_slots *s);
+bool cuv_slots_clear(struct cuv_slots *s);
+/* No identity is left for a slot that was lost, and nothing runs: a new launcher, which
+ * clears what this one could not, would have all of them. */
+bool cuv_slots_worn_out(const struct cuv_slots *s);
 /* Kills all keepers, and with them their boxes; waits at most wait_ms. */
 void cuv_slots_stop(struct cuv_slots *s, uint64_t wait_ms);
 

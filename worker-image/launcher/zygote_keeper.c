@@ -171,7 +171,7 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 
 	cuv_keeper_init(&z.k, seat);
 	if (cuv_keeper_start(seat, launcher) < 0)
-		_exit(CUV_KEEPER_SLOT_LOST);
+		_exit(CUV_KEEPER_GIVEN_BACK);
 	z.k.task.run = *run;
 	z.k.task.fds[0] = cuv_memfd("stdin", "", 0);
 	z.k.task.n_fds = 1;

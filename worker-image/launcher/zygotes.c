@@ -25,7 +25,8 @@
 #define PERIOD_MS 2000	     /* of which the peak of runs at once is kept */
 #define TICK_MS 1000
 #define PROCESSES 128 /* the zygote; and at each place an init or a run before it enters the slot's cgroup */
-#define KILL_WAIT_MS 2000
+#define CLEAR_MS 2000
+#define CLEAR_PAUSE_MS 3
 #define REFUSALS_MAX 8
 #define STEADY_NS (60 * CUV_NS_PER_S) /* warm for so long: what was before does not count */
 #define DEATHS_MAX 3		      /* of warm zygotes, until it is their packages' fault */
@@ -36,16 +37,17 @@ void cuv_zygotes_init(struct cuv_zygotes *z, const struct cuv_zygotes_settings *
 	size_t i;
 
 	cuv_assert(set->max <= CUV_ZYGOTES_MAX);
-	*z = (struct cuv_zygotes){.host = host, .cgroups = cgroups, .set = *set};
+	*z = (struct cuv_zygotes){.host = host, .cgroups = cgroups, .set = *set, .clear_ns = CUV_NEVER};
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++) {
 		z->zygote[i].news = z->zygote[i].boxes = z->zygote[i].lease = -1;
 		z->zygote[i].ns = CUV_SLOTNS_INIT;
 	}
 }
 
+/* Or has left something that is not gone yet. */
 static bool is_alive(const struct cuv_zygote *g)
 {
-	return g->keeper > 0;
+	return g->keeper > 0 || g->clear_by_ns > 0;
 }
 
 static unsigned id_of(const struct cuv_zygotes *z, const struct cuv_zygote *g)
@@ -531,16 +533,44 @@ void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
 	g->pss_bytes = news.pss_bytes;
 }
 
-/* What it leaves must be gone before the next one has its cgroup. */
-static void clear_cgroup(struct cuv_zygotes *z, const struct cuv_zygote *g)
+/* Kills what there is; 0 when there was nothing. */
+static int kill_rest(const struct cuv_zygotes *z, const struct cuv_zygote *g)
 {
 	struct cuv_cgroup_slot c;
+	int r;
 
-	if (!z->cgroups->ops || cuv_cgroup_slot_open(z->cgroups, id_of(z, g), &c) < 0)
-		return;
-	if (cuv_cgroup_slot_is_empty(&c) != 1)
-		(void)cuv_cgroup_slot_kill(&c, KILL_WAIT_MS);
+	if (!z->cgroups->ops)
+		return 0;
+	r = cuv_cgroup_slot_open(z->cgroups, id_of(z, g), &c);
+	if (r < 0)
+		return r;
+	r = cuv_cgroup_slot_is_empty(&c) == 1 ? 0 : cuv_cgroup_slot_kill(&c, 0);
 	cuv_cgroup_slot_close(&c);
+	return r;
+}
+
+/* What it leaves should be gone before the next one has its cgroup. One look at it. */
+static void clear_cgroup(struct cuv_zygotes *z, struct cuv_zygote *g)
+{
+	if (kill_rest(z, g) < 0 && cuv_now_ns() < g->clear_by_ns) {
+		z->clear_ns = CUV_MIN(z->clear_ns, cuv_deadline_ms(CLEAR_PAUSE_MS));
+		return;
+	}
+	g->clear_by_ns = 0;
+	if (g->state == CUV_ZYGOTE_ENDING)
+		clear_if_left(g);
+	else if (!z->stopping)
+		try_again(z, g);
+}
+
+void cuv_zygotes_clear(struct cuv_zygotes *z)
+{
+	size_t i;
+
+	z->clear_ns = CUV_NEVER;
+	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
+		if (z->zygote[i].clear_by_ns > 0)
+			clear_cgroup(z, &z->zygote[i]);
 }
 
 bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
@@ -556,16 +586,13 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 			cuv_zygotes_on_news(z, g);
 		g->keeper = 0;
 		cuv_slotns_done(&g->ns);
-		clear_cgroup(z, g);
 		if (g->state == CUV_ZYGOTE_STARTING || g->state == CUV_ZYGOTE_WARM)
 			fail(g, "its keeper was killed");
 		close_ends(g);
 		if (g->keepers == 0)
 			give_lease_back(g);
-		if (g->state == CUV_ZYGOTE_ENDING)
-			clear_if_left(g);
-		else if (!z->stopping)
-			try_again(z, g);
+		g->clear_by_ns = cuv_deadline_ms(CLEAR_MS);
+		clear_cgroup(z, g);
 		return true;
 	}
 	return false;
@@ -618,7 +645,7 @@ void cuv_zygotes_stop(struct cuv_zygotes *z)
 
 	z->stopping = true;
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
-		if (is_alive(&z->zygote[i])) {
+		if (z->zygote[i].keeper > 0) {
 			z->zygote[i].state = CUV_ZYGOTE_ENDING;
 			(void)kill(z->zygote[i].keeper, SIGKILL);
 		}

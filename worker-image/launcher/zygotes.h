@@ -50,6 +50,7 @@ struct cuv_zygote {
 	uint64_t pss_bytes;
 	uint64_t started_ns;
 	uint64_t used_ns;     /* last */
+	uint64_t clear_by_ns; /* what it left must be gone by then; 0: nothing was */
 	uint64_t deadline_ns; /* STARTING: when it must be warm; FAILED: when it may be tried again */
 	char why[CUV_WHY_COLD_SIZE];
 };
@@ -67,6 +68,7 @@ struct cuv_zygotes {
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	struct cuv_zygotes_settings set;
 	struct cuv_zygote zygote[CUV_ZYGOTES_MAX];
+	uint64_t clear_ns; /* when to look again at what is being cleared; CUV_NEVER: there is nothing */
 	bool stopping;
 };
 
@@ -88,6 +90,8 @@ unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygot
 void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g);
 /* A child has ended: true when it was the keeper of a zygote. */
 bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid);
+/* Looks again at what those that have ended left. */
+void cuv_zygotes_clear(struct cuv_zygotes *z);
 /* Ends what is too old, too many, too late. Returns when to look again. */
 uint64_t cuv_zygotes_tick(struct cuv_zygotes *z);
 /* Ends all of them now. */
