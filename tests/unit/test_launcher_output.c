@@ -4,6 +4,7 @@
 #include "worker-image/launcher/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -169,10 +170,29 @@ static void a_stream_is_over_when_nobody_is_left_to_write(void **state)
 	fixture_done(&f);
 }
 
+static void a_stream_that_can_not_be_read_is_not_an_empty_one(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 100, 100);
+	cuv_close(f.err);
+	f.err = -1;
+	cuv_pump_step(&f.pump, 1); /* its end */
+	assert_int_equal(f.pump.broken, 0);
+	cuv_close(f.pump.stream[0].fd);
+	f.pump.stream[0].fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cuv_pump_step(&f.pump, 0);
+	assert_int_equal(f.pump.broken, -EISDIR);
+	assert_true(cuv_pump_finished(&f.pump));
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_is_over_when_nobody_is_left_to_write),
+		cmocka_unit_test(a_stream_that_can_not_be_read_is_not_an_empty_one),
 		cmocka_unit_test(bytes_pass_in_order),
 		cmocka_unit_test(the_limit_is_exact),
 		cmocka_unit_test(a_slow_client_holds_it_up),

@@ -88,6 +88,7 @@ void cuv_pump_step(struct cuv_pump *p, size_t i)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		p->broken = n < 0 ? -errno : p->broken;
 		s->fd = cuv_close(s->fd);
 		return;
 	}

@@ -22,6 +22,7 @@ struct cuv_pump {
 	} stream[CUV_STREAMS];
 	struct cuv_writer pending; /* a frame the client had no room for */
 	bool has_pending;
+	int broken; /* -errno where a stream could not be read: output is missing */
 };
 
 /* Takes over the read ends of the pipes. */

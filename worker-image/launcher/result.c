@@ -132,6 +132,18 @@ static void blame_host(struct cuv_watch *w)
 				  "the machine ran out of memory and the run was ended; the request can be sent again");
 }
 
+/* Output that is missing must not look like output that there never was. */
+static void blame_stream(struct cuv_watch *w)
+{
+	const int r = w->k->pump.broken;
+
+	if (r == 0 || w->cause == CUV_CAUSE_CANCELLED)
+		return;
+	w->cause = CUV_CAUSE_FAILED;
+	(void)cuv_error_set_errno(&w->err, r, "the run's output could not be read (%s); the request can be sent again",
+				  strerror(-r));
+}
+
 void cuv_report(struct cuv_watch *w)
 {
 	struct cuv_run_result m = {0};
@@ -144,6 +156,7 @@ void cuv_report(struct cuv_watch *w)
 			      "the run's process died before the program was executed; the request can be sent again");
 	}
 	blame_host(w);
+	blame_stream(w);
 
 	if (w->cause == CUV_CAUSE_FAILED && !cuv_watch_started_ns(w) && w->k->has_cgroup) {
 		struct cuv_cgroup_usage u;

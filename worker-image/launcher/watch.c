@@ -260,6 +260,8 @@ static void poll_once(struct cuv_watch *w)
 			cuv_pump_step(&k->pump, i);
 		else if (is_all && !p[P_OUT + i].revents)
 			cuv_pump_end(&k->pump, i);
+	if (k->pump.broken < 0)
+		cuv_watch_end(w, CUV_CAUSE_FAILED);
 	if (cuv_pump_truncated(&k->pump))
 		cuv_watch_end(w, CUV_CAUSE_OUTPUT);
 	if (p[P_INIT].revents)
