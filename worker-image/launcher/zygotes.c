@@ -557,6 +557,8 @@ static void clear_cgroup(struct cuv_zygotes *z, struct cuv_zygote *g)
 		return;
 	}
 	g->clear_by_ns = 0;
+	if (g->keepers == 0)
+		give_lease_back(g);
 	if (g->state == CUV_ZYGOTE_ENDING)
 		clear_if_left(g);
 	else if (!z->stopping)
@@ -589,8 +591,6 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 		if (g->state == CUV_ZYGOTE_STARTING || g->state == CUV_ZYGOTE_WARM)
 			fail(g, "its keeper was killed");
 		close_ends(g);
-		if (g->keepers == 0)
-			give_lease_back(g);
 		g->clear_by_ns = cuv_deadline_ms(CLEAR_MS);
 		clear_cgroup(z, g);
 		return true;
