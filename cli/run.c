@@ -3,7 +3,8 @@
  * cuvette run: one job from the shell.
  *
  * Theory of operation. All input is read and checked before anything is
- * started. Then one job (manager/job.h) is driven by this thread, over the
+ * started, but for a lock, which is checked against the Python that is there.
+ * Then one job (manager/job.h) is driven by this thread, over the
  * sockets of a running service or over processes of our own. The program's
  * output is written as it comes; its end becomes ours. The user's signals are
  * blocked and only make a descriptor readable that everything polls, so that
@@ -20,6 +21,7 @@
 #include "lib/base/parse.h"
 #include "manager/answer.h"
 #include "manager/isolation.h"
+#include "manager/run_lock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -32,6 +34,9 @@
 
 enum {
 	REQUIREMENTS,
+	LOCK,
+	ENV,
+	LOCK_OUT,
 	STATE,
 	STANDALONE,
 	DEGRADED,
@@ -50,6 +55,9 @@ enum {
 /* clang-format off */
 static const struct cuv_option options[] = {
 	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages it needs; without: none"},
+	[LOCK] = {"lock", 0, "FILE", NULL, NULL, "a pylock.toml to use as it is, instead of requirements"},
+	[ENV] = {"env", 0, "DIGEST", NULL, NULL, "an environment that is known here, instead of both"},
+	[LOCK_OUT] = {"lock_out", 0, "FILE", NULL, NULL, "write the lock that was used there, as a pylock.toml"},
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
 	[STANDALONE] = {"standalone", 0, NULL, NULL, NULL, "start processes of its own beside a running service"},
 	[DEGRADED] = {"allow_degraded", 0, "L,L", "CUVETTE_ALLOW_DEGRADED", NULL,
@@ -175,17 +183,45 @@ static void print_json(json_t *answer)
 /* Whose fault an error is: the input's, or ours. */
 static int fail(const struct cuv_values *v, const char *run_id, const struct cuv_error *err)
 {
-	/* Only a requirements file has lines that errors are about. */
+	/* Only a file of requirements and a lock have lines that errors are about. */
 	if (v->value[JSON].text)
 		print_json(cuv_answer_error(err, run_id));
 	else
-		cuv_say_error(err, v->value[REQUIREMENTS].text);
+		cuv_say_error(err, v->value[v->value[LOCK].text ? LOCK : REQUIREMENTS].text);
 	return cuv_error_http_status(err->code) >= 500 ? CUV_EXIT_UNAVAILABLE : CUV_EXIT_USAGE;
 }
 
+/* Which environment: at most one of the three ways to name it. */
+static int check_environment(const struct cuv_values *v, struct cuv_error *err)
+{
+	const char *digest = v->value[ENV].text;
+	int n = (v->value[REQUIREMENTS].text != NULL) + (v->value[LOCK].text != NULL) + (digest != NULL);
+
+	if (n > 1)
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "give one of --requirements, --lock and --env: each says what the environment is");
+	if (v->value[NEWER].text && (v->value[LOCK].text || digest))
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "--exclude-newer is for --requirements; what is locked has its versions");
+	return digest ? cuv_run_digest_read("--env", digest, err) : 0;
+}
+
+/* The program has run by now: its end counts, a lock that can't be written is said. */
+static void write_lock(const struct cuv_values *v, const struct cuv_buf *lock)
+{
+	const char *path = v->value[LOCK_OUT].text;
+	int r;
+
+	if (!path)
+		return;
+	r = lock->len ? cuv_run_output_file(path, lock) : -ENODATA;
+	if (r < 0)
+		cuv_say("--lock-out: %s can't be written: %s", path, strerror(-r));
+}
+
 /* The job, once there is somebody to do it. */
-static int drive(const struct cuv_values *v, const struct cuv_attach *a, const struct cuv_job_spec *spec,
-		 struct cuv_run_output *output)
+static int drive(const struct cuv_values *v, const struct cuv_attach *a, struct cuv_run_input *in,
+		 struct cuv_job_spec *spec, struct cuv_run_output *output)
 {
 	struct cuv_peers peers = cuv_attach_peers(a);
 	bool json = v->value[JSON].text != NULL;
@@ -195,12 +231,17 @@ static int drive(const struct cuv_values *v, const struct cuv_attach *a, const s
 	struct cuv_tools tools;
 	int r = cuv_peers_tools(&peers, ASK_MS, &tools, &err), status;
 
+	/* A lock is read for the Python that the service has. */
+	if (r == 0)
+		r = cuv_run_input_lock(in, v->value[LOCK].text, tools.python, spec, &err);
 	if (r < 0)
 		return fail(v, spec->run_id, &err);
 	cuv_run_output_events(output, json, &events);
 	cuv_job_result_init(&result, spec);
 	r = cuv_job_run(&peers, &tools, spec, &events, &result, &err);
 	cuv_run_output_clear(output);
+	if (r == 0)
+		write_lock(v, &result.lock);
 	if (output->failed == -EPIPE) {
 		status = 128 + SIGPIPE;
 	} else if (output->failed) {
@@ -233,6 +274,8 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 	int r = read_spec(v, &spec, &err), status = CUV_EXIT_FAILED;
 
 	if (r == 0)
+		r = check_environment(v, &err);
+	if (r == 0)
 		r = cuv_run_input_code(in, v->operands[0], &err);
 	if (r == 0)
 		r = cuv_run_input_requirements(in, v->value[REQUIREMENTS].text, &err);
@@ -242,10 +285,14 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 		r = cuv_run_input_stdin(in, v->value[STDIN].text, cancel, &err);
 	if (r == 0) {
 		cuv_run_input_apply(in, &spec);
+		if (v->value[ENV].text) {
+			spec.env_source = CUV_ENV_DIGEST;
+			spec.env_digest = v->value[ENV].text;
+		}
 		r = cuv_attach_open(&to, &attach, &err);
 	}
 	if (r == 0)
-		status = drive(v, &attach, &spec, &output);
+		status = drive(v, &attach, in, &spec, &output);
 	else if (r != -ECANCELED && r != -EINTR)
 		status = fail(v, spec.run_id, &err);
 	cuv_attach_close(&attach);

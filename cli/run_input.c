@@ -3,6 +3,8 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/utf8.h"
+#include "manager/run_lock.h"
+#include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -77,6 +79,26 @@ int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struc
 	if (r < 0)
 		return r;
 	return say_read(cuv_requirements_canonical(parsed, &in->requirements), path, CUV_REQUIREMENTS_BYTES_MAX, err);
+}
+
+int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const char *python, struct cuv_job_spec *spec,
+		       struct cuv_error *err)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_UPLOADED_LOCK_BYTES_MAX);
+	int r;
+
+	if (!path)
+		return 0;
+	r = say_read(cuv_read_file(AT_FDCWD, path, &text), path, CUV_UPLOADED_LOCK_BYTES_MAX, err);
+	if (r == 0)
+		r = cuv_run_lock_read(cuv_buf_str(&text), text.len, python, &in->requirements, err);
+	if (r < 0)
+		return r;
+	spec->env_source = CUV_ENV_LOCK;
+	spec->requirements = cuv_buf_str(&in->requirements);
+	spec->requirements_len = in->requirements.len;
+	spec->source = NULL;
+	return 0;
 }
 
 /* Reads to the end of a descriptor that may make us wait. */

@@ -3,8 +3,10 @@
 
 #include "cli/command.h"
 #include "lib/base/clock.h"
+#include "lib/base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +108,13 @@ void cuv_run_output_events(struct cuv_run_output *o, bool collect, struct cuv_jo
 	if (!collect)
 		ret->output = on_output;
 	ret->cancel_fd = o->cancel->fd;
+}
+
+int cuv_run_output_file(const char *path, const struct cuv_buf *data)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+
+	return fd < 0 ? -errno : cuv_write_all(fd, cuv_buf_str(data), data->len);
 }
 
 static void say_timeout(const struct cuv_run_result *r, const struct cuv_limits *l)

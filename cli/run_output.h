@@ -24,6 +24,9 @@ void cuv_run_output_events(struct cuv_run_output *o, bool collect, struct cuv_jo
 /* Takes the progress line away. */
 void cuv_run_output_clear(struct cuv_run_output *o);
 
+/* Writes a whole file, replacing one that is there. 0 or -errno. */
+int cuv_run_output_file(const char *path, const struct cuv_buf *data);
+
 /* "resolving…", "wheels 3/7 12.4 MB", "building 2/7" */
 #define CUV_PROGRESS_SIZE 96
 void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_SIZE]);

@@ -4,6 +4,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
 #include "manager/isolation.h"
+#include "manager/run_lock.h"
+#include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -33,8 +35,8 @@ static const struct cuv_field_info fields[] = {
 #define X(name, field, unit, def, max, text) {field, CUV_FIELD_TEXT, TEXT_MAX},
 	CUV_LIMIT_TABLE(X)
 #undef X
-		{"lock", CUV_FIELD_LATER, 0},
-	{"env", CUV_FIELD_LATER, 0},
+		{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
+	{"env", CUV_FIELD_TEXT, TEXT_MAX},
 	{"files", CUV_FIELD_LATER, 0},
 	{"archive", CUV_FIELD_LATER, 0},
 	{"artifacts", CUV_FIELD_LATER, 0},
@@ -97,7 +99,8 @@ static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical
 	if (!field)
 		return cuv_error_set(
 			err, CUV_E_REQUIREMENTS_MISSING,
-			"the field `requirements` is missing: send requirements.txt (a comment is enough for none)");
+			"the field `requirements` is missing: send requirements.txt (a comment is enough for none), or "
+			"a `lock`, or an `env`");
 	if (!field->has_filename || !ends_in(field->filename, ".txt"))
 		return cuv_error_set(err, CUV_E_REQUIREMENTS_NAME,
 				     "the field `requirements` must be a file whose name ends in .txt");
@@ -114,6 +117,44 @@ static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical
 				     "the requirements are larger than %d bytes in canonical form",
 				     CUV_REQUIREMENTS_BYTES_MAX);
 	return r < 0 ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request") : 0;
+}
+
+static int read_lock(const struct cuv_form *f, const char *python, struct cuv_run_request *r, struct cuv_error *err)
+{
+	const struct cuv_field *field = cuv_form_get(f, "lock");
+
+	if (!field->has_filename || !ends_in(field->filename, ".toml"))
+		return cuv_error_set(err, CUV_E_LOCK_NAME, "the field `lock` must be a file whose name ends in .toml");
+	if (!cuv_charge_add(f->charge, CUV_UPLOADED_LOCK_FACTOR * field->value.len)) {
+		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
+		err->retry_after_s = 2;
+		return -EINVAL;
+	}
+	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, python, &r->requirements, err);
+}
+
+/* Exactly one of the three ways to name an environment. */
+static int read_environment(const struct cuv_form *f, const char *python, struct cuv_run_request *r,
+			    struct cuv_error *err)
+{
+	const struct cuv_field *lock = cuv_form_get(f, "lock"), *env = cuv_form_get(f, "env");
+
+	if ((lock != NULL) + (env != NULL) + (cuv_form_get(f, "requirements") != NULL) > 1)
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "send one of `requirements`, `lock` and `env`: each says what the environment is");
+	if (!lock && !env) {
+		r->spec.env_source = CUV_ENV_REQUIREMENTS;
+		return read_requirements(f, &r->requirements, err);
+	}
+	if (cuv_form_get(f, "exclude_newer"))
+		return cuv_error_set(
+			err, CUV_E_FIELD_CONFLICT,
+			"the field `exclude_newer` is for `requirements`; what is locked has its versions");
+	r->spec.env_source = lock ? CUV_ENV_LOCK : CUV_ENV_DIGEST;
+	if (lock)
+		return read_lock(f, python, r, err);
+	r->spec.env_digest = cuv_buf_str(&env->value);
+	return cuv_run_digest_read("the field `env`", r->spec.env_digest, err);
 }
 
 int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err)
@@ -267,7 +308,7 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 						 .build_ms = BUILD_MS,
 						 .queue_ms = QUEUE_MS,
 						 .lint = true}};
-	r = read_requirements(f, &ret->requirements, err);
+	r = read_environment(f, python, ret, err);
 	if (r == 0)
 		r = read_code(f, &ret->spec, err);
 	if (r == 0)
@@ -276,11 +317,12 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 		cuv_run_request_done(ret);
 		return r;
 	}
-	ret->spec.env_source = CUV_ENV_REQUIREMENTS;
 	ret->spec.requirements = cuv_buf_str(&ret->requirements);
 	ret->spec.requirements_len = ret->requirements.len;
-	ret->spec.source = cuv_buf_str(&cuv_form_get(f, "requirements")->value);
-	ret->spec.source_len = cuv_form_get(f, "requirements")->value.len;
+	if (ret->spec.env_source == CUV_ENV_REQUIREMENTS) {
+		ret->spec.source = cuv_buf_str(&cuv_form_get(f, "requirements")->value);
+		ret->spec.source_len = cuv_form_get(f, "requirements")->value.len;
+	}
 	ret->spec.args = &ret->args;
 	return 0;
 }

@@ -17,7 +17,7 @@
 	X(NONE, "none", 200, "no error")                                                                               \
 	X(BAD_REQUEST, "bad-request", 400, "the request is not well-formed")                                           \
 	X(BAD_MULTIPART, "bad-multipart", 400, "the multipart body is not well-formed")                                \
-	X(REQUIREMENTS_MISSING, "requirements-missing", 400, "the field `requirements` is missing")                    \
+	X(REQUIREMENTS_MISSING, "requirements-missing", 400, "neither requirements nor a lock nor an environment")     \
 	X(REQUIREMENTS_EMPTY, "requirements-empty", 400, "the requirements file has no bytes")                         \
 	X(REQUIREMENTS_NAME, "requirements-name", 400, "the requirements file's name must end in .txt")                \
 	X(REQUIREMENTS_ENCODING, "requirements-encoding", 400, "the requirements file is neither UTF-8 nor UTF-16")    \

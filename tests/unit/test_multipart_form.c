@@ -172,13 +172,45 @@ TEST(files_are_required_named_and_readable)
 	REFUSED(REQUIREMENTS FILE_PART("code", "m.py", "\xed\xa0\x80"), CODE_ENCODING, "UTF-8");
 }
 
+#define LOCK_TEXT                                                                                                      \
+	"lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\nwheels = [{ url = "                                       \
+	"\"https://f.invalid/a-1-py3-none-any.whl\", hashes = { sha256 = "                                             \
+	"\"1111111111111111111111111111111111111111111111111111111111111111\" } }]\n"
+#define DIGEST "0123456789abcdfghijklmnpqrsvwxyz"
+
+TEST(a_lock_or_a_digest_stands_for_requirements)
+{
+	_cleanup_upload_ struct upload u;
+	_cleanup_upload_ struct upload v;
+
+	read_upload(&u, SIZE_MAX, BYTES(CODE FILE_PART("lock", "pylock.toml", LOCK_TEXT) END));
+	assert_ok(u.result);
+	assert_int_equal(u.request.spec.env_source, CUV_ENV_LOCK);
+	assert_non_null(strstr(u.request.spec.requirements, "{\"kind\":\"url\"}"));
+	assert_null(u.request.spec.source);
+	read_upload(&v, SIZE_MAX, BYTES(CODE FIELD("env", DIGEST) END));
+	assert_ok(v.result);
+	assert_int_equal(v.request.spec.env_source, CUV_ENV_DIGEST);
+	assert_string_equal(v.request.spec.env_digest, DIGEST);
+	assert_int_equal(v.request.spec.requirements_len, 0);
+
+	REFUSED(CODE REQUIREMENTS FIELD("env", DIGEST), FIELD_CONFLICT, "one of");
+	REFUSED(CODE FILE_PART("lock", "l.toml", LOCK_TEXT) FIELD("env", DIGEST), FIELD_CONFLICT, "one of");
+	REFUSED(CODE FIELD("env", DIGEST) FIELD("exclude_newer", "2024-01-01"), FIELD_CONFLICT, "exclude_newer");
+	REFUSED(CODE FIELD("env", "sha256:00"), FIELD_INVALID, "environment.digest");
+	REFUSED(CODE FIELD("env", "../23456789abcdfghijklmnpqrsvwxyz"), FIELD_INVALID, "environment.digest");
+	REFUSED(CODE FILE_PART("lock", "uv.lock", LOCK_TEXT), LOCK_NAME, ".toml");
+	REFUSED(CODE FIELD("lock", LOCK_TEXT), LOCK_NAME, ".toml");
+	REFUSED(CODE FILE_PART("lock", "l.toml", ""), LOCK_EMPTY, "no bytes");
+	REFUSED(CODE FILE_PART("lock", "l.toml", "lock-version = \"9\""), LOCK_UNSUPPORTED, "version 9");
+}
+
 TEST(fields_are_known_and_sent_once)
 {
 	REFUSED(CODE CODE REQUIREMENTS, FIELD_DUPLICATE, "`code`");
 	REFUSED(FIELD("timeout", "1") FIELD("timeout", "1"), FIELD_DUPLICATE, "`timeout`");
 	REFUSED(FIELD("Code", "1"), FIELD_UNKNOWN,
 		"`Code` is not a field of this request; there are `requirements`, `code`,");
-	REFUSED(FIELD("lock", "1"), FIELD_INVALID, "not served");
 	REFUSED(FIELD("mode", "async"), FIELD_INVALID, "not served");
 	REFUSED(FILE_PART("files", "a", "1"), FIELD_INVALID, "not served");
 }
@@ -327,6 +359,7 @@ int main(void)
 		cmocka_unit_test(lint_can_be_left_out),
 		cmocka_unit_test(a_byte_order_mark_is_dropped),
 		cmocka_unit_test(files_are_required_named_and_readable),
+		cmocka_unit_test(a_lock_or_a_digest_stands_for_requirements),
 		cmocka_unit_test(fields_are_known_and_sent_once),
 		cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(args_are_a_json_array_of_strings),
