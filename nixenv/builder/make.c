@@ -25,6 +25,7 @@ struct making {
 	const struct cuv_make *m;
 	const struct cuv_pinned *pinned; /* of the Python asked for */
 	struct cuv_lock lock;
+	struct cuv_directs directs; /* wheels that were fetched before the lock was made */
 	struct cuv_env_paths paths;
 	uint64_t deadline_ns; /* of downloads and build */
 };
@@ -32,6 +33,7 @@ struct making {
 static void making_done(struct making *k)
 {
 	cuv_lock_done(&k->lock);
+	cuv_directs_done(&k->directs);
 	cuv_env_paths_done(&k->paths);
 }
 
@@ -73,45 +75,67 @@ static int check_canonical(const struct cuv_make *m, struct cuv_requirements **r
 	return 0;
 }
 
-/* What the parser knows and the resolver's step does not yet. */
+/* What the parser knows and nothing builds yet. */
 static int check_served(const struct cuv_requirements *reqs, struct cuv_error *err)
 {
 	for (size_t i = 0; i < reqs->n; i++) {
-		if (reqs->items[i].direct.kind == CUV_DIRECT_NONE)
+		if (reqs->items[i].direct.kind != CUV_DIRECT_GIT)
 			continue;
 		(void)cuv_error_set(err, CUV_E_REQUIREMENT_UNSUPPORTED,
-				    "a package from an address is not served by this version; name a version from the "
-				    "index, as in name==1.2.3");
-		if (err)
-			err->line = (uint32_t)i + 1;
+				    "a package from a repository is not served by this version; name a version from "
+				    "the index, as in name==1.2.3, or the address of a wheel");
+		err->line = (uint32_t)i + 1;
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static void on_download(void *arg, const struct cuv_download_progress *p)
+{
+	struct making *k = arg;
+
+	progress(k->m, CUV_PHASE_DOWNLOADING, p->done, p->total, p->bytes_done, p->bytes_total);
+}
+
+static struct cuv_download_options download_options(struct making *k)
+{
+	return (struct cuv_download_options){
+		.settings = &k->m->builder->settings,
+		.bytes_max = CUV_CLOSURE_BYTES_MAX,
+		.deadline_ns = k->deadline_ns,
+		.cancel_fd = k->m->cancel_fd,
+		.on_progress = on_download,
+		.arg = k,
+	};
 }
 
 static int resolve(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_make *m = k->m;
 	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	struct cuv_download_options o = download_options(k);
 	struct cuv_resolve what = {
-		.canonical = m->canonical,
-		.canonical_len = m->canonical_len,
-		.pinned = k->pinned,
-		.exclude_s = m->ask.exclude_s,
-		.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms),
-		.cancel_fd = m->cancel_fd,
-	};
+		.pinned = k->pinned, .exclude_s = m->ask.exclude_s, .cancel_fd = m->cancel_fd, .directs = &k->directs};
 	char root[PATH_MAX];
 
 	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
-	if (check_canonical(m, &reqs, err) < 0 || check_served(reqs, err) < 0)
+	if (check_canonical(m, &reqs, err) < 0 || check_served(reqs, err) < 0 ||
+	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0)
 		return -EINVAL;
+	if (cuv_directs_text(reqs, &k->directs, &text) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	cuv_path_join(m->work, "root", root);
 	if (mkdir(root, 0755) < 0)
 		return internal(err, "the resolver's folder", -errno);
+	what.canonical = cuv_buf_str(&text);
+	what.canonical_len = text.len;
 	what.reqs = reqs;
 	what.root = root;
-	return cuv_resolve(m->builder, &what, &k->lock, err);
+	what.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms);
+	if (cuv_resolve(m->builder, &what, &k->lock, err) < 0)
+		return -EINVAL;
+	return cuv_directs_mark(reqs, &k->directs, &k->lock, err);
 }
 
 /* A lock that somebody sent. The manager has chosen its wheels, but not where they
@@ -147,17 +171,11 @@ static bool wheel_needed(const struct making *k, size_t i)
 	       !cuv_index_known(k->m->builder, k->paths.wheels.items[i]);
 }
 
-static void on_download(void *arg, const struct cuv_download_progress *p)
-{
-	struct making *k = arg;
-
-	progress(k->m, CUV_PHASE_DOWNLOADING, p->done, p->total, p->bytes_done, p->bytes_total);
-}
-
 struct wheels {
 	struct cuv_download items[CUV_PACKAGES_MAX];
 	size_t index[CUV_PACKAGES_MAX]; /* which package of the lock */
 	size_t n;
+	size_t n_missing; /* the first ones; the others are there already */
 	struct cuv_strv files;
 	struct cuv_strv names;
 };
@@ -171,49 +189,56 @@ static void wheels_free(struct wheels **w)
 	free(*w);
 }
 
-static int list_wheels(const struct making *k, struct wheels *w)
+/* Those that were fetched already, or those that were not. */
+static int list_some(const struct making *k, bool fetched, struct wheels *w)
 {
 	for (size_t i = 0; i < k->lock.n; i++) {
 		const struct cuv_locked *p = &k->lock.packages[i];
+		const struct cuv_direct_wheel *direct = cuv_directs_find(&k->directs, &p->sha256);
 		char name[CUV_STORE_NAME_SIZE];
 		int r;
 
-		if (!wheel_needed(k, i))
+		if (!wheel_needed(k, i) || (direct != NULL) != fetched)
 			continue;
 		if (!p->url || (r = cuv_lock_wheel_name(p, name)) < 0)
 			return -EINVAL;
 		if ((r = cuv_strv_addf(&w->files, "%s/%s", k->m->work, name)) < 0 ||
 		    (r = cuv_strv_addf(&w->names, "the wheel of %s %s", p->name, p->version)) < 0)
 			return r;
+		if (direct && rename(direct->path, w->files.items[w->n]) < 0)
+			return -errno;
 		w->index[w->n++] = i;
 	}
-	for (size_t i = 0; i < w->n; i++) {
+	return 0;
+}
+
+static int list_wheels(const struct making *k, struct wheels *w)
+{
+	int r = list_some(k, false, w);
+
+	w->n_missing = w->n;
+	if (r == 0)
+		r = list_some(k, true, w);
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
 		const struct cuv_locked *p = &k->lock.packages[w->index[i]];
 
 		w->items[i] = (struct cuv_download){
 			.url = p->url,
 			.path = w->files.items[i],
 			.what = w->names.items[i],
-			.source = CUV_SOURCE_INDEX,
+			.source = p->origin.kind == CUV_ORIGIN_URL ? CUV_SOURCE_USER : CUV_SOURCE_INDEX,
 			.hash_known = true,
 			.sha256 = p->sha256,
 			.size_bytes = p->size_bytes,
 		};
 	}
-	return 0;
+	return r;
 }
 
 static int fetch_wheels(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
-	const struct cuv_download_options o = {
-		.settings = &b->settings,
-		.bytes_max = CUV_CLOSURE_BYTES_MAX,
-		.deadline_ns = k->deadline_ns,
-		.cancel_fd = k->m->cancel_fd,
-		.on_progress = on_download,
-		.arg = k,
-	};
+	const struct cuv_download_options o = download_options(k);
 	const struct cuv_nix_options nix = {
 		.tmp = k->m->work, .deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd};
 	_cleanup_(wheels_free) struct wheels *w = calloc(1, sizeof(*w));
@@ -223,7 +248,7 @@ static int fetch_wheels(struct making *k, struct cuv_error *err)
 		return internal(err, "the list of wheels", r);
 	if (w->n == 0)
 		return 0;
-	if (cuv_download_all(w->items, w->n, &o, err) < 0 || cuv_nix_add_fixed(b, &w->files, &nix, err) < 0)
+	if (cuv_download_all(w->items, w->n_missing, &o, err) < 0 || cuv_nix_add_fixed(b, &w->files, &nix, err) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < w->n; i++) {
 		k->lock.packages[w->index[i]].size_bytes = w->items[i].size_bytes;
@@ -317,6 +342,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	uint64_t start = cuv_now_ns(), resolved;
 	int r;
 
+	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
 	if (make_lock(&k, err) < 0)
 		return -EINVAL;
 	resolved = cuv_now_ns();

@@ -21,13 +21,13 @@
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
-enum { BINDS = 8, FILES_MAX = 5 };
+enum { BINDS = 8, BINDS_MAX, FILES_MAX = 5 };
 
 struct view {
 	char usr[PATH_MAX];
 	char image_etc[PATH_MAX];
 	char uv[PATH_MAX];
-	struct cuv_seal_bind binds[BINDS];
+	struct cuv_seal_bind binds[BINDS_MAX];
 	struct cuv_seal_file files[FILES_MAX];
 	struct cuv_seal seal;
 };
@@ -42,7 +42,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		       write = CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE;
 	const struct cuv_settings *s = &b->settings;
 	char image[PATH_MAX], uv[PATH_MAX];
-	size_t n = 0;
+	size_t n = 0, n_binds = BINDS;
 
 	cuv_path_join(b->state.store, what->pinned->image.store_name, image);
 	cuv_path_join(image, "usr", v->usr);
@@ -60,7 +60,9 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		       {"/dev/null", "/dev/null", write, false},
 		       {"/dev/urandom", "/dev/urandom", read, false},
 	       },
-	       sizeof(v->binds));
+	       BINDS * sizeof(v->binds[0]));
+	if (what->directs && what->directs->n > 0)
+		v->binds[n_binds++] = (struct cuv_seal_bind){what->directs->folder, CUV_DIRECT_FOLDER, read, false};
 	v->files[n++] = (struct cuv_seal_file){"/lock/requirements.txt", what->canonical, what->canonical_len};
 	v->files[n++] = (struct cuv_seal_file){"/etc/nsswitch.conf", nsswitch, strlen(nsswitch)};
 	if (s->ca.len)
@@ -72,7 +74,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	v->seal = (struct cuv_seal){
 		.root = what->root,
 		.binds = v->binds,
-		.n_binds = BINDS,
+		.n_binds = n_binds,
 		.files = v->files,
 		.n_files = n,
 		.links = links,
@@ -83,8 +85,9 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	};
 }
 
-static int resolver_argv(const struct cuv_python *p, const char *date, struct cuv_strv *argv)
+static int resolver_argv(const struct cuv_resolve *what, const char *date, struct cuv_strv *argv)
 {
+	const struct cuv_python *p = what->pinned->python;
 	char interpreter[32], platform[48];
 	const char *const words[] = {
 		"uv",
@@ -119,6 +122,14 @@ static int resolver_argv(const struct cuv_python *p, const char *date, struct cu
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (cuv_strv_add(argv, words[i]) < 0)
 			return -ENOMEM;
+	for (size_t i = 0; what->directs && i < what->directs->n; i++) {
+		char hex[CUV_SHA256_HEX_SIZE];
+
+		cuv_hex(what->directs->items[i].sha256.bytes, CUV_SHA256_SIZE, hex);
+		if (!what->directs->items[i].not_fitting &&
+		    (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, CUV_DIRECT_FOLDER "/%s", hex) < 0))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -185,7 +196,7 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 	struct view v;
 	int r;
 
-	if (resolver_argv(what->pinned->python, date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
+	if (resolver_argv(what, date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	view_init(b, what, &v);
 	spec.path = "/tool/uv";

@@ -7,6 +7,7 @@
 #define CUV_BUILDER_RESOLVE_H
 
 #include "nixenv/builder/builder.h"
+#include "nixenv/builder/direct.h"
 #include "nixenv/lock.h"
 #include "nixenv/requirements.h"
 
@@ -18,7 +19,8 @@ struct cuv_resolve {
 	const char *root;		 /* an empty folder for the child's root */
 	int64_t exclude_s;		 /* nothing younger than this instant */
 	uint64_t deadline_ns;
-	int cancel_fd; /* as in cuv_child_spec */
+	int cancel_fd;			   /* as in cuv_child_spec */
+	const struct cuv_directs *directs; /* wheels of users' addresses; NULL or empty: none */
 };
 
 /* 0 with a sealed lock; -EINVAL with err, whose line counts in the canonical text

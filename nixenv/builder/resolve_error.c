@@ -223,6 +223,35 @@ static void set_unresolvable(const char *text, const char *python, const char *d
 			      "no set of versions satisfies all requirements (as of %s)", date);
 }
 
+/* Sayings about one wheel's own content. */
+static bool is_bad_wheel(const char *text)
+{
+	static const char *const marks[] = {"Failed to extract archive", "Invalid zip",
+					    "Failed to read metadata",	 "Metadata field",
+					    "Package metadata name",	 "Package metadata version",
+					    "Couldn't parse metadata"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (has(text, marks[i]))
+			return true;
+	return false;
+}
+
+static int wheel_error(const char *text, const struct cuv_requirements *reqs, struct cuv_error *err)
+{
+	if (has(text, "as a URL dependency"))
+		cuv_error_set(
+			err, CUV_E_REQUIREMENTS_UNRESOLVABLE,
+			"a package names the address of another one in its metadata; only the requirements file may "
+			"do that, so name it there too");
+	else
+		cuv_error_set(err, CUV_E_BUILD_FAILED,
+			      "a wheel can't be read: it is damaged, or not what its name says");
+	explain(text, err);
+	find_requirement(text, reqs, err);
+	return -EINVAL;
+}
+
 int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirements *reqs, const char *python,
 		      const char *date, struct cuv_error *err)
 {
@@ -241,6 +270,8 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 		return cuv_error_set_errno(err, -EAGAIN, "the resolver could not start a process or thread");
 	if (has(copy, "Cannot allocate memory") || has(copy, "(os error 12)") || has(copy, "memory allocation of "))
 		return cuv_error_set_errno(err, -ENOMEM, "the resolver had not enough memory");
+	if (has(copy, "as a URL dependency") || is_bad_wheel(copy))
+		return wheel_error(copy, reqs, err);
 	if (is_unreachable(copy)) {
 		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached");
 		err->retry_after_s = INDEX_RETRY_S;

@@ -55,6 +55,15 @@ static const struct sample samples[] = {
 	 "  cause: error sending request for url (http://user:pw@10.1.2.3:9/simple/requests/)\n  cause: client error "
 	 "(Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
 	 CUV_E_INDEX_UNREACHABLE, 0, "can't be reached"},
+	{"a\nfoo @ https://host/foo-1.0-py3-none-any.whl\n",
+	 "error: Failed to resolve dependencies for package `foo==1.0`\n  cause: Package `bar` was included as a URL "
+	 "dependency. URL dependencies must be expressed as direct requirements or constraints. Consider adding `bar @ "
+	 "http://10.1.2.3/bar-1.0-py3-none-any.whl` to your dependencies or constraints file.\n",
+	 CUV_E_REQUIREMENTS_UNRESOLVABLE, 2, "in its metadata"},
+	{"a\nfoo @ https://host/foo-1.0-py3-none-any.whl\n",
+	 "error: Failed to download `foo @ file:///direct/x/foo-1.0-py3-none-any.whl`\n  cause: Failed to extract "
+	 "archive: foo-1.0-py3-none-any.whl\n  cause: Invalid zip file structure\n",
+	 CUV_E_BUILD_FAILED, 2, "can't be read"},
 	{"requests\n", "error: Failed to write /cache/x\n  cause: No space left on device (os error 28)\n",
 	 CUV_E_NO_SPACE, 0, "disk is full"},
 	{"requests\n", "error: Failed to start\n  cause: Resource temporarily unavailable (os error 11)\n",
