@@ -32,6 +32,7 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.allow_degraded = spec->allow_degraded,
 		.log_fd = -1,
 		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
+		.chores = spec->builder_only,
 		.cancel_fd = spec->cancel_fd,
 	};
 	int r;
@@ -44,6 +45,8 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 	cuv_crew_instance("run", ret->instance);
 	if (spec->launcher_only)
 		return cuv_crew_start_launcher(&crew, &ret->crew, err);
+	if (spec->builder_only)
+		return cuv_crew_start_builder(&crew, &ret->crew, err);
 	return cuv_crew_start_workers(&crew, &ret->crew, err);
 }
 

@@ -14,6 +14,7 @@ struct cuv_attach_spec {
 	const char *allow_degraded; /* for processes of our own; NULL: none */
 	bool standalone;	    /* do not use a running service */
 	bool launcher_only;	    /* own: do not start a builder */
+	bool builder_only;	    /* own: do not start a launcher; the builder does chores */
 	int cancel_fd;		    /* readable: give up; -1: none */
 };
 

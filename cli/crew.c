@@ -247,6 +247,19 @@ static int check_store(const struct cuv_state *state, struct cuv_error *err)
 	return -ENOENT;
 }
 
+int cuv_crew_start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	int r;
+
+	*err = CUV_ERROR_INIT;
+	r = check_store(spec->state, err);
+	if (r == 0)
+		r = explain(start_builder(spec, crew, err), "builder", err);
+	if (r == 0)
+		r = wait_ready(spec, crew, CUV_ROLE_BUILDER, err);
+	return explain(r, "builder", err);
+}
+
 int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	int r;

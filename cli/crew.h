@@ -73,6 +73,8 @@ struct cuv_crew {
 
 /* The launcher alone, ready (for asking about layers). */
 int cuv_crew_start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
+/* The builder alone, ready (for what is about the store only). */
+int cuv_crew_start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);
 /* Launcher and builder, both ready. 0, or -errno with err set; the crew then
  * still has to be stopped. -EINTR: cancelled. */
 int cuv_crew_start_workers(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err);

@@ -1,148 +1,126 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cuvette env show DIGEST: what an environment of this store holds, read from
- * the manifest (cuvette.json) that its build wrote into it. Needs no service.
+ * cuvette env: the environments that the store has. Some of it is reading (show, diff);
+ * the rest is asked of the builder, which owns the store (env_peer.c).
  */
-#include "cli/command.h"
-#include "cli/options.h"
-#include "cli/state.h"
-#include "lib/base/fd.h"
-#include "lib/base/hash.h"
-#include "lib/proto/messages.h"
+#include "cli/env.h"
 
-#include <dirent.h>
+#include "cli/command.h"
+#include "lib/base/fd.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DIGEST_LEN 32
 #define MANIFEST_MAX (8 * 1024 * 1024)
+#define DIGESTS_MAX CUV_CHORE_DIGESTS_MAX
 
-enum { STATE, JSON };
-static const struct cuv_option options[] = {
-	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
-	[JSON] = {"json", 0, NULL, NULL, NULL, "print the manifest"},
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *text;
+} commands[] = {
+	{"list", cuv_env_list, "which there are, how large, when they were used"},
+	{"show", cuv_env_show, "what one holds"},
+	{"diff", cuv_env_diff, "what one has that another has not"},
+	{"build", cuv_env_build, "make one of a requirements file, and print its digest"},
+	{"lock", cuv_env_lock, "print the lock of one, as pylock.toml"},
+	{"gc", cuv_env_gc, "make room: what passes the budget, and what nobody needs"},
+	{"pin", cuv_env_pin, "never evict these"},
+	{"unpin", cuv_env_unpin, "evict these again when they are the oldest"},
 };
-static const struct cuv_usage usage = {
-	.command = "env show",
-	.operands = "DIGEST",
-	.about = "Prints what an environment holds. DIGEST is `environment.digest` of an answer.",
-	.more = "Exit status: 0; 1 this store has no such environment; 2 that is no digest.",
-	.options = options,
-	.n_options = ARRAY_SIZE(options),
-	.dotenv = true,
-};
 
-static bool is_digest(const char *s)
+static void print_help(FILE *to)
 {
-	size_t i;
-
-	for (i = 0; i < DIGEST_LEN; i++)
-		if (!s[i] || !cuv_is_nix32_char(s[i]))
-			return false;
-	return s[i] == '\0';
-}
-
-/* The store path's name that begins with the digest; -ENOENT when none does. */
-static int find_name(const struct cuv_state *state, const char *digest, char ret[CUV_STORE_NAME_SIZE])
-{
-	DIR *d = opendir(state->store);
-	struct dirent *e;
-	int r = -ENOENT;
-
-	if (!d)
-		return -errno;
-	while (r < 0 && (e = readdir(d)))
-		if (strncmp(e->d_name, digest, DIGEST_LEN) == 0 && cuv_store_name_valid(e->d_name)) {
-			snprintf(ret, CUV_STORE_NAME_SIZE, "%s", e->d_name);
-			r = 0;
-		}
-	closedir(d);
-	return r;
-}
-
-static void print_text(const char *key, const char *before, const json_t *text)
-{
-	if (json_is_string(text))
-		printf("%-12s %s%s\n", key, before, json_string_value(text));
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "?";
-}
-
-/* nixenv/nix/farm.py says what stands in it. */
-static void print_manifest(const json_t *manifest)
-{
-	const json_t *lock = json_object_get(manifest, "lock"), *item;
-	const json_t *packages = json_object_get(lock, "packages"), *closure = json_object_get(manifest, "closure");
-	size_t i;
-
-	print_text("image", "/nix/store/", json_object_get(manifest, "image"));
-	print_text("python", "", json_object_get(manifest, "python"));
-	print_text("platform", "", json_object_get(lock, "platform"));
-	json_array_foreach(packages, i, item)
-		printf("%-12s %s %s  sha256:%s\n", i ? "" : "packages", text_of(item, "name"), text_of(item, "version"),
-		       text_of(item, "sha256"));
-	json_array_foreach(closure, i, item) print_text(i ? "" : "closure", "/nix/store/", item);
-	printf("%-12s %" JSON_INTEGER_FORMAT "\n", "clashes",
-	       json_integer_value(json_object_get(manifest, "clashes_total")));
-}
-
-static int show(const char *state_text, const char *digest, bool whole)
-{
-	_cleanup_state_ struct cuv_state state = CUV_STATE_INIT;
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(MANIFEST_MAX);
-	struct cuv_error err = CUV_ERROR_INIT;
-	char name[CUV_STORE_NAME_SIZE], path[sizeof(state.store) + CUV_STORE_NAME_SIZE + 32];
-	json_t *manifest;
-	int r = cuv_state_look(state_text, &state, &err);
-
-	if (r < 0) {
-		cuv_say("%s", err.message);
-		return CUV_EXIT_FAILED;
-	}
-	r = find_name(&state, digest, name);
-	if (r == 0) {
-		snprintf(path, sizeof(path), "%s/%s/cuvette.json", state.store, name);
-		r = cuv_read_file(AT_FDCWD, path, &b);
-	}
-	manifest = r < 0 ? NULL : json_loadb(cuv_buf_str(&b), b.len, JSON_REJECT_DUPLICATES, NULL);
-	if (!manifest) {
-		cuv_say("the store in %s holds no environment %s", state.path, digest);
-		return CUV_EXIT_FAILED;
-	}
-	if (whole) {
-		(void)json_dumpf(manifest, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-		putchar('\n');
-	} else {
-		printf("%-12s /nix/store/%s\n", "store path", name);
-		print_manifest(manifest);
-	}
-	json_decref(manifest);
-	return CUV_EXIT_OK;
+	fputs("Usage: cuvette env COMMAND [OPTIONS] [DIGEST...]\n\nThe environments of a state folder, with or without "
+	      "a service that runs on it.\nDIGEST is `environment.digest` of an answer.\n\n",
+	      to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].text);
+	fputs("\n`cuvette env COMMAND --help` tells a command's options.\n", to);
 }
 
 int cuv_cmd_env(int argc, char **argv)
 {
-	_cleanup_values_ struct cuv_values v = CUV_VALUES_INIT;
-	bool is_show = argc > 1 && strcmp(argv[1], "show") == 0;
-	enum cuv_parsed parsed = cuv_options_parse(&usage, argc - is_show, argv + is_show, &v);
+	if (argc < 2) {
+		print_help(stderr);
+		return CUV_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return CUV_EXIT_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	cuv_say("env: there is no command '%s'; `cuvette env --help` lists them", argv[1]);
+	return CUV_EXIT_USAGE;
+}
 
-	if (parsed != CUV_PARSED_GO)
-		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
-	if (!is_show || v.n_operands != 1) {
-		cuv_say("env: which one? `cuvette env show DIGEST`");
-		return CUV_EXIT_USAGE;
+/* --- what they share --- */
+
+bool cuv_env_digests(const char *command, const struct cuv_values *v, int least, int most)
+{
+	if (v->n_operands < least || v->n_operands > most) {
+		if (most == 0)
+			cuv_say("%s takes options only, not `%s`", command, v->operands[0]);
+		else if (v->n_operands < least)
+			cuv_say("%s: which environment%s? `cuvette env list` has their digests", command,
+				least > 1 ? "s" : "");
+		else
+			cuv_say("%s: not more than %d environments at once", command, most);
+		return false;
 	}
-	if (!is_digest(v.operands[0])) {
-		cuv_say("env: `%s` is not a digest: 32 characters of 0-9 a-z without e o t u", v.operands[0]);
-		return CUV_EXIT_USAGE;
-	}
-	return show(v.value[STATE].text, v.operands[0], v.value[JSON].text != NULL);
+	for (int i = 0; i < v->n_operands; i++)
+		if (!cuv_env_digest_valid(v->operands[i])) {
+			cuv_say("%s: `%s` is not a digest: 32 characters of 0-9 a-z without e o t u", command,
+				v->operands[i]);
+			return false;
+		}
+	return true;
+}
+
+int cuv_env_fail(const struct cuv_error *err, const char *file)
+{
+	cuv_say_error(err, file);
+	if (err->code == CUV_E_ENVIRONMENT_UNKNOWN)
+		return CUV_EXIT_FAILED;
+	return cuv_error_http_status(err->code) >= 500 ? CUV_EXIT_UNAVAILABLE : CUV_EXIT_USAGE;
+}
+
+json_t *cuv_env_manifest(const struct cuv_state *state, const char *digest, char ret_name[CUV_STORE_NAME_SIZE])
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(MANIFEST_MAX);
+	char path[sizeof(state->store) + CUV_STORE_NAME_SIZE + 48];
+
+	snprintf(path, sizeof(path), "%s/%s-cuvette-environment/cuvette.json", state->store, digest);
+	if (cuv_read_file(AT_FDCWD, path, &b) < 0)
+		return NULL;
+	if (ret_name)
+		snprintf(ret_name, CUV_STORE_NAME_SIZE, "%s-cuvette-environment", digest);
+	return json_loadb(cuv_buf_str(&b), b.len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+const char *cuv_env_size(uint64_t bytes, char ret[CUV_ENV_SIZE_SIZE])
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+	uint64_t tenths = bytes < UINT64_MAX / 10 ? 10 * bytes : UINT64_MAX;
+	size_t unit = 0;
+
+	for (; tenths >= 10000 && unit + 1 < ARRAY_SIZE(units); unit++)
+		tenths /= 1000;
+	if (unit == 0)
+		snprintf(ret, CUV_ENV_SIZE_SIZE, "%llu B", (unsigned long long)tenths / 10);
+	else
+		snprintf(ret, CUV_ENV_SIZE_SIZE, "%llu.%llu %s", (unsigned long long)tenths / 10,
+			 (unsigned long long)tenths % 10, units[unit]);
+	return ret;
+}
+
+void cuv_env_print_json(const json_t *j)
+{
+	if (!j || json_dumpf(j, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) < 0)
+		cuv_say("the answer can't be written as JSON: %m");
+	putchar('\n');
 }

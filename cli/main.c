@@ -13,7 +13,7 @@
  *   run     one job, its output here                         run.c run_*.c
  *   doctor  asks host and processes what is there            doctor.c doctor_*.c
  *   status  is a service running on this state, and where    status.c
- *   env     what an environment holds                        env.c
+ *   env     the environments of the store                    env.c env_*.c
  *
  * Below them: state.c (the state folder), child.c (one child process), crew.c
  * (launcher and builder together, with or without the manager), options.c.
@@ -35,7 +35,7 @@ static const struct {
 	{"run", cuv_cmd_run, "run a file in its environment, sealed, and show its output here"},
 	{"doctor", cuv_cmd_doctor, "say what isolates a run on this host, what is missing and what to do"},
 	{"status", cuv_cmd_status, "say whether a service runs on a state folder, and its URL"},
-	{"env", cuv_cmd_env, "show what an environment holds"},
+	{"env", cuv_cmd_env, "list, show, build, pin, verify, evict, carry environments"},
 };
 
 static void print_help(FILE *to)

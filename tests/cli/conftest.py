@@ -26,3 +26,10 @@ def user():
         pytest.skip("only root can become another user")
     with shell.other_user() as somebody:
         yield somebody
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A state folder of a file's own, for what depends on all that is there."""
+    with shell.client.fresh_state() as made:
+        yield made

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* cuvette env build, lock: an environment of a requirements file, without a run. */
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cli/run_input.h"
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/parse.h"
+#include "nixenv/lock.h"
+#include "nixenv/python.h"
+#include "nixenv/requirements.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STEP_MS_MAX 3600000
+
+enum { STATE, REQUIREMENTS, PYTHON, NEWER, RESOLVE, BUILD, QUIET, JSON, PIN };
+#define COMMON                                                                                                         \
+	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},                                    \
+	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages; without: none"},                     \
+	[PYTHON] = {"python", 0, "VERSION", NULL, NULL, "of the Pythons that there are, as 3.13; without: the first"}, \
+	[NEWER] = {"exclude_newer",                                                                                    \
+		   0,                                                                                                  \
+		   "DATE",                                                                                             \
+		   NULL,                                                                                               \
+		   NULL,                                                                                               \
+		   "packages as they were then (RFC 3339); without: today, 00:00 UTC"},                                \
+	[RESOLVE] = {"resolve_timeout", 0, "S", NULL, "60", "seconds for choosing versions"},                          \
+	[BUILD] = {"build_timeout", 0, "S", NULL, "600", "seconds for downloading and installing"},                    \
+	[QUIET] = {"quiet", 'q', NULL, NULL, NULL, "no progress"}
+static const struct cuv_option build_options[] = {
+	COMMON,
+	[JSON] = {"json", 0, NULL, NULL, NULL, "print what it holds, as JSON"},
+	[PIN] = {"pin", 0, NULL, NULL, NULL, "never evict it"},
+};
+static const struct cuv_option lock_options[] = {COMMON};
+
+#define STATUS                                                                                                         \
+	"Exit status: 0; 1 there is no such environment; 2 the file can't be accepted; 3 the builder or the index is " \
+	"not to be had."
+static const struct cuv_usage build_usage = {
+	.command = "env build",
+	.operands = "",
+	.about = "Makes the environment of a requirements file, as a run would, and prints its digest.",
+	.more = STATUS,
+	.options = build_options,
+	.n_options = ARRAY_SIZE(build_options),
+	.dotenv = true,
+};
+static const struct cuv_usage lock_usage = {
+	.command = "env lock",
+	.operands = "[DIGEST]",
+	.about = "Prints the lock (PEP 751, pylock.toml) of an environment, or of the one that -r comes to, which is "
+		 "made.",
+	.more = STATUS,
+	.options = lock_options,
+	.n_options = ARRAY_SIZE(lock_options),
+	.dotenv = true,
+};
+
+static int read_step(const struct cuv_values *v, int option, const char *typed, uint32_t *ret, struct cuv_error *err)
+{
+	uint64_t ms;
+
+	if (cuv_parse_milli(v->value[option].text, STEP_MS_MAX, &ms) < 0 || ms == 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "%s: %s is not a number of seconds up to %d", typed,
+				     v->value[option].text, STEP_MS_MAX / 1000);
+	*ret = (uint32_t)ms;
+	return 0;
+}
+
+static int read_ask(const struct cuv_values *v, struct cuv_env_ask *ret, struct cuv_error *err)
+{
+	const char *newer = v->value[NEWER].text;
+	const struct cuv_python *python = cuv_python_choose("--python", v->value[PYTHON].text, err);
+
+	*ret = (struct cuv_env_ask){.source = CUV_ENV_REQUIREMENTS};
+	if (!python)
+		return -EINVAL;
+	snprintf(ret->python, sizeof(ret->python), "%s", python->version);
+	if (newer && cuv_parse_rfc3339(newer, &ret->exclude_s) < 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID,
+				     "--exclude-newer: `%s` is not a date such as 2026-11-01 or 2026-11-01T00:00:00Z",
+				     newer);
+	if (read_step(v, RESOLVE, "--resolve-timeout", &ret->resolve_ms, err) < 0)
+		return -EINVAL;
+	return read_step(v, BUILD, "--build-timeout", &ret->build_ms, err);
+}
+
+/* What was asked for, with the session that keeps it. */
+struct found {
+	struct cuv_environment env;
+	int session;
+	int lock;
+};
+#define FOUND_INIT ((struct found){.session = -1, .lock = -1})
+
+static void found_done(struct found *f)
+{
+	cuv_environment_done(&f->env);
+	(void)cuv_close(f->session);
+	(void)cuv_close(f->lock);
+}
+
+static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const char *digest, struct found *ret,
+		struct cuv_error *err)
+{
+	struct cuv_run_input in;
+	struct cuv_env_ask ask;
+	int r;
+
+	cuv_run_input_init(&in);
+	r = read_ask(v, &ask, err);
+	if (r == 0 && digest) {
+		ask.source = CUV_ENV_DIGEST;
+		ask.exclude_s = 0;
+		snprintf(ask.digest, sizeof(ask.digest), "%s", digest);
+	}
+	if (r == 0)
+		r = cuv_run_input_requirements(&in, v->value[REQUIREMENTS].text, err);
+	if (r == 0)
+		r = cuv_env_peer_open(peer, v->value[STATE].text, err);
+	if (r == 0) {
+		r = cuv_env_peer_ask(peer, &ask, cuv_buf_str(&in.requirements), in.requirements.len, &ret->env,
+				     &ret->session, &ret->lock, err);
+		if (r < 0)
+			cuv_requirements_relocate(cuv_buf_str(&in.source), in.source.len, err);
+	}
+	cuv_run_input_done(&in);
+	return r;
+}
+
+static int pin_it(struct cuv_env_peer *peer, const char *digest, struct cuv_error *err)
+{
+	_cleanup_chore_ask_ struct cuv_chore_ask ask = CUV_CHORE_ASK_INIT;
+	json_t *answer;
+
+	ask.verb = CUV_CHORE_PIN;
+	if (cuv_strv_add(&ask.digests, digest) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	answer = cuv_env_peer_chore(peer, &ask, -1, err);
+	if (!answer)
+		return -EIO;
+	json_decref(answer);
+	return 0;
+}
+
+static void print_environment(const struct cuv_environment *e)
+{
+	json_t *packages = json_array(), *j;
+	char date[CUV_RFC3339_SIZE];
+
+	for (size_t i = 0; i < e->packages.n; i++)
+		json_array_append_new(packages, json_string(e->packages.items[i]));
+	cuv_format_rfc3339(e->exclude_s, date);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "digest", e->digest, "store_path", e->store_name, "lock",
+		      e->lock_digest, "python", e->python, "exclude_newer", date, "packages", packages, "cached",
+		      (int)e->cached);
+	cuv_env_print_json(j);
+	json_decref(j);
+}
+
+int cuv_env_build(int argc, char **argv)
+{
+	_cleanup_values_ struct cuv_values v = CUV_VALUES_INIT;
+	_cleanup_(found_done) struct found found = FOUND_INIT;
+	enum cuv_parsed parsed = cuv_options_parse(&build_usage, argc, argv, &v);
+	struct cuv_env_peer peer = CUV_ENV_PEER_INIT;
+	struct cuv_error err = CUV_ERROR_INIT;
+	int r, status = CUV_EXIT_OK;
+
+	if (parsed != CUV_PARSED_GO)
+		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
+	if (!cuv_env_digests("env build", &v, 0, 0))
+		return CUV_EXIT_USAGE;
+	peer.quiet = v.value[QUIET].text != NULL;
+	r = make(&peer, &v, NULL, &found, &err);
+	if (r == 0 && v.value[PIN].text)
+		r = pin_it(&peer, found.env.digest, &err);
+	if (r < 0)
+		status = cuv_env_fail(&err, v.value[REQUIREMENTS].text);
+	else if (v.value[JSON].text)
+		print_environment(&found.env);
+	else
+		puts(found.env.digest);
+	cuv_env_peer_close(&peer);
+	return status;
+}
+
+int cuv_env_lock(int argc, char **argv)
+{
+	_cleanup_values_ struct cuv_values v = CUV_VALUES_INIT;
+	_cleanup_(found_done) struct found found = FOUND_INIT;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
+	enum cuv_parsed parsed = cuv_options_parse(&lock_usage, argc, argv, &v);
+	struct cuv_env_peer peer = CUV_ENV_PEER_INIT;
+	struct cuv_error err = CUV_ERROR_INIT;
+	int status = CUV_EXIT_OK;
+
+	if (parsed != CUV_PARSED_GO)
+		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
+	if (!cuv_env_digests("env lock", &v, v.value[REQUIREMENTS].text ? 0 : 1, v.value[REQUIREMENTS].text ? 0 : 1))
+		return CUV_EXIT_USAGE;
+	peer.quiet = v.value[QUIET].text != NULL;
+	if (make(&peer, &v, v.operands[0], &found, &err) == 0 &&
+	    (found.lock < 0 || cuv_pread_all(found.lock, &text) < 0))
+		cuv_error_set(&err, CUV_E_INTERNAL, "the builder keeps no text of this lock");
+	if (err.code != CUV_E_NONE)
+		status = cuv_env_fail(&err, v.value[REQUIREMENTS].text);
+	else
+		fputs(cuv_buf_str(&text), stdout);
+	cuv_env_peer_close(&peer);
+	return status;
+}

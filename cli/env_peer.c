@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cli/run_output.h"
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REDRAW_NS (50 * CUV_NS_PER_MS)
+
+int cuv_env_peer_open(struct cuv_env_peer *p, const char *state, struct cuv_error *err)
+{
+	struct cuv_attach_spec to = {.state = state, .builder_only = true};
+	int r = cuv_cancel_init(&p->cancel);
+
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "signals can't be set up: %s", strerror(-r));
+	to.cancel_fd = p->cancel.fd;
+	return cuv_attach_open(&to, &p->attach, err);
+}
+
+static void clear_line(struct cuv_env_peer *p)
+{
+	if (p->line_shown)
+		fputs("\r\033[K", stderr);
+	p->line_shown = false;
+}
+
+void cuv_env_peer_close(struct cuv_env_peer *p)
+{
+	int sig;
+
+	clear_line(p);
+	cuv_attach_close(&p->attach);
+	sig = p->cancel.fd >= 0 ? cuv_cancel_signal(&p->cancel) : 0;
+	cuv_cancel_done(&p->cancel);
+	if (sig)
+		cuv_cancel_die(sig);
+}
+
+/* One line that changes on a terminal; elsewhere one for each phase. */
+static void show(struct cuv_env_peer *p, const struct cuv_env_progress *progress)
+{
+	char text[CUV_PROGRESS_SIZE];
+	uint64_t now = cuv_now_ns();
+
+	if (p->quiet)
+		return;
+	cuv_progress_text(progress, text);
+	if (!isatty(STDERR_FILENO)) {
+		if (p->phase != (int)progress->phase)
+			fprintf(stderr, "%s\n", text);
+		p->phase = (int)progress->phase;
+		return;
+	}
+	if (p->line_shown && now - p->shown_ns < REDRAW_NS)
+		return;
+	fprintf(stderr, "\r\033[K%s", text);
+	p->line_shown = true;
+	p->shown_ns = now;
+}
+
+/* The next frame that is not progress. 0 or negative with err set. */
+static int receive(struct cuv_env_peer *p, int fd, struct cuv_frame *ret, struct cuv_error *err)
+{
+	for (;;) {
+		_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+		struct cuv_env_progress progress;
+		int r = cuv_cancel_wait(&p->cancel, fd, POLLIN);
+
+		if (r == 0)
+			r = cuv_frame_recv(fd, &f);
+		if (r < 0 && r != -ECANCELED)
+			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the builder: %s", strerror(-r));
+		if (r < 0)
+			return cuv_error_set(err, CUV_E_CANCELLED, "cancelled");
+		if (r > 0)
+			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the builder closed the connection; try again");
+		if (f.type == CUV_MSG_ENV_PROGRESS && cuv_env_progress_get(&f.body, &progress) == 0) {
+			show(p, &progress);
+			continue;
+		}
+		clear_line(p);
+		if (f.type == CUV_MSG_FAILURE) {
+			if (cuv_failure_get(&f.body, err) < 0)
+				cuv_error_set(err, CUV_E_INTERNAL, "the builder sent a broken message");
+			return -EIO;
+		}
+		*ret = f;
+		f = CUV_FRAME_INIT;
+		return 0;
+	}
+}
+
+static int broken(struct cuv_error *err)
+{
+	return cuv_error_set(err, CUV_E_INTERNAL, "the builder sent a broken message");
+}
+
+static int send_ask(struct cuv_env_peer *p, struct cuv_writer *w, int fd, struct cuv_error *err)
+{
+	struct cuv_peers peers = cuv_attach_peers(&p->attach);
+	_cleanup_close_ int session = cuv_peers_builder(&peers, err);
+	int r;
+
+	if (session < 0)
+		return session;
+	r = cuv_writer_send(w, session, &fd, 1);
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the builder: %s", strerror(-r));
+	return TAKE_FD(session);
+}
+
+json_t *cuv_env_peer_chore(struct cuv_env_peer *p, const struct cuv_chore_ask *ask, int fd, struct cuv_error *err)
+{
+	_cleanup_close_ int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), session = -1;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_CHORE_ANSWER_MAX);
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	_cleanup_writer_ struct cuv_writer w;
+	json_t *answer;
+
+	cuv_writer_init(&w, CUV_MSG_CHORE_ASK);
+	cuv_chore_ask_put(&w, ask);
+	session = send_ask(p, &w, fd >= 0 ? fd : nothing, err);
+	if (session < 0 || receive(p, session, &f, err) < 0)
+		return NULL;
+	answer = f.type == CUV_MSG_CHORE_ANSWER && f.n_fds == 1 && cuv_pread_all(f.fds[0], &text) == 0
+			 ? json_loadb(cuv_buf_str(&text), text.len, JSON_REJECT_DUPLICATES, NULL)
+			 : NULL;
+	if (!answer)
+		(void)broken(err);
+	return answer;
+}
+
+int cuv_env_peer_ask(struct cuv_env_peer *p, const struct cuv_env_ask *ask, const void *text, size_t len,
+		     struct cuv_environment *ret, int *ret_session, int *ret_lock, struct cuv_error *err)
+{
+	_cleanup_close_ int memory = cuv_memfd("environment", text, len), session = -1;
+	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
+	_cleanup_writer_ struct cuv_writer w;
+
+	if (memory < 0)
+		return cuv_error_set_errno(err, memory, "no memory");
+	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
+	cuv_env_ask_put(&w, ask);
+	session = send_ask(p, &w, memory, err);
+	if (session < 0)
+		return session;
+	if (receive(p, session, &f, err) < 0)
+		return -EIO;
+	if (f.type != CUV_MSG_ENV_READY || cuv_environment_get(&f.body, ret) < 0)
+		return broken(err);
+	if (ret_lock)
+		*ret_lock = cuv_frame_take_fd(&f, 0);
+	*ret_session = TAKE_FD(session);
+	return 0;
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""`cuvette env`: the store's environments, with a service on the state folder and without."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+
+import shell
+
+REQUESTS, IDNA, SIX = "requests==2.31.0\n", "idna==3.7\n", "six==1.16.0\n"
+UNKNOWN = "0" * 32
+
+
+@pytest.fixture(scope="module", params=["alone", "served"], name="env")
+def both_ways(request, folder):
+    """`cuvette env`, as a function; the builder is our own, or a service's."""
+    def env(*words, status=0, **options):
+        done = shell.cuvette("env", words[0], "--state", folder, *words[1:], **options)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    env.kind, env.folder = request.param, folder
+    if request.param == "alone":
+        yield env
+    else:
+        with shell.service(folder, "--zygotes", "0", "--env-count", "7") as running:
+            env.service = running
+            yield env
+
+
+def built(env, text, *words):
+    return env("build", "-r", shell.requirements(text), "--exclude-newer", shell.DATE, *words).stdout.strip()
+
+
+def listed(env):
+    return json.loads(env("list", "--json").stdout)
+
+
+def test_build_list_show(env):
+    digest = built(env, IDNA)
+    done = env("build", "-r", shell.requirements(IDNA), "--exclude-newer", shell.DATE, "--json")
+    answer = json.loads(done.stdout)
+    assert answer["digest"] == digest and answer["cached"] and answer["packages"] == ["idna 3.7"]
+    [row] = [e for e in listed(env)["environments"] if e["digest"] == digest]
+    assert row["packages"] == 1 and row["uses"] >= 1 and not row["pinned"]
+    text = env("list").stdout
+    assert digest in text and "environment" in text.splitlines()[-1]
+    assert "idna 3.7" in env("show", digest).stdout
+    assert listed(env)["budget_count"] == (7 if env.kind == "served" else 0)
+
+
+def test_progress_is_lines_where_there_is_no_terminal(env):
+    env("gc", "--env-count", "0")
+    done = env("build", "-r", shell.requirements(SIX), "--exclude-newer", shell.DATE)
+    lines = done.stderr.splitlines()
+    assert lines[0] == "resolving…" and lines[-1].startswith("building") and "\r" not in done.stderr
+    assert len(lines) == len(set(lines)) <= 3
+    env("gc", "--env-count", "0")
+    done = env("build", "-r", shell.requirements(SIX), "--exclude-newer", shell.DATE, "--quiet")
+    assert done.stderr == ""
+
+
+def test_pin_and_unpin(env):
+    digest = built(env, IDNA, "--pin")
+    assert [e["pinned"] for e in listed(env)["environments"] if e["digest"] == digest] == [True]
+    assert "1 would have gone but is pinned" in env("gc", "--env-count", "0").stdout
+    assert [e["digest"] for e in listed(env)["environments"]] == [digest]
+    env("unpin", digest)
+    assert json.loads(env("gc", "--env-count", "0", "--json").stdout)["evicted"] == 1
+    assert listed(env)["environments"] == []
+    assert "no environment" in env("pin", digest, status=1).stderr
+
+
+def test_diff(env):
+    a, b = built(env, REQUESTS), built(env, IDNA + "certifi==2024.2.2\nsix==1.16.0\n")
+    lines = env("diff", a, b, status=1).stdout.splitlines()
+    assert "- requests 2.31.0" in lines and "+ six 1.16.0" in lines and any(x.startswith("~ certifi ") for x in lines)
+    answer = json.loads(env("diff", "--json", a, b, status=1).stdout)
+    assert {"name": "six", "version": "1.16.0"} in answer["added"]
+    assert {c["name"] for c in answer["changed"]} >= {"certifi"}
+    assert env("diff", a, a).stdout == ""
+    assert "holds no environment" in env("diff", a, UNKNOWN, status=1).stderr
+
+
+def test_lock(env):
+    digest = built(env, IDNA)
+    by_digest = env("lock", digest).stdout
+    assert 'name = "idna"' in by_digest and by_digest.startswith("lock-version")
+    assert env("lock", "-r", shell.requirements(IDNA), "--exclude-newer", shell.DATE).stdout == by_digest
+    assert "no environment" in env("lock", UNKNOWN, status=1).stderr
+
+
+def test_wrong_words(env):
+    for words in (("show",), ("show", "x"), ("pin",), ("pin", "../../x"), ("diff", UNKNOWN), ("gc", UNKNOWN),
+                  ("gc", "--env-bytes", "much"), ("gc", "--env-count", "-1"), ("lock",), ("list", UNKNOWN),
+                  ("build", "--exclude-newer", "tomorrow"), ("build", UNKNOWN)):
+        assert env(*words, status=2).stderr.startswith("cuvette: "), words
+    done = env("build", "-r", shell.requirements("idna==\n"), status=2)
+    assert "1:" in done.stderr and "requirement-invalid" in done.stderr
+    assert shell.cuvette("env", "frob").returncode == 2 and "Usage" in shell.cuvette("env", "--help").stdout
+    assert shell.cuvette("env").returncode == 2
+    done = env("build", "-r", shell.requirements("no-such-package-cuvette==1\n"), "--exclude-newer", shell.DATE, status=2)
+    assert "requirements-unresolvable" in done.stderr
+
+
+def test_ctrl_c_ends_a_build(env):
+    env("gc", "--env-count", "0")
+    building = shell.start("env", "build", "--state", env.folder, "-r", shell.requirements(REQUESTS),
+                           "--exclude-newer", shell.DATE)
+    assert building.stderr.readline() == "resolving…\n".encode()
+    building.send_signal(signal.SIGINT)
+    assert building.wait(30) == -signal.SIGINT
+    building.communicate()
+    shell.wait_until(lambda: not list((env.folder / "nix/tmp").glob("*/work-*")), 10, "the build is gone")
+    assert built(env, REQUESTS)
+
+
+def test_a_bar_on_a_terminal(folder):
+    ours, theirs = pty.openpty()
+    shell.cuvette("env", "gc", "--state", folder, "--env-count", "0")
+    building = shell.start("env", "build", "--state", folder, "-r", shell.requirements(SIX), "--exclude-newer",
+                           shell.DATE, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+    assert building.wait() == 0
+    os.close(ours)
+    assert "\r\x1b[Kresolving…" in shown.decode() and shown.endswith(b"\r\x1b[K"), shown

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""What runs keeps its environment, whoever makes room."""
+
+import json
+
+import pytest
+
+import shell
+
+IDNA = "idna==3.7\n"
+ENOUGH = 60  # runs until a zygote must have been made
+LAZY = "import idna\nimport idna.uts46data\nprint(idna.__name__)\n"
+SLOW = "import time\nprint('in', flush=True)\ntime.sleep(12)\nimport idna.uts46data\nprint('out')\n"
+
+
+def run_until(folder, code, text, *paths):
+    """Runs until one took one of these ways; its answer."""
+    for _ in range(ENOUGH):
+        done = shell.cuvette("run", "--state", folder, "--json", "--exclude-newer", shell.DATE, "-r",
+                             shell.requirements(text), code)
+        answer = json.loads(done.stdout)
+        assert answer["status"] == "success", answer
+        if answer["path"] in paths:
+            return answer
+    raise AssertionError(f"no run took one of {paths}")
+
+
+def test_a_warm_zygote_goes_before_its_environment(folder):
+    if not shell.makes_cgroups():
+        pytest.skip("this host gives no control groups: there are no zygotes")
+    code = shell.program(LAZY)
+    with shell.service(folder):
+        answer = run_until(folder, code, IDNA, "zygote", "pool")
+        path = folder / "nix/nix/store" / answer["environment"]["store_path"].rpartition("/")[2]
+        done = shell.cuvette("env", "gc", "--state", folder, "--env-count", "0", "--json")
+        gone = json.loads(done.stdout)
+        # Either the zygote has let go, or the environment is whole.
+        assert (gone["in_use"], path.exists()) in ((0, False), (1, True)), gone
+        assert gone["in_use"] == 0, "a zygote without runs lets go within the second"
+        for _ in range(5):
+            again = run_until(folder, code, IDNA, "cold", "zygote", "pool")
+            assert again["stdout"] == "idna\n" and again["environment"]["digest"] == answer["environment"]["digest"]
+
+
+def test_runs_keep_their_environments(folder):
+    """One by the service's processes and one by its own: neither's is taken by who makes room."""
+    slow = shell.program(SLOW)
+    with shell.service(folder, "--zygotes", "0"):
+        running = [shell.start("run", *how, "--state", folder, "--exclude-newer", shell.DATE, "-r",
+                               shell.requirements(text), "--timeout", "60", slow)
+                   for how, text in (((), IDNA), (("--standalone",), IDNA + "six==1.16.0\n"))]
+        assert [run.stdout.readline() for run in running] == [b"in\n"] * 2
+        gone = json.loads(shell.cuvette("env", "gc", "--state", folder, "--env-count", "0", "--json").stdout)
+        assert all(run.poll() is None for run in running), "too slow a machine for this test"
+        assert gone["in_use"] == 2 and gone["count"] == 2
+        for run in running:
+            out, err = run.communicate(timeout=60)
+            assert run.returncode == 0 and out == b"out\n", err
+        gone = json.loads(shell.cuvette("env", "gc", "--state", folder, "--env-count", "0", "--json").stdout)
+        assert gone["evicted"] == 2 and gone["in_use"] == 0
