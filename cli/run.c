@@ -3,8 +3,7 @@
  * cuvette run: one job from the shell.
  *
  * Theory of operation. All input is read and checked before anything is
- * started, but for a lock, which is checked against the Python that is there.
- * Then one job (manager/job.h) is driven by this thread, over the
+ * started. Then one job (manager/job.h) is driven by this thread, over the
  * sockets of a running service or over processes of our own. The program's
  * output is written as it comes; its end becomes ours. The user's signals are
  * blocked and only make a descriptor readable that everything polls, so that
@@ -220,8 +219,8 @@ static void write_lock(const struct cuv_values *v, const struct cuv_buf *lock)
 }
 
 /* The job, once there is somebody to do it. */
-static int drive(const struct cuv_values *v, const struct cuv_attach *a, struct cuv_run_input *in,
-		 struct cuv_job_spec *spec, struct cuv_run_output *output)
+static int drive(const struct cuv_values *v, const struct cuv_attach *a, const struct cuv_job_spec *spec,
+		 struct cuv_run_output *output)
 {
 	struct cuv_peers peers = cuv_attach_peers(a);
 	bool json = v->value[JSON].text != NULL;
@@ -231,9 +230,6 @@ static int drive(const struct cuv_values *v, const struct cuv_attach *a, struct 
 	struct cuv_tools tools;
 	int r = cuv_peers_tools(&peers, ASK_MS, &tools, &err), status;
 
-	/* A lock is read for the Python that the service has. */
-	if (r == 0)
-		r = cuv_run_input_lock(in, v->value[LOCK].text, tools.python, spec, &err);
 	if (r < 0)
 		return fail(v, spec->run_id, &err);
 	cuv_run_output_events(output, json, &events);
@@ -289,14 +285,18 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 			spec.env_source = CUV_ENV_DIGEST;
 			spec.env_digest = v->value[ENV].text;
 		}
-		r = cuv_attach_open(&to, &attach, &err);
+		r = cuv_run_input_lock(in, v->value[LOCK].text, v->value[PYTHON].text ? spec.python : NULL, &spec,
+				       &err);
 	}
 	if (r == 0)
-		status = drive(v, &attach, in, &spec, &output);
-	else if (r != -ECANCELED && r != -EINTR)
-		status = fail(v, spec.run_id, &err);
-	cuv_attach_close(&attach);
-	return status;
+		r = cuv_attach_open(&to, &attach, &err);
+}
+if (r == 0)
+	status = drive(v, &attach, &spec, &output);
+else if (r != -ECANCELED && r != -EINTR)
+	status = fail(v, spec.run_id, &err);
+cuv_attach_close(&attach);
+return status;
 }
 
 int cuv_cmd_run(int argc, char **argv)

@@ -20,10 +20,10 @@ void cuv_run_input_done(struct cuv_run_input *in);
 int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_error *err);
 /* path NULL: no requirements. */
 int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err);
-/* The lock at path, for this Python, becomes what spec asks for; path NULL: nothing
- * is done. */
-int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const char *python, struct cuv_job_spec *spec,
-		       struct cuv_error *err);
+/* The lock at path, for this Python (NULL: the first that it is for), becomes what
+ * spec asks for, as does that Python; path NULL: nothing is done. */
+int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct cuv_python *python,
+		       struct cuv_job_spec *spec, struct cuv_error *err);
 /* path NULL: our own stdin, to its end, unless it is a terminal (then nothing).
  * -ECANCELED when the user ended it. */
 int cuv_run_input_stdin(struct cuv_run_input *in, const char *path, const struct cuv_cancel *cancel,

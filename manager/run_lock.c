@@ -5,16 +5,36 @@
 
 #include <errno.h>
 
-int cuv_run_lock_read(const char *text, size_t len, const char *python, struct cuv_buf *out, struct cuv_error *err)
+/* Of several Pythons the lock is for the first one that it does not call another's. */
+static int read_for(const char *text, size_t len, const struct cuv_python *wanted, struct cuv_lock *ret,
+		    struct cuv_error *err)
 {
-	const struct cuv_pylock_options o = {.python_full = python};
+	struct cuv_pylock_options o = {.python = wanted ? wanted : cuv_pythons};
+	struct cuv_error other;
+	int r = cuv_pylock_upload(text, len, &o, ret, err);
+
+	for (size_t i = 1; r < 0 && !wanted && err->code == CUV_E_LOCK_MISMATCH && i < cuv_pythons_n; i++) {
+		o.python = &cuv_pythons[i];
+		r = cuv_pylock_upload(text, len, &o, ret, &other);
+		if (r < 0 && other.code != CUV_E_LOCK_MISMATCH) {
+			*err = other;
+			return r;
+		}
+	}
+	return r;
+}
+
+int cuv_run_lock_read(const char *text, size_t len, const struct cuv_python *wanted,
+		      const struct cuv_python **ret_python, struct cuv_buf *out, struct cuv_error *err)
+{
 	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
 	int r;
 
 	if (len == 0)
 		return cuv_error_set(err, CUV_E_LOCK_EMPTY, "the lock has no bytes");
-	if (cuv_pylock_upload(text, len, &o, &l, err) < 0)
+	if (read_for(text, len, wanted, &l, err) < 0)
 		return -EINVAL;
+	*ret_python = cuv_python_find(l.python);
 	cuv_buf_init(out, CUV_LOCK_COMPLETE_BYTES_MAX);
 	r = cuv_lock_complete(&l, out);
 	if (r == -E2BIG)

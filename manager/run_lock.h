@@ -7,10 +7,13 @@
 #define CUV_RUN_LOCK_H
 
 #include "manager/job.h"
+#include "nixenv/python.h"
 
-/* Reads a lock for this Python (its full version) and appends the complete form
- * that the builder takes. 0; -EINVAL with err. */
-int cuv_run_lock_read(const char *text, size_t len, const char *python, struct cuv_buf *out, struct cuv_error *err);
+/* Reads a lock for the wanted Python, or (NULL) for the first one that it is for, and
+ * writes the complete form that the builder takes to out, which must be empty. 0 with
+ * *ret_python; -EINVAL with err. */
+int cuv_run_lock_read(const char *text, size_t len, const struct cuv_python *wanted,
+		      const struct cuv_python **ret_python, struct cuv_buf *out, struct cuv_error *err);
 /* Checks a digest; what names the field or option. 0; -EINVAL with err FIELD_INVALID. */
 int cuv_run_digest_read(const char *what, const char *digest, struct cuv_error *err);
 

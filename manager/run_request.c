@@ -119,7 +119,7 @@ static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical
 	return r < 0 ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request") : 0;
 }
 
-static int read_lock(const struct cuv_form *f, const char *python, struct cuv_run_request *r, struct cuv_error *err)
+static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *field = cuv_form_get(f, "lock");
 
@@ -130,12 +130,22 @@ static int read_lock(const struct cuv_form *f, const char *python, struct cuv_ru
 		err->retry_after_s = 2;
 		return -EINVAL;
 	}
-	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, python, &r->requirements, err);
+	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, r->spec.python, &r->spec.python,
+				 &r->requirements, err);
+}
+
+static int read_python(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err)
+{
+	const struct cuv_field *field = cuv_form_get(f, "python");
+
+	if (!field)
+		return 0;
+	spec->python = cuv_python_choose("the field `python`", cuv_buf_str(&field->value), err);
+	return spec->python ? 0 : -EINVAL;
 }
 
 /* Exactly one of the three ways to name an environment. */
-static int read_environment(const struct cuv_form *f, const char *python, struct cuv_run_request *r,
-			    struct cuv_error *err)
+static int read_environment(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *lock = cuv_form_get(f, "lock"), *env = cuv_form_get(f, "env");
 
@@ -152,7 +162,7 @@ static int read_environment(const struct cuv_form *f, const char *python, struct
 			"the field `exclude_newer` is for `requirements`; what is locked has its versions");
 	r->spec.env_source = lock ? CUV_ENV_LOCK : CUV_ENV_DIGEST;
 	if (lock)
-		return read_lock(f, python, r, err);
+		return read_lock_file(f, r, err);
 	r->spec.env_digest = cuv_buf_str(&env->value);
 	return cuv_run_digest_read("the field `env`", r->spec.env_digest, err);
 }
@@ -282,11 +292,6 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	field = cuv_form_get(f, "args");
 	if (field)
 		e = cuv_run_request_args(cuv_buf_str(&field->value), field->value.len, &r->args, err);
-	field = cuv_form_get(f, "python");
-	if (e == 0 && field) {
-		r->spec.python = cuv_python_choose("the field `python`", cuv_buf_str(&field->value), err);
-		e = r->spec.python ? 0 : -EINVAL;
-	}
 	field = cuv_form_get(f, "exclude_newer");
 	if (e == 0 && field)
 		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
@@ -308,7 +313,9 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 						 .build_ms = BUILD_MS,
 						 .queue_ms = QUEUE_MS,
 						 .lint = true}};
-	r = read_environment(f, python, ret, err);
+	r = read_python(f, &ret->spec, err);
+	if (r == 0)
+		r = read_environment(f, ret, err);
 	if (r == 0)
 		r = read_code(f, &ret->spec, err);
 	if (r == 0)

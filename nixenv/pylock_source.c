@@ -104,8 +104,6 @@ static int read_url(struct cuv_pylock_reader *r, const json_t *entry, const char
 /* 0; 1 for one that does not fit here. */
 static int read_wheel(struct cuv_pylock_reader *r, const json_t *entry, struct file *ret)
 {
-	const struct cuv_python *python = cuv_python_find(r->lock.python);
-
 	ret->entry = entry;
 	if (!json_is_object(entry))
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "a wheel must be a table");
@@ -113,7 +111,7 @@ static int read_wheel(struct cuv_pylock_reader *r, const json_t *entry, struct f
 		return -EINVAL;
 	if (cuv_wheel_parse(ret->name, &ret->wheel) < 0)
 		return 1;
-	ret->rank = python ? cuv_wheel_rank(&ret->wheel, python) : -ENOENT;
+	ret->rank = cuv_wheel_rank(&ret->wheel, r->o->python);
 	return ret->rank < 0 ? 1 : 0;
 }
 

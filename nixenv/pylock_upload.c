@@ -60,21 +60,21 @@ static int check_python(struct cuv_pylock_reader *r, const json_t *table, const 
 	if (!text)
 		return 0;
 	s = CUV_SCAN_INIT(text, strlen(text));
-	if (cuv_version_parse(r->o->python_full, strlen(r->o->python_full), &v) != CUV_VERSION_OK)
+	if (cuv_version_parse(r->o->python->full, strlen(r->o->python->full), &v) != CUV_VERSION_OK)
 		return cuv_error_set(r->err, CUV_E_INTERNAL, "the image's Python has no version");
 	if (cuv_specifiers_take(&s, &v, &fits) < 0)
 		return scan_failed(r, json_object_get(table, "requires-python"), &s);
 	if (fits)
 		return 0;
 	return cuv_pylock_fail(r, json_object_get(table, "requires-python"), CUV_E_LOCK_MISMATCH,
-			       "%s is for Python %.100s, and this is %s; lock it for %s", what, text, r->o->python_full,
-			       r->lock.python);
+			       "%s is for Python %.100s, and this is %s; lock it for %s", what, text,
+			       r->o->python->full, r->lock.python);
 }
 
 static int eval_marker(struct cuv_pylock_reader *r, const json_t *value, const struct cuv_strv *groups, bool *ret)
 {
 	const char *text = json_string_value(value);
-	struct cuv_marker_env env = {.python_full = r->o->python_full, .groups = groups};
+	struct cuv_marker_env env = {.python_full = r->o->python->full, .groups = groups};
 	struct cuv_scan s;
 
 	if (!text)
@@ -119,7 +119,7 @@ static int check_environments(struct cuv_pylock_reader *r, const struct cuv_strv
 	return cuv_pylock_fail(
 		r, list, CUV_E_LOCK_MISMATCH,
 		"none of the lock's environments is CPython %s on x86_64 Linux; lock it for that one too",
-		r->o->python_full);
+		r->o->python->full);
 }
 
 static int read_groups(struct cuv_pylock_reader *r, struct cuv_strv *groups)
@@ -235,10 +235,8 @@ static int read_packages(struct cuv_pylock_reader *r, const struct cuv_strv *gro
 static int read_document(struct cuv_pylock_reader *r)
 {
 	_cleanup_strv_ struct cuv_strv groups = CUV_STRV_INIT;
-	const char *dot = strchr(r->o->python_full, '.');
-	size_t minor = dot ? (size_t)(dot - r->o->python_full) + 1 + strspn(dot + 1, "0123456789") : 0;
 
-	(void)snprintf(r->lock.python, sizeof(r->lock.python), "%.*s", (int)minor, r->o->python_full);
+	(void)snprintf(r->lock.python, sizeof(r->lock.python), "%s", r->o->python->version);
 	if (check_version(r) < 0 || check_python(r, r->doc.root, "the lock") < 0 || read_groups(r, &groups) < 0 ||
 	    check_environments(r, &groups) < 0)
 		return -EINVAL;

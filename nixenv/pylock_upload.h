@@ -15,6 +15,7 @@
 #define CUV_PYLOCK_UPLOAD_H
 
 #include "nixenv/lock.h"
+#include "nixenv/python.h"
 
 /* Largest file; in it are all wheels of all platforms. */
 #define CUV_UPLOADED_LOCK_BYTES_MAX (4u * 1024u * 1024u)
@@ -25,9 +26,9 @@
 #define CUV_UPLOADED_LOCK_FACTOR 16
 
 struct cuv_pylock_options {
-	const char *python_full; /* "3.11.2" */
-	bool sdist;		 /* `sdist` where no wheel fits, and `archive` */
-	bool vcs;		 /* `vcs` of type git with a commit */
+	const struct cuv_python *python;
+	bool sdist; /* `sdist` where no wheel fits, and `archive` */
+	bool vcs;   /* `vcs` of type git with a commit */
 };
 
 /* On success *ret is the caller's, sealed. -EINVAL with err, with line, column and

@@ -19,7 +19,7 @@
 
 static int upload(const char *text, bool sources, struct cuv_lock *l, struct cuv_error *err)
 {
-	struct cuv_pylock_options o = {.python_full = "3.11.2", .sdist = sources, .vcs = sources};
+	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"), .sdist = sources, .vcs = sources};
 
 	*err = CUV_ERROR_INIT;
 	*l = CUV_LOCK_INIT;
