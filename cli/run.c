@@ -290,13 +290,12 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 	}
 	if (r == 0)
 		r = cuv_attach_open(&to, &attach, &err);
-}
-if (r == 0)
-	status = drive(v, &attach, &spec, &output);
-else if (r != -ECANCELED && r != -EINTR)
-	status = fail(v, spec.run_id, &err);
-cuv_attach_close(&attach);
-return status;
+	if (r == 0)
+		status = drive(v, &attach, &spec, &output);
+	else if (r != -ECANCELED && r != -EINTR)
+		status = fail(v, spec.run_id, &err);
+	cuv_attach_close(&attach);
+	return status;
 }
 
 int cuv_cmd_run(int argc, char **argv)
