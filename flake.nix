@@ -43,6 +43,9 @@
         toolchain = toolchain name;
         toolchainPins = pins "toolchain${suffix name}.json";
       };
+      # Where a Python's source distributions are compiled: its image and a compiler.
+      buildRoots = builtins.filter (name: builtins.pathExists (image + "/build-${name}.json")) images;
+      buildRoot = name: rootfs "build-${name}.json" "build-root" name;
       of = python: builtins.head (
         builtins.filter (name: (pins "${name}.json").python == python) images
         ++ [ (throw "there is no image of Python ${python}") ]
@@ -63,6 +66,7 @@
         map (name: { name = "worker-image-${name}"; value = workerImage name; }) images
         ++ map (part "toolchain" toolchain) images
         ++ map (part "zygote" zygote) images
+        ++ map (name: { name = "worker-image-build-${name}"; value = buildRoot name; }) buildRoots
       ) // rec {
         worker-image = workerImage (builtins.head images);
         default = worker-image;

@@ -178,6 +178,14 @@ static int add_budget(const struct cuv_crew_spec *spec, struct cuv_strv *args)
 	return r;
 }
 
+/* The builder has boxes of its own, for what it builds: a third holder of the end that
+ * the manager and we have. */
+static int join_launcher(const struct cuv_crew *crew, struct cuv_daemon_spec *d, struct cuv_strv *args)
+{
+	d->fds[2] = crew->joint[CUV_ROLE_LAUNCHER].client;
+	return d->fds[2] < 0 ? 0 : add_pair(args, "--launcher-fd", "6");
+}
+
 static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv args = CUV_STRV_INIT;
@@ -196,6 +204,8 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 		r = open_joint(spec, spec->state->builder_sock, joint, err);
 	if (r == 0)
 		r = join(joint, &d, &args);
+	if (r == 0)
+		r = join_launcher(crew, &d, &args);
 	/* An ordinary user's own cgroup is the boxes' to divide. */
 	if (r == 0 && spec->state->root && crew->cgroup.procs[0] < 0)
 		(void)cuv_cgroup_make(&spec->builder_limits, &crew->cgroup);

@@ -74,6 +74,9 @@ static void renew_joints(struct tend *t)
 		(void)cuv_joint_pair(j); /* else when the worker is started */
 		if (t->crew->member[role].pid > 0)
 			(void)kill(t->crew->member[role].pid, SIGKILL);
+		/* The builder has the launcher's client end, too. */
+		if (role == CUV_ROLE_LAUNCHER && t->crew->member[CUV_ROLE_BUILDER].pid > 0)
+			(void)kill(t->crew->member[CUV_ROLE_BUILDER].pid, SIGKILL);
 	}
 }
 

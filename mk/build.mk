@@ -13,7 +13,8 @@ MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 # The pins of images and tools travel along: they say which store paths are ours.
 PYTHON_PINS := $(wildcard worker-image/image/python3*.json)
-RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) $(PYTHON_PINS) worker-image/image/tools.json
+RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) nixenv/builder/pep517.py $(PYTHON_PINS) \
+	$(wildcard worker-image/image/build-python3*.json) worker-image/image/tools.json
 
 LIB_BASE := $(BUILD)/libcuvette-base.a
 LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a

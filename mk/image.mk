@@ -22,6 +22,9 @@ $(BIN)/cuvette-unpack: $(UNPACK_SRC) $(wildcard worker-image/image/*.h lib/base/
 host: $(BIN)/cuvette-unpack ## write build/host: this machine's mirrors and the unpacker
 	$(Q)tools/image-host $(BUILD)/host $(BIN)/cuvette-unpack
 
+build-root: $(BIN)/cuvette-unpack ## the root with a compiler in which source distributions are built that need one
+	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only worker-image-build-python311
+
 image: $(BIN)/cuvette-unpack ## nix build of the worker image into the state folder's store
 	$(Q)$(IMAGE_STORE) --only image
 
@@ -40,7 +43,7 @@ store: $(BIN)/cuvette-unpack ## the Nix store with image, tools and zygote, of P
 update-pins: $(BIN)/cuvette-unpack ## make the pins of images and tools anew from apt and pip
 	$(Q)tools/image-update-pins --unpacker $(BIN)/cuvette-unpack
 
-.PHONY: host image toolchain zygote tools-wheels store update-pins
+.PHONY: build-root host image toolchain zygote tools-wheels store update-pins
 
 # The unpacker is in no archive; its one pure module is linked to its tests.
 MEMBER_TESTS := unit/test_image_member fuzz/image-member libfuzzer/image-member

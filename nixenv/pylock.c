@@ -79,7 +79,8 @@ static int best_wheel(json_t *wheels, const struct cuv_python *python, const str
 		if (r > 0)
 			continue;
 		fits = true;
-		if (req && req->hashes.n > 0 && !hash_listed(req, &c.sha256))
+		if (req && req->hashes.n > 0 && strncmp(c.url, CUV_PYLOCK_OFFERS, strlen(CUV_PYLOCK_OFFERS)) != 0 &&
+		    !hash_listed(req, &c.sha256))
 			continue;
 		if (!found || cuv_wheel_better(&c.wheel, c.rank, &ret->wheel, ret->rank))
 			move_candidate(ret, &c);

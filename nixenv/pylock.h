@@ -9,6 +9,11 @@
 #include "nixenv/lock.h"
 #include "nixenv/requirements.h"
 
+/* Where the builder offers wheels of its own to the resolver. What was built from a
+ * source distribution has no hash that anybody could have listed: the source's was
+ * checked instead. */
+#define CUV_PYLOCK_OFFERS "file:///offers/"
+
 /* python is "3.11". Of a package for which reqs (may be NULL) lists hashes only the
  * wheels with one of them count. On success *ret is the caller's, sealed.
  * -EINVAL with err: WHEEL_UNAVAILABLE when a package has no wheel that fits,

@@ -19,7 +19,8 @@ struct cuv_builder {
 	struct cuv_pins pins;
 	struct cuv_settings settings;
 	struct cuv_budget budget;
-	bool sealed; /* the resolver runs under Landlock */
+	int launcher; /* control socket of the launcher; -1: none */
+	bool sealed;  /* the resolver runs under Landlock */
 };
 
 #endif

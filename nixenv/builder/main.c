@@ -27,7 +27,8 @@
  * valid; so what a link leads to is whole.
  *
  * No user's byte reaches uv or Nix but as canonical requirements text and as JSON
- * data. No foreign code runs here: wheels only, unpacked and byte-compiled.
+ * data. No foreign code runs here: wheels are unpacked and byte-compiled, and
+ * source distributions are built to wheels in boxes of the launcher (sdist.c).
  *
  * Ends of things: a session that closes leaves its flight; the last one to leave
  * ends it. A worker that dies takes all that it started with it (the kernel ends a
@@ -39,7 +40,8 @@
  * nixenv/lock.h, lib/proto/limits.h, resolve.c and nix.c.
  *
  * Descriptors: 3 supervisor's control (READY or FAILURE out, hang-up ends us),
- * --listen-fd a listening socket, --control-fd the manager's control socket.
+ * --listen-fd a listening socket, --control-fd the manager's control socket,
+ * --launcher-fd an end of the launcher's, which the manager has, too.
  */
 #include "lib/base/fd.h"
 #include "lib/base/landlock.h"
@@ -76,6 +78,7 @@ struct options {
 	int control_fd;
 	bool chores;
 	struct cuv_budget budget;
+	int launcher_fd;
 };
 
 static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
@@ -90,6 +93,7 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --chores               whoever has the control socket may ask for chores\n"
 			   "  --env-bytes N          what environments may take together; 0: no bound\n"
 			   "  --env-count N          how many there may be; 0: no bound\n"
+			   "  --launcher-fd N        a control socket of the launcher, for what is built in boxes\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
 
@@ -105,17 +109,25 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
-		{"state", required_argument, NULL, 's'},      {"uid", required_argument, NULL, 'u'},
-		{"gid", required_argument, NULL, 'g'},	      {"listen-fd", required_argument, NULL, 'l'},
-		{"control-fd", required_argument, NULL, 'c'}, {"allow-degraded", required_argument, NULL, 'd'},
-		{"chores", no_argument, NULL, 'C'},	      {"env-bytes", required_argument, NULL, 'b'},
-		{"env-count", required_argument, NULL, 'n'},  {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},	      {0},
+		{"state", required_argument, NULL, 's'},
+		{"uid", required_argument, NULL, 'u'},
+		{"gid", required_argument, NULL, 'g'},
+		{"listen-fd", required_argument, NULL, 'l'},
+		{"launcher-fd", required_argument, NULL, 'L'},
+		{"control-fd", required_argument, NULL, 'c'},
+		{"allow-degraded", required_argument, NULL, 'd'},
+		{"chores", no_argument, NULL, 'C'},
+		{"env-bytes", required_argument, NULL, 'b'},
+		{"env-count", required_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	uint64_t n;
 	int c;
 
-	*o = (struct options){.uid = UINT64_MAX, .gid = UINT64_MAX, .listen_fd = -1, .control_fd = -1};
+	*o = (struct options){
+		.uid = UINT64_MAX, .gid = UINT64_MAX, .listen_fd = -1, .control_fd = -1, .launcher_fd = -1};
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		int r = 0;
 
@@ -137,6 +149,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->listen_fd = (int)n;
 		else if (c == 'c' && (r = parse_number(optarg, 1023, &n)) == 0)
 			o->control_fd = (int)n;
+		else if (c == 'L' && (r = parse_number(optarg, 1023, &n)) == 0)
+			o->launcher_fd = (int)n;
 		else if (c == 'h' || c == 'V')
 			return fputs(c == 'h' ? help : "cuvette-builder " CUV_VERSION "\n", stdout) < 0 ? -EIO : 1;
 		else if (c == '?')
@@ -204,6 +218,7 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 {
 	int r = cuv_settings_read(&b->settings);
 
+	b->launcher = o->launcher_fd;
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the package index's settings can't be read: %s",
 				     strerror(-r));
@@ -265,7 +280,8 @@ int main(int argc, char **argv)
 	if (prctl(PR_SET_PDEATHSIG, supervised ? SIGKILL : 0) < 0 || sodium_init() < 0)
 		return 1;
 	(void)umask(022);
-	for (int fd = SUPERVISOR_FD; fd <= CUV_MAX(CUV_MAX(o.listen_fd, o.control_fd), SUPERVISOR_FD); fd++)
+	for (int fd = SUPERVISOR_FD;
+	     fd <= CUV_MAX(CUV_MAX(o.listen_fd, o.control_fd), CUV_MAX(o.launcher_fd, SUPERVISOR_FD)); fd++)
 		(void)cuv_set_cloexec(fd, true);
 	stop = stop_signals();
 	if (stop < 0)

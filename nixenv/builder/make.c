@@ -8,7 +8,7 @@
 #include "nixenv/builder/evict.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
-#include "nixenv/builder/resolve.h"
+#include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -132,8 +132,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 	what.canonical_len = text.len;
 	what.reqs = reqs;
 	what.root = root;
-	what.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms);
-	if (cuv_resolve(m->builder, &what, &k->lock, err) < 0)
+	if (cuv_sdist_rounds(m, &what, &k->lock, err) < 0)
 		return -EINVAL;
 	return cuv_directs_mark(reqs, &k->directs, &k->lock, err);
 }

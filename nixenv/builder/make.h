@@ -18,6 +18,8 @@ struct cuv_make {
 	const char *canonical; /* requirements, or a lock: as ask.source says */
 	size_t canonical_len;
 	const char *work; /* an empty folder of its own */
+	int launcher;	  /* control socket of the launcher; -1: none, nothing foreign can be built */
+	unsigned depth;	  /* 0 for what was asked for; more for what is needed to build that */
 	int cancel_fd;
 	void (*on_progress)(void *arg, const struct cuv_env_progress *p);
 	void *arg;

@@ -59,13 +59,33 @@ static int read_image(const struct cuv_python *python, struct cuv_pinned *ret)
 	return locate(ret->image.name, hex, path, &ret->image.sha256, ret->image.store_name);
 }
 
+/* Not every Python has one. */
+static int read_build_root(struct cuv_pinned *p)
+{
+	char file[64], name[CUV_STORE_NAME_SIZE];
+	const char *image, *version, *hex, *path;
+	struct cuv_sha256 hash;
+
+	(void)snprintf(file, sizeof(file), "build-%s.json", p->python->image);
+	if (!find_recipe(file))
+		return 0;
+	json_auto_t *root = load_pins(file);
+	if (!root ||
+	    json_unpack(root, "{s:s, s:s, s:s, s:s}", "image", &image, "python", &version, "sha256", &hex, "path",
+			&path) < 0 ||
+	    strcmp(version, p->python->version) != 0 ||
+	    (size_t)snprintf(name, sizeof(name), "worker-image-%s", image) >= sizeof(name))
+		return -EINVAL;
+	return locate(name, hex, path, &hash, p->build_root);
+}
+
 static int read_images(struct cuv_pins *p)
 {
 	for (size_t i = 0; i < cuv_pythons_n; i++) {
 		struct cuv_tools_python *t = &p->tools.pythons[i];
 
 		if (i >= CUV_PYTHONS_MAX || strlen(cuv_pythons[i].full) >= sizeof(t->python) ||
-		    read_image(&cuv_pythons[i], &p->pythons[i]) < 0)
+		    read_image(&cuv_pythons[i], &p->pythons[i]) < 0 || read_build_root(&p->pythons[i]) < 0)
 			return -EINVAL;
 		memcpy(t->python, cuv_pythons[i].full, strlen(cuv_pythons[i].full) + 1);
 		memcpy(t->image, p->pythons[i].image.store_name, sizeof(t->image));
@@ -176,6 +196,21 @@ int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, 
 			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the store lacks the pinned %s (run: make store)",
 					     parts[i].what);
 	return 0;
+}
+
+int cuv_pins_check_build_root(const struct cuv_pinned *p, const struct cuv_builder_state *s, struct cuv_error *err)
+{
+	const char *version = p->python->version;
+
+	if (!p->build_root[0])
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+				     "nothing is compiled for Python %s here; choose a version that has a wheel",
+				     version);
+	/* Its link is called as it is, without the hash. */
+	if (has_root(s, strchr(p->build_root, '-') + 1, p->build_root))
+		return 0;
+	return cuv_error_set(err, CUV_E_UNAVAILABLE,
+			     "the store lacks the image with a compiler for Python %s (run: make build-root)", version);
 }
 
 int cuv_pins_check_image(const struct cuv_pinned *p, const struct cuv_builder_state *s, struct cuv_error *err)

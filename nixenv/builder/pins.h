@@ -15,7 +15,8 @@
 struct cuv_pinned {
 	const struct cuv_python *python;
 	struct cuv_image image;
-	struct cuv_sha256 recipes; /* over image and scripts: part of each request's key */
+	char build_root[CUV_STORE_NAME_SIZE]; /* the image and a compiler, not in every store; "": none */
+	struct cuv_sha256 recipes;	      /* over image and scripts: part of each request's key */
 };
 
 struct cuv_pins {
@@ -34,6 +35,9 @@ const struct cuv_pinned *cuv_pins_find(const struct cuv_pins *p, const char *pyt
 int cuv_pins_check(const struct cuv_pins *p, const struct cuv_builder_state *s, struct cuv_error *err);
 /* The same of one Python's image. */
 int cuv_pins_check_image(const struct cuv_pinned *p, const struct cuv_builder_state *s, struct cuv_error *err);
+/* And of the root in which its source distributions are compiled; WHEEL_UNAVAILABLE
+ * where that Python has none. */
+int cuv_pins_check_build_root(const struct cuv_pinned *p, const struct cuv_builder_state *s, struct cuv_error *err);
 /* The zygote that the store's link names, as it is now. False, and ret "", when there
  * is no link to a path that is there: runs are cold then. */
 bool cuv_pins_zygote(const struct cuv_python *python, const struct cuv_builder_state *s, char ret[CUV_STORE_NAME_SIZE]);

@@ -6,6 +6,7 @@
 #include "lib/base/landlock.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/resolve_error.h"
+#include "nixenv/builder/sdist_plan.h"
 #include "nixenv/builder/seal.h"
 #include "nixenv/pylock.h"
 #include "nixenv/toml.h"
@@ -18,16 +19,20 @@
 #define ROOT_BYTES (256ull * CUV_MIB)
 #define STDERR_MAX 65536
 #define GLIBC_MINOR_MAX 40 /* the youngest that the pinned uv has a name for */
+#define LACKING_MAX 64
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
 enum { BINDS = 8, BINDS_MAX, FILES_MAX = 5 };
+#define OFFER_SIZE (sizeof("/offers/") + CUV_SHA256_HEX_SIZE + CUV_WHEEL_FILE_MAX)
 
 struct view {
 	char usr[PATH_MAX];
 	char image_etc[PATH_MAX];
 	char uv[PATH_MAX];
-	struct cuv_seal_bind binds[BINDS_MAX];
+	struct cuv_seal_bind binds[BINDS_MAX + CUV_OFFERS_MAX];
+	char offers[CUV_OFFERS_MAX][OFFER_SIZE];
+	struct cuv_buf config; /* uv.toml */
 	struct cuv_seal_file files[FILES_MAX];
 	struct cuv_seal seal;
 };
@@ -63,12 +68,20 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	       BINDS * sizeof(v->binds[0]));
 	if (what->directs && what->directs->n > 0)
 		v->binds[n_binds++] = (struct cuv_seal_bind){what->directs->folder, CUV_DIRECT_FOLDER, read, false};
+	for (size_t i = 0; i < what->n_offers; i++) {
+		char hex[CUV_SHA256_HEX_SIZE];
+
+		/* A folder for each: the resolver keeps what it read by the path. */
+		cuv_hex(what->offers[i].sha256.bytes, sizeof(what->offers[i].sha256.bytes), hex);
+		(void)snprintf(v->offers[i], OFFER_SIZE, "/offers/%s/%s", hex, what->offers[i].file);
+		v->binds[n_binds++] = (struct cuv_seal_bind){what->offers[i].path, v->offers[i], read, false};
+	}
 	v->files[n++] = (struct cuv_seal_file){"/lock/requirements.txt", what->canonical, what->canonical_len};
 	v->files[n++] = (struct cuv_seal_file){"/etc/nsswitch.conf", nsswitch, strlen(nsswitch)};
 	if (s->ca.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/ca.pem", s->ca.data, s->ca.len};
-	if (s->uv_config.len)
-		v->files[n++] = (struct cuv_seal_file){"/etc/uv.toml", s->uv_config.data, s->uv_config.len};
+	if (v->config.len)
+		v->files[n++] = (struct cuv_seal_file){"/etc/uv.toml", v->config.data, v->config.len};
 	if (s->netrc.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/netrc", s->netrc.data, s->netrc.len};
 	v->seal = (struct cuv_seal){
@@ -79,13 +92,15 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		.n_files = n,
 		.links = links,
 		.n_links = ARRAY_SIZE(links),
+		.listable = what->n_offers ? "/offers" : NULL,
 		.cwd = "/lock",
 		.size_bytes = ROOT_BYTES,
 		.landlock = b->sealed,
 	};
 }
 
-static int resolver_argv(const struct cuv_resolve *what, const char *date, struct cuv_strv *argv)
+static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *projects, const char *date,
+			 struct cuv_strv *argv)
 {
 	const struct cuv_python *p = what->pinned->python;
 	char interpreter[32], platform[48];
@@ -130,10 +145,30 @@ static int resolver_argv(const struct cuv_resolve *what, const char *date, struc
 		    (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, CUV_DIRECT_FOLDER "/%s", hex) < 0))
 			return -ENOMEM;
 	}
+	for (size_t i = 0; projects && i < projects->n; i++)
+		if (cuv_strv_add(argv, "--no-binary") < 0 || cuv_strv_add(argv, projects->items[i]) < 0)
+			return -ENOMEM;
+	for (size_t i = 0; i < what->n_offers; i++) {
+		char hex[CUV_SHA256_HEX_SIZE];
+
+		cuv_hex(what->offers[i].sha256.bytes, sizeof(what->offers[i].sha256.bytes), hex);
+		if (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, "/offers/%s", hex) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }
 
-static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
+/* The operator's settings; and for a plan that these projects depend on nothing. That
+ * is also what keeps the resolver from ever building one: it knows all it needs. */
+static int resolver_config(const struct cuv_settings *s, const struct cuv_strv *projects, struct cuv_buf *out)
+{
+	cuv_buf_add(out, s->uv_config.data, s->uv_config.len);
+	for (size_t i = 0; projects && i < projects->n; i++)
+		cuv_buf_addf(out, "\n[[dependency-metadata]]\nname = \"%s\"\nrequires-dist = []\n", projects->items[i]);
+	return cuv_buf_err(out);
+}
+
+static int resolver_env(const struct cuv_settings *s, bool config, struct cuv_strv *env)
 {
 	static const char *const fixed[] = {
 		"HOME=/lock",	    "PATH=/usr/bin",	   "LC_ALL=C.UTF-8",
@@ -148,7 +183,7 @@ static int resolver_env(const struct cuv_settings *s, struct cuv_strv *env)
 		r = cuv_strv_add(env, s->env.items[i]);
 	if (r == 0 && s->ca.len)
 		r = cuv_strv_add(env, "SSL_CERT_FILE=/etc/ca.pem");
-	if (r == 0 && s->uv_config.len)
+	if (r == 0 && config)
 		r = cuv_strv_add(env, "UV_CONFIG_FILE=/etc/uv.toml");
 	if (r == 0 && s->netrc.len)
 		r = cuv_strv_add(env, "NETRC=/etc/netrc");
@@ -178,6 +213,9 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 					   "the resolver was killed by signal %d", res->status);
 	}
 	cuv_resolve_error(cuv_buf_str(&res->err), res->err.len, what->reqs, what->pinned->python->version, date, err);
+	if (what->lacking && err->code == CUV_E_WHEEL_UNAVAILABLE &&
+	    cuv_resolve_lacking(cuv_buf_str(&res->err), LACKING_MAX, what->lacking) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	if (err->code == CUV_E_INTERNAL) {
 		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
 
@@ -188,17 +226,21 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 	return -EINVAL;
 }
 
-static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *what, const char *date,
-			struct cuv_child_result *ret, struct cuv_error *err)
+static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_strv *projects,
+			const char *date, struct cuv_child_result *ret, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT, env = CUV_STRV_INIT;
+	_cleanup_free_ struct view *v = calloc(1, sizeof(*v));
+	_cleanup_buf_ struct cuv_buf config = CUV_BUF_INIT(2 * CUV_UV_CONFIG_BYTES_MAX);
 	struct cuv_child_spec spec = CUV_CHILD_SPEC_INIT;
-	struct view v;
 	int r;
 
-	if (resolver_argv(what, date, &argv) < 0 || resolver_env(&b->settings, &env) < 0)
+	cuv_assert(what->n_offers <= CUV_OFFERS_MAX);
+	if (!v || resolver_config(&b->settings, projects, &config) < 0 ||
+	    resolver_argv(what, projects, date, &argv) < 0 || resolver_env(&b->settings, config.len > 0, &env) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-	view_init(b, what, &v);
+	v->config = config; /* borrowed */
+	view_init(b, what, v);
 	spec.path = "/tool/uv";
 	spec.argv = &argv;
 	spec.env = &env;
@@ -214,7 +256,7 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 	spec.deadline_ns = what->deadline_ns;
 	spec.cancel_fd = what->cancel_fd;
 	spec.before_exec = before_exec;
-	spec.arg = &v;
+	spec.arg = v;
 	r = cuv_child_run(&spec, ret);
 	if (r < 0) {
 		cuv_log(CUV_LOG_ERROR, "resolver-not-started", CUV_S("error", strerror(-r)));
@@ -223,29 +265,51 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 	return 0;
 }
 
+/* The resolver's answer; projects is NULL unless it is for a plan. */
+static int ask(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_strv *projects,
+	       struct cuv_child_result *ret, struct cuv_error *err)
+{
+	char date[CUV_RFC3339_SIZE];
+
+	cuv_format_rfc3339(what->exclude_s, date);
+	if (run_resolver(b, what, projects, date, ret, err) < 0)
+		return -EINVAL;
+	if (!cuv_child_ok(ret))
+		return failed(ret, what, date, err);
+	if (ret->out_cut)
+		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the resolver's lock is larger than %u MiB",
+				     CUV_TOML_BYTES_MAX >> 20);
+	return 0;
+}
+
 int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
 		struct cuv_error *err)
 {
 	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
-	char date[CUV_RFC3339_SIZE], package[CUV_NAME_LEN_MAX + 1];
+	char package[CUV_NAME_LEN_MAX + 1];
 
 	if (what->reqs->n == 0) {
 		*ret = CUV_LOCK_INIT;
 		(void)snprintf(ret->python, sizeof(ret->python), "%s", what->pinned->python->version);
 		return 0;
 	}
-	cuv_format_rfc3339(what->exclude_s, date);
-	if (run_resolver(b, what, date, &res, err) < 0)
+	if (ask(b, what, NULL, &res, err) < 0)
 		return -EINVAL;
-	if (!cuv_child_ok(&res))
-		return failed(&res, what, date, err);
-	if (res.out_cut)
-		return cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the resolver's lock is larger than %u MiB",
-				     CUV_TOML_BYTES_MAX >> 20);
 	if (cuv_pylock_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, what->reqs, ret, package,
 			    err) < 0) {
 		cuv_resolve_point(what->reqs, package, err);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+int cuv_resolve_plan(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_strv *projects,
+		     struct cuv_lock *ret, struct cuv_error *err)
+{
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+
+	if (ask(b, what, projects, &res, err) < 0)
+		return -EINVAL;
+	return cuv_sdist_plan_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, projects, ret,
+				   err);
 }

@@ -85,7 +85,7 @@ static bool is_private(const char *word, size_t len)
 	return slashes >= 2 || (slashes >= 1 && word[strspn(word, "`'\"(")] == '/');
 }
 
-static void add_cleaned(struct cuv_buf *out, const char *line, size_t len)
+void cuv_clean_text(struct cuv_buf *out, const char *line, size_t len)
 {
 	size_t i = 0;
 
@@ -132,7 +132,7 @@ static void explain(const char *text, struct cuv_error *err)
 		if (n > 0 && !is_noise(start, n) && memcmp(start, "error:", CUV_MIN(n, (size_t)6)) != 0) {
 			if (out.len > 0)
 				cuv_buf_add_char(&out, '\n');
-			add_cleaned(&out, start, n);
+			cuv_clean_text(&out, start, n);
 		}
 		line += len + (line[len] == '\n');
 	}
@@ -170,17 +170,41 @@ static bool is_wheel_matter(const char *text)
 	       has(text, "no wheels are available") || has(text, "no source distribution");
 }
 
-/* The name that ends where mark begins, "" if mark is not there. A specifier may
- * stand between: "tensorflow==1.15.0 has no wheels". */
-static void name_before(const char *text, const char *mark, char ret[CUV_NAME_LEN_MAX + 1])
+/* The name that ends at end, "" when there is none. A specifier may stand between:
+ * "tensorflow==1.15.0 has no wheels". */
+static void name_ending(const char *text, const char *end, char ret[CUV_NAME_LEN_MAX + 1])
 {
-	const char *end = strstr(text, mark), *start = end;
+	const char *start = end;
 
 	while (start && start > text && start[-1] != ' ' && start[-1] != '\n')
 		start--;
 	ret[0] = '\0';
 	if (start)
 		(void)name_at(start, ret);
+}
+
+static void name_before(const char *text, const char *mark, char ret[CUV_NAME_LEN_MAX + 1])
+{
+	name_ending(text, strstr(text, mark), ret);
+}
+
+static int add_project(const char *name, size_t max, struct cuv_strv *ret)
+{
+	char normal[CUV_NAME_LEN_MAX + 1];
+	size_t n = 0;
+
+	for (const char *c = name; *c; c++) {
+		const bool separator = *c == '-' || *c == '_' || *c == '.';
+
+		if (separator && n > 0 && normal[n - 1] == '-')
+			continue;
+		normal[n++] = separator ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	}
+	normal[n] = '\0';
+	/* What is no name of a project must become no argument either. */
+	if (n == 0 || normal[0] == '-' || normal[n - 1] == '-')
+		return 0;
+	return ret->n >= max || cuv_strv_has(ret, normal) ? 0 : cuv_strv_add(ret, normal);
 }
 
 static void set_wheel_matter(const char *text, const char *python, struct cuv_error *err)
@@ -195,6 +219,29 @@ static void set_wheel_matter(const char *text, const char *python, struct cuv_er
 		      "%s%s%s has no wheel for CPython %s on " CUV_PLATFORM
 		      "; source distributions are not built, so choose a version that has one",
 		      name[0] ? "`" : "", name[0] ? name : "a required package", name[0] ? "`" : "", python);
+}
+
+/* "hint: Wheels are required for `docopt` because building from source is disabled …",
+ * and the sentences about wheels. */
+int cuv_resolve_lacking(const char *text, size_t max, struct cuv_strv *ret)
+{
+	static const char hint[] = "Wheels are required for `";
+	static const char *const marks[] = {" has no usable wheels", " have no usable wheels"};
+	char name[CUV_NAME_LEN_MAX + 1];
+	int r = 0;
+
+	for (const char *at = strstr(text, hint); at && r == 0; at = strstr(at, hint)) {
+		at += strlen(hint);
+		if (name_at(at, name) > 0)
+			r = add_project(name, max, ret);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		for (const char *at = text; r == 0 && (at = strstr(at, marks[i])); at++) {
+			name_ending(text, at, name);
+			if (name[0])
+				r = add_project(name, max, ret);
+		}
+	return r;
 }
 
 static void set_unresolvable(const char *text, const char *python, const char *date, struct cuv_error *err)

@@ -20,4 +20,12 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
  * the canonical text and its text as excerpt. */
 void cuv_resolve_point(const struct cuv_requirements *reqs, const char *package, struct cuv_error *err);
 
+/* The projects, normalised, of which text says that no wheel of theirs will do and a
+ * source distribution might. Adds each once; at most max of them. 0 or -ENOMEM. */
+int cuv_resolve_lacking(const char *text, size_t max, struct cuv_strv *ret);
+
+/* Appends text without what says where something lies: words that are addresses or
+ * paths. */
+void cuv_clean_text(struct cuv_buf *out, const char *text, size_t len);
+
 #endif

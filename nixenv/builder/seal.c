@@ -126,6 +126,8 @@ static int allow_all(const struct cuv_seal *s)
 	}
 	for (size_t i = 0; r == 0 && i < s->n_files; i++)
 		r = cuv_landlock_allow(&l, s->files[i].target, CUV_LANDLOCK_READ);
+	if (r == 0 && s->listable)
+		r = cuv_landlock_allow(&l, s->listable, CUV_LANDLOCK_READ);
 	if (r == 0)
 		r = cuv_landlock_allow(&l, s->cwd, CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE);
 	return r == 0 ? cuv_landlock_restrict(&l) : r;

@@ -43,8 +43,9 @@ struct cuv_seal {
 	size_t n_files;
 	const struct cuv_seal_link *links;
 	size_t n_links;
-	const char *cwd;     /* a folder made inside, writable, on the tmpfs */
-	uint64_t size_bytes; /* of the tmpfs */
+	const char *listable; /* a folder above targets that may be read, too; NULL: none */
+	const char *cwd;      /* a folder made inside, writable, on the tmpfs */
+	uint64_t size_bytes;  /* of the tmpfs */
 	bool landlock;
 };
 

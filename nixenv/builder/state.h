@@ -14,6 +14,7 @@
  *   damaged/<store name>              what `env verify` has found to be other than built
  *   cuvette.db                        sizes and times of use (ledger.h)
  *   gc.lock                           who makes and who collects (evict.h)
+ *   sdists/<hex>.json                 what came of source distributions
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
  *
  * A link in env/ or req/ is made after Nix said that its target is valid, and
@@ -36,6 +37,7 @@ struct cuv_builder_state {
 	char known[PATH_MAX];
 	char locks[PATH_MAX];
 	char damaged[PATH_MAX];
+	char sdists[PATH_MAX];
 	char uv_cache[PATH_MAX];
 	char home[PATH_MAX];
 	char tmp[PATH_MAX]; /* <nix>/tmp/builder-… */

@@ -175,7 +175,7 @@ static _noreturn_ void between_main(struct task *t, int sock, pid_t parent)
 		_exit(1);
 	reset_signals();
 	/* No client's session may stay open because a worker has it too. */
-	if (place_fds(sock, t->chore ? t->chore->fd : -1) < 0 || pipe2(alive, O_CLOEXEC) < 0)
+	if (place_fds(sock, t->chore ? t->chore->fd : t->builder->launcher) < 0 || pipe2(alive, O_CLOEXEC) < 0)
 		_exit(1);
 	r = enter_namespaces();
 	if (r < 0) {
@@ -248,6 +248,7 @@ int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask,
 		.key = *key,
 		.canonical = canonical,
 		.canonical_len = len,
+		.launcher = b->launcher < 0 ? -1 : GIVEN_FD,
 		.cancel_fd = SOCK_FD,
 		.on_progress = send_progress,
 	};

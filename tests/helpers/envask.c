@@ -27,6 +27,7 @@
  *   --io FILE              what the chore reads or writes
  *   --env-bytes N --env-count N  handed on to the builder
  *   --allow-degraded NAMES handed on to the builder
+ *   --launcher BIN         starts a launcher, too: source distributions may be built
  *   --as-manager           the builder takes us for one: no chores
  *   --keep                 sessions stay open until the end
  *   --hold                 after the answers wait until stdin ends
@@ -61,7 +62,8 @@
 #define ANSWER_MS 3600000
 
 struct options {
-	const char *builder, *state, *connect, *uid, *gid, *allow, *file, *cancel_at, *env_bytes, *env_count, *io;
+	const char *builder, *launcher, *state, *connect, *uid, *gid, *allow, *file, *cancel_at, *env_bytes, *env_count,
+		*io;
 	struct cuv_chore_ask chore; /* verb 0: none */
 	struct cuv_env_ask ask;
 	uint64_t repeat, parallel, cancel_ms;
@@ -145,24 +147,48 @@ static void print_tools(const struct cuv_tools *t, uint64_t asked_ns)
 
 /* --- the builder --- */
 
-static void child(const struct options *o, int supervisor, int control)
+/* Descriptor 3 is to our supervisor's end, 5 to the control socket, 6 to the launcher's. */
+static void place(int supervisor, int control, int launcher)
 {
-	const char *argv[24];
-	size_t n = 0;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Away from the numbers they go to first. */
 	supervisor = fcntl(supervisor, F_DUPFD, 20);
 	control = fcntl(control, F_DUPFD, 20);
+	launcher = launcher < 0 ? -1 : fcntl(launcher, F_DUPFD, 20);
 	dup2(supervisor, 3);
 	dup2(control, 5);
 	(void)fcntl(4, F_SETFD, FD_CLOEXEC);
-	(void)close_range(6, ~0u, 0);
+	if (launcher >= 0)
+		dup2(launcher, 6);
+	(void)close_range(launcher < 0 ? 6 : 7, ~0u, 0);
+}
+
+static void launcher_child(const struct options *o, int supervisor, int control)
+{
+	char store[4096];
+
+	place(supervisor, control, -1);
+	(void)snprintf(store, sizeof(store), "%s/nix/nix/store", o->state);
+	execl(o->launcher, o->launcher, "--store", store, "--control-fd", "5", "--zygotes", "0", "--boxes", "4",
+	      (char *)NULL);
+	die(127, o->launcher, strerror(errno));
+}
+
+static void builder_child(const struct options *o, int supervisor, int control, int launcher)
+{
+	const char *argv[24];
+	size_t n = 0;
+
+	place(supervisor, control, launcher);
 	argv[n++] = o->builder;
 	argv[n++] = "--state";
 	argv[n++] = o->state;
 	argv[n++] = "--control-fd";
 	argv[n++] = "5";
+	if (launcher >= 0) {
+		argv[n++] = "--launcher-fd";
+		argv[n++] = "6";
+	}
 	if (o->uid) {
 		argv[n++] = "--uid";
 		argv[n++] = o->uid;
@@ -188,7 +214,9 @@ static void child(const struct options *o, int supervisor, int control)
 	die(127, o->builder, strerror(errno));
 }
 
-static pid_t start_builder(const struct options *o, int *ret_supervisor, int *ret_control)
+/* launcher: the control socket of one, for a builder; -1: this is to be a launcher, or
+ * a builder without one. */
+static pid_t start(const struct options *o, bool builder, int launcher, int *ret_supervisor, int *ret_control)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
 	int a[2], b[2], r;
@@ -199,22 +227,25 @@ static pid_t start_builder(const struct options *o, int *ret_supervisor, int *re
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, b) < 0)
 		die(3, "socketpair", strerror(errno));
 	pid = fork();
-	if (pid == 0)
-		child(o, a[1], b[1]);
+	if (pid == 0) {
+		if (builder)
+			builder_child(o, a[1], b[1], launcher);
+		launcher_child(o, a[1], b[1]);
+	}
 	close(a[1]);
 	close(b[1]);
 	*ret_supervisor = a[0];
 	*ret_control = b[0];
 	r = cuv_frame_recv_until(a[0], cuv_deadline_ms(30000), &f);
 	if (r == 0 && f.type == CUV_MSG_READY) {
-		fprintf(stderr, "builder %d\n", (int)pid);
+		fprintf(stderr, "%s %d\n", builder ? "builder" : "launcher", (int)pid);
 		return pid;
 	}
 	if (r == 0 && f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, &err) == 0) {
 		print_failure(&err, 0);
 		exit(3);
 	}
-	die(3, "the builder", "did not start");
+	die(3, builder ? "the builder" : "the launcher", "did not start");
 }
 
 /* --- asking --- */
@@ -398,16 +429,37 @@ static uint64_t number(const char *text)
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
-		{"builder", 1, NULL, 'b'},    {"state", 1, NULL, 's'},	   {"connect", 1, NULL, 'C'},
-		{"uid", 1, NULL, 'u'},	      {"gid", 1, NULL, 'g'},	   {"exclude-newer", 1, NULL, 'e'},
-		{"repeat", 1, NULL, 'r'},     {"parallel", 1, NULL, 'p'},  {"cancel-ms", 1, NULL, 'c'},
-		{"resolve-ms", 1, NULL, 'R'}, {"build-ms", 1, NULL, 'B'},  {"tools", 0, NULL, 't'},
-		{"hold", 0, NULL, 'h'},	      {"quiet", 0, NULL, 'q'},	   {"allow-degraded", 1, NULL, 'd'},
-		{"python", 1, NULL, 'y'},     {"cancel-at", 1, NULL, 'a'}, {"lock", 0, NULL, 'l'},
-		{"digest", 1, NULL, 'D'},     {"with-lock", 0, NULL, 'w'}, {"env", 1, NULL, 'E'},
-		{"chore", 1, NULL, 'H'},      {"bytes", 1, NULL, 'x'},	   {"count", 1, NULL, 'n'},
-		{"io", 1, NULL, 'i'},	      {"env-bytes", 1, NULL, 'X'}, {"keep", 0, NULL, 'k'},
-		{"as-manager", 0, NULL, 'M'}, {"env-count", 1, NULL, 'N'}, {0},
+		{"builder", 1, NULL, 'b'},
+		{"state", 1, NULL, 's'},
+		{"connect", 1, NULL, 'C'},
+		{"uid", 1, NULL, 'u'},
+		{"gid", 1, NULL, 'g'},
+		{"exclude-newer", 1, NULL, 'e'},
+		{"repeat", 1, NULL, 'r'},
+		{"parallel", 1, NULL, 'p'},
+		{"cancel-ms", 1, NULL, 'c'},
+		{"resolve-ms", 1, NULL, 'R'},
+		{"build-ms", 1, NULL, 'B'},
+		{"tools", 0, NULL, 't'},
+		{"hold", 0, NULL, 'h'},
+		{"quiet", 0, NULL, 'q'},
+		{"allow-degraded", 1, NULL, 'd'},
+		{"python", 1, NULL, 'y'},
+		{"cancel-at", 1, NULL, 'a'},
+		{"lock", 0, NULL, 'l'},
+		{"digest", 1, NULL, 'D'},
+		{"with-lock", 0, NULL, 'w'},
+		{"env", 1, NULL, 'E'},
+		{"chore", 1, NULL, 'H'},
+		{"bytes", 1, NULL, 'x'},
+		{"count", 1, NULL, 'n'},
+		{"io", 1, NULL, 'i'},
+		{"env-bytes", 1, NULL, 'X'},
+		{"keep", 0, NULL, 'k'},
+		{"as-manager", 0, NULL, 'M'},
+		{"env-count", 1, NULL, 'N'},
+		{"launcher", 1, NULL, 'L'},
+		{0},
 	};
 	int c;
 
@@ -448,6 +500,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'b':
 			o->builder = optarg;
+			break;
+		case 'L':
+			o->launcher = optarg;
+			o->ask.sdist = true;
 			break;
 		case 's':
 			o->state = optarg;
@@ -538,17 +594,19 @@ static int read_requirements(const char *path, struct cuv_buf *canonical)
 int main(int argc, char **argv)
 {
 	_cleanup_buf_ struct cuv_buf canonical = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
-	int supervisor = -1, control = -1, status = 0;
+	int supervisor = -1, control = -1, boxes = -1, boxes_supervisor = -1, status = 0;
 	struct options o;
-	pid_t pid = 0;
+	pid_t pid = 0, launcher = 0;
 	char c;
 
 	parse_options(argc, argv, &o);
 	if (o.file && (o.ask.source == CUV_ENV_LOCK ? cuv_read_file(AT_FDCWD, o.file, &canonical)
 						    : read_requirements(o.file, &canonical)) < 0)
 		return 1;
+	if (o.launcher)
+		launcher = start(&o, false, -1, &boxes_supervisor, &boxes);
 	if (!o.connect)
-		pid = start_builder(&o, &supervisor, &control);
+		pid = start(&o, true, boxes, &supervisor, &control);
 	for (uint64_t i = 0; (o.file || o.tools) && i < o.repeat; i++)
 		status |= ask_all(&o, control, &canonical);
 	if (o.chore.verb)
@@ -561,5 +619,9 @@ int main(int argc, char **argv)
 	close(supervisor);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
+	close(boxes);
+	close(boxes_supervisor);
+	if (launcher > 0)
+		waitpid(launcher, NULL, 0);
 	return status;
 }

@@ -30,8 +30,9 @@ struct cuv_slot {
 	unsigned doubts;	   /* keepers in a row that could not look */
 };
 
-/* Places for runs with a stream, beside the others': they stay for long. */
-#define CUV_STREAM_RUNS_MAX 2u
+/* Places for runs with a stream, beside the others': two kept ruffs, and one source
+ * distribution that is built for each of the builder's flights. */
+#define CUV_STREAM_RUNS_MAX 4u
 /* More than may be busy at once, for those that stand by. */
 #define CUV_SLOTS_SPARE 32u
 #define CUV_SLOTS_MAX (CUV_BOXES_MAX + CUV_STREAM_RUNS_MAX + CUV_SLOTS_SPARE)

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=600
+"""Source distributions, built in boxes of a real launcher."""
+import json
+import os
+import re
+import subprocess
+import tarfile
+
+import pytest
+from helpers import ANSWER_S, BUILD, ROOT, ask, nix, physical, suite_state
+from sdists import PLAIN, Index, own, sdist, serving
+
+LAUNCHER = BUILD / "bin" / "cuvette-launcher"
+SETUP_PY = "from setuptools import setup\nsetup(name='{0}', version='1.0', py_modules=['{0}'])\n"
+
+
+@pytest.fixture(scope="module")
+def index():
+    made = Index()
+    with serving(made) as address:
+        made.address = address
+        yield made
+
+
+def request(index, requirements, *options, log=False):
+    """One answer, with the index beside the machine's own."""
+    found = ask(suite_state(), requirements, "--launcher", str(LAUNCHER), *options,
+                env={"UV_INDEX": index.address}, log=log)
+    return (found[0][0], found[1]) if log else found[0]
+
+
+def built(index, requirements, *options):
+    answer = request(index, requirements, *options)
+    assert "failure" not in answer, answer
+    return answer
+
+
+def failure(index, requirements, *options):
+    answer = request(index, requirements, *options)
+    assert "failure" in answer, answer
+    said = answer["failure"]["message"] + answer["failure"]["explanation"]
+    assert "://" not in said and "/box/" not in said and str(suite_state()) not in said and "/nix/" not in said
+    return answer["failure"]
+
+
+def complete_lock(answer):
+    digest = answer["lock_digest"].removeprefix("sha256:")
+    return json.loads((suite_state() / "nix/locks" / f"{digest}.json").read_text())
+
+
+def test_setup_py_only(index):
+    """The oldest kind there is; and the same again by what is recorded."""
+    data = sdist("cuv-old", "1.0", {"setup.py": SETUP_PY.format("cuv_old"), "cuv_old.py": "VALUE = 1\n"})
+    index.add_sdist("cuv-old", data)
+    answer, log = request(index, "cuv-old==1.0\n", log=True)
+    assert answer["packages"] == ["cuv-old 1.0"], answer
+    assert '"event":"sdist-built"' in log and '"same":1' in log
+    [package] = complete_lock(answer)["packages"]
+    assert package["file"] == "cuv_old-1.0-py3-none-any.whl" and package["origin"]["kind"] == "built"
+    assert package["origin"]["file"] == "cuv-old-1.0.tar.gz" and len(package["origin"]["sha256"]) == 64
+    [module] = physical(suite_state(), answer["closure"][1]).glob("lib/python3.11/site-packages/cuv_old.py")
+    assert module.read_text() == "VALUE = 1\n"
+    again, log = request(index, "cuv-old>=1\n", log=True)
+    assert again["digest"] == answer["digest"] and "sdist-built" not in log and "run-done" not in log
+
+
+def test_dependencies_are_found_by_building(index):
+    """Only the wheel says what it needs, and that is a source distribution, too."""
+    code = "def build_wheel(folder, config=None, metadata=None):\n    return wheel(folder, requires=['cuv_below>=1'])\n"
+    index.add_sdist("cuv_above", own("cuv_above", code))
+    index.add_sdist("cuv_below", own("cuv_below"))
+    assert built(index, "cuv_above\n")["packages"] == ["cuv-above 1.0", "cuv-below 1.0"]
+
+
+def test_a_wheel_is_preferred(index):
+    index.add_sdist("cuv_both", own("cuv_both", "raise SystemExit('not to be built')", version="2.0"), "2.0")
+    index.add("cuv-both", "cuv_both-1.0-py3-none-any.whl", own_wheel("cuv_both", "1.0"))
+    assert built(index, "cuv-both\n")["packages"] == ["cuv-both 1.0"]
+
+
+def own_wheel(name, version):
+    import tempfile
+    from sdists import BACKEND
+    space = {}
+    exec(BACKEND.format(name=name, version=version, code=""), space)  # noqa: S102
+    with tempfile.TemporaryDirectory() as folder:
+        file = space["wheel"](folder)
+        with open(os.path.join(folder, file), "rb") as data:
+            return data.read()
+
+
+def test_requirements_that_only_the_backend_knows(index):
+    index.add("cuv-helper", "cuv_helper-1.0-py3-none-any.whl", own_wheel("cuv_helper", "1.0"))
+    code = ("def get_requires_for_build_wheel(config=None):\n    return ['cuv-helper==1.0']\n"
+            "def build_wheel(folder, config=None, metadata=None):\n"
+            "    import cuv_helper\n    return wheel(folder, files={'cuv_asks.py': str(cuv_helper.VALUE)})\n")
+    index.add_sdist("cuv-asks", own("cuv_asks", code))
+    assert built(index, "cuv-asks\n")["packages"] == ["cuv-asks 1.0"]
+
+
+def hostile(code):
+    return "def build_wheel(folder, config=None, metadata=None):\n" + "".join(
+        f"    {line}\n" for line in code.splitlines())
+
+
+# name: (what the backend does, code, what the message or explanation says)
+HOSTILE = {
+    "network": ("import socket\nsocket.create_connection(('127.0.0.1', PORT), 3)\nreturn wheel(folder)",
+                "build-failed", "Connection refused"),
+    "name": ("return wheel(folder, name='other')", "build-failed", "another wheel"),
+    "version": ("return wheel(folder, version='9')", "build-failed", "another wheel"),
+    "platform": ("return wheel(folder, tag='cp39-cp39-win_amd64')", "build-failed", "does not fit"),
+    "path": ("return '../../etc/passwd'", "build-failed", "no wheel's name"),
+    "nothing": ("return 'cuv_nothing-1.0-py3-none-any.whl'", "build-failed", "can't be read"),
+    "link": ("f = 'cuv_link-1.0-py3-none-any.whl'\nos.symlink('/etc/passwd', os.path.join(folder, f))\nreturn f",
+             "build-failed", "can't be read"),
+    "absolute": ("return wheel(folder, files={'/tmp/x.py': ''})", "build-failed", "wheel"),
+    "outside": ("return wheel(folder, files={'../../x.py': ''})", "build-failed", "wheel"),
+    "flood": ("import sys\nwhile True: sys.stderr.write('x' * 65536)", "build-failed", "prints more than"),
+    "exit": ("print('the reason is this', flush=True)\nos._exit(3)", "build-failed", "the reason is this"),
+    "kill": ("import signal\nos.kill(os.getppid(), signal.SIGKILL)", "build-failed", ""),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_builds_that_must_not_succeed(index, name):
+    code, error, text = HOSTILE[name]
+    project = f"cuv_{name}"
+    port = re.search(r":(\d+)/", index.address)[1]
+    index.add_sdist(f"cuv-{name}", own(project, hostile(code.replace("PORT", port))))
+    before = len(index.asked)
+    found = failure(index, f"cuv-{name}\n")
+    # What the installer refuses is about a wheel and no line of anybody's.
+    assert found["code"] == error and found["line"] == (name not in ("absolute", "outside")), found
+    assert text in found["message"] + found["explanation"], found
+    assert all(path.startswith(("/simple/cuv-", f"/files/cuv-{name}/")) for path in index.asked[before:])
+
+
+def test_a_build_without_end(index):
+    index.add_sdist("cuv-endless", own("cuv_endless", hostile("import time\ntime.sleep(600)")))
+    found = failure(index, "cuv-endless\n", "--build-ms", "3000")
+    assert found["code"] == "build-timeout" and "cuv-endless 1.0" in found["message"]
+
+
+ESCAPE = """
+import glob, subprocess
+told = []
+for path in glob.glob('/nix/store/*') + ['/usr', '/usr/bin/python3.11', '/etc/passwd']:
+    for attempt in (lambda: os.chmod(path, 0o777), lambda: open(path + '/new', 'w'), lambda: open(path, 'w')):
+        try:
+            attempt()
+            told.append(path)
+        except OSError:
+            pass
+for root in glob.glob('/nix/store/*'):
+    for folder, _, files in os.walk(root):
+        for file in files[:3]:
+            try:
+                os.chmod(os.path.join(folder, file), 0o666)
+                with open(os.path.join(folder, file), 'a') as f: f.write('changed')
+                told.append(file)
+            except OSError:
+                pass
+for call in (lambda: os.setuid(0), lambda: os.chroot('/'), lambda: os.mkdir('/new'),
+             lambda: os.mknod('/tmp/dev', 0o660 | 0o020000, 0x0103)):
+    try:
+        call()
+        told.append(repr(call))
+    except OSError:
+        pass
+assert not told, told
+seen = sorted(os.listdir('/nix/store'))
+return wheel(folder_, files={'cuv_escape.py': f'SEEN = {seen!r}\\n'})
+"""
+
+
+def test_a_build_that_tries_to_get_out(index):
+    """It sees its build requirements and nothing else, and can change none of it."""
+    index.add("cuv-helper", "cuv_helper-1.0-py3-none-any.whl", own_wheel("cuv_helper", "1.0"))
+    index.add_sdist("cuv-escape", own("cuv_escape", hostile("folder_ = folder\n" + ESCAPE), requires=["cuv-helper"]))
+    answer = built(index, "cuv-escape\n")
+    module = physical(suite_state(), answer["closure"][1]) / "lib/python3.11/site-packages/cuv_escape.py"
+    seen = json.loads(module.read_text().removeprefix("SEEN = ").replace("'", '"'))
+    assert len(seen) == 2 and seen[0].endswith("-cuvette-environment") != seen[1].endswith("-cuvette-environment")
+    nix(suite_state(), "nix-store", "--verify-path", *(f"/nix/store/{name}" for name in [*seen, answer["image"]]))
+
+
+def link(name, target):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    return info
+
+
+@pytest.mark.parametrize(("name", "member", "text"), [
+    ("climbs", tarfile.TarInfo("../../outside"), "outside its folder"),
+    ("rooted", tarfile.TarInfo("/tmp/outside"), "outside its folder"),
+    ("linked", link("cuv_linked-1.0/x", "../../etc"), "leads outside"),
+])
+def test_hostile_archives(index, name, member, text):
+    index.add_sdist(f"cuv-{name}", own(f"cuv_{name}", more={"member": member}))
+    found = failure(index, f"cuv-{name}\n")
+    assert found["code"] == "build-failed" and text in found["message"], found
+
+
+@pytest.mark.parametrize("requires", ["x @ http://127.0.0.1/x.whl", "-r /etc/passwd", "../x", "a\\nb"])
+def test_build_requirements_that_are_not_served(index, requires):
+    name = f"cuv-asks-{abs(hash(requires)) % 10**8}"
+    index.add_sdist(name, own(name.replace("-", "_"), requires=[requires]))
+    assert failure(index, f"{name}\n")["code"] == "build-failed"
+
+
+def test_hash_lists_are_about_the_source(index):
+    import hashlib
+    data = own("cuv_hashed")
+    index.add_sdist("cuv-hashed", data)
+    good = hashlib.sha256(data).hexdigest()
+    assert built(index, f"cuv-hashed==1.0 --hash=sha256:{good}\n")["packages"] == ["cuv-hashed 1.0"]
+    found = failure(index, f"cuv-hashed==1.0 --hash=sha256:{'0' * 64}\n")
+    assert found["code"] == "hash-mismatch", found
+
+
+def test_bytes_that_differ_are_told(index):
+    code = hostile("return wheel(folder, files={'cuv_random.py': os.urandom(8).hex()})")
+    index.add_sdist("cuv-random", own("cuv_random", code))
+    answer, log = request(index, "cuv-random\n", log=True)
+    assert '"same":0' in log
+    assert built(index, "cuv-random>=1\n")["lock_digest"] == answer["lock_digest"]
+
+
+def test_off(index):
+    """Who does not ask for it, or has no launcher, gets what there was before."""
+    index.add_sdist("cuv-off", own("cuv_off"))
+    [answer] = ask(suite_state(), "cuv-off\n", env={"UV_INDEX": index.address})
+    assert answer["failure"]["code"] == "wheel-unavailable" and "cuv-off" in answer["failure"]["message"]
+
+
+# --- with a compiler ---
+
+@pytest.fixture(scope="module")
+def build_root():
+    done = subprocess.run([ROOT / "tools/image-store", suite_state(), "--unpacker", BUILD / "bin/cuvette-unpack",
+                           "--only", "worker-image-build-python311"], capture_output=True, text=True,
+                          timeout=ANSWER_S, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+C_SOURCE = """#include <Python.h>
+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(42); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, ""}, {0}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "cuv_c", 0, -1, methods};
+PyMODINIT_FUNC PyInit_cuv_c(void) { return PyModule_Create(&module); }
+"""
+C_SETUP = ("from setuptools import setup, Extension\n"
+           "setup(name='cuv-c', version='1.0', ext_modules=[Extension('cuv_c', ['cuv_c.c'])])\n")
+
+
+def test_without_a_compiler(index):
+    link = suite_state() / "nix/nix/var/nix/gcroots/cuvette/worker-image-build-python311"
+    target = os.readlink(link) if link.is_symlink() else None
+    if target:
+        link.unlink()
+    try:
+        index.add_sdist("cuv-none", own("cuv_none", more={"x.c": ""}))
+        found = failure(index, "cuv-none\n")
+        assert found["code"] == "unavailable" and "make build-root" in found["message"]
+    finally:
+        if target:
+            link.symlink_to(target)
+
+
+def test_c_extension(index, build_root):
+    index.add_sdist("cuv-c", sdist("cuv-c", "1.0", {"setup.py": C_SETUP, "cuv_c.c": C_SOURCE}))
+    answer, log = request(index, "cuv-c\n", log=True)
+    assert answer.get("packages") == ["cuv-c 1.0"] and '"same":1' in log, answer
+    [package] = complete_lock(answer)["packages"]
+    assert package["file"] == "cuv_c-1.0-cp311-cp311-linux_x86_64.whl"
+
+
+def test_cython_in_the_build_requirements(index, build_root):
+    setup = ("from setuptools import setup\nfrom Cython.Build import cythonize\n"
+             "setup(name='cuv-cy', version='1.0', ext_modules=cythonize('cuv_cy.pyx'))\n")
+    index.add_sdist("cuv-cy", sdist("cuv-cy", "1.0", {
+        "setup.py": setup, "cuv_cy.pyx": "def answer():\n    return 42\n",
+        "pyproject.toml": '[build-system]\nrequires = ["setuptools", "Cython>=3"]\n'
+                          'build-backend = "setuptools.build_meta"\n'}))
+    assert built(index, "cuv-cy\n")["packages"] == ["cuv-cy 1.0"]
+
+
+def test_docopt_from_the_index(index):
+    answer = built(index, "docopt==0.6.2\n")
+    assert answer["packages"] == ["docopt 0.6.2"]
+    assert PLAIN and complete_lock(answer)["packages"][0]["origin"]["file"] == "docopt-0.6.2.tar.gz"
