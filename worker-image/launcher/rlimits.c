@@ -6,6 +6,7 @@
 #define STACK_BYTES (8 * CUV_MIB) /* what Linux starts with; a program may raise its own */
 #define MEMLOCK_BYTES (8 * CUV_MIB)
 #define SIGNALS_PENDING 1024
+#define SIGNALS_PENDING_SHARED (64 * SIGNALS_PENDING)
 /* Not 0: where core_pattern is a pipe, the host's handler is called all the same,
  * as root, with a stranger's memory. 1 is what stops it. */
 #define CORE_BYTES 1
@@ -17,9 +18,10 @@ void cuv_rlimits_of(const struct cuv_limits *l, bool limit_data, struct cuv_rlim
 	 * caught. */
 	const rlim_t cpu_s = (cuv_limits_cpu_ms(l) + 999) / 1000 + 1;
 	const rlim_t processes = l->value[CUV_LIMIT_PROCESSES], files = l->value[CUV_LIMIT_DESCRIPTORS];
-	/* Counted by user id, as processes are: where ids are shared, the memory cgroup
-	 * alone holds what waits to be delivered. */
-	const rlim_t signals = processes == RLIM_INFINITY ? RLIM_INFINITY : SIGNALS_PENDING;
+	/* Counted by user id, as processes are: where ids are shared it is a limit of all
+	 * together. But it is one, because the kernel lets what it queues in interrupts, which
+	 * signals could be, pass a cgroup's memory limit: 80 bytes for each, without an end. */
+	const rlim_t signals = processes == RLIM_INFINITY ? SIGNALS_PENDING_SHARED : SIGNALS_PENDING;
 	const rlim_t file_bytes = l->value[CUV_LIMIT_FILE];
 	const rlim_t data = limit_data ? (rlim_t)l->value[CUV_LIMIT_MEMORY] : RLIM_INFINITY;
 	const struct cuv_rlimit all[] = {

@@ -14,4 +14,5 @@ while queued < 1_000_000:
     if result == -1:
         break
     queued += 1
-check("queue", queued < 1_000_000, queued)
+# The kernel's own share of memory, which it takes whatever the limit is.
+check("queue", queued < 70_000, queued)
