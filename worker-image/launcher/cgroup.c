@@ -42,21 +42,64 @@ int cuv_cgroup_read_key(int dir, const char *file, const char *key, uint64_t *re
 	return r < 0 ? r : cuv_cgroup_find_key(cuv_buf_str(&b), key, ret);
 }
 
+/* From offset 0, whatever was read before: the kernel makes the text anew. */
+static int read_text(int fd, size_t size, char *ret)
+{
+	ssize_t n = pread(fd, ret, size - 1, 0);
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return (int)n;
+}
+
+static int parse_line(char *text, size_t len, uint64_t *ret)
+{
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	text[len] = '\0';
+	return cuv_parse_u64(text, UINT64_MAX, ret);
+}
+
 int cuv_cgroup_read_u64(int dir, const char *file, uint64_t *ret)
 {
 	_cleanup_close_ int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
 	char text[32];
-	ssize_t n;
+	int n = fd < 0 ? -errno : read_text(fd, sizeof(text), text);
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	text[n] = '\0';
-	return cuv_parse_u64(text, UINT64_MAX, ret);
+	return n < 0 ? n : parse_line(text, (size_t)n, ret);
+}
+
+/* The entry of the file, opened; NULL with errno set. */
+static const struct cuv_cgroup_kept *keep_file(struct cuv_cgroup_slot *s, int dir, const char *file)
+{
+	size_t i;
+
+	for (i = 0; i < CUV_CGROUP_KEPT_MAX && s->kept[i].name; i++)
+		if (s->kept[i].dir == dir && strcmp(s->kept[i].name, file) == 0)
+			return &s->kept[i];
+	cuv_assert(i < CUV_CGROUP_KEPT_MAX);
+	s->kept[i].fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	if (s->kept[i].fd < 0)
+		return NULL;
+	s->kept[i].name = file;
+	s->kept[i].dir = dir;
+	return &s->kept[i];
+}
+
+int cuv_cgroup_slot_read(struct cuv_cgroup_slot *s, int dir, const char *file, size_t size, char *ret)
+{
+	const struct cuv_cgroup_kept *k = keep_file(s, dir, file);
+
+	return k ? read_text(k->fd, size, ret) : -errno;
+}
+
+int cuv_cgroup_slot_read_u64(struct cuv_cgroup_slot *s, int dir, const char *file, uint64_t *ret)
+{
+	char text[32];
+	int n = cuv_cgroup_slot_read(s, dir, file, sizeof(text), text);
+
+	return n < 0 ? n : parse_line(text, (size_t)n, ret);
 }
 
 int cuv_cgroup_write(int dir, const char *file, const char *text)
@@ -118,6 +161,10 @@ void cuv_cgroup_slot_close(struct cuv_cgroup_slot *s)
 {
 	size_t i;
 
+	for (i = 0; i < CUV_CGROUP_KEPT_MAX && s->kept[i].name; i++) {
+		cuv_close(s->kept[i].fd);
+		s->kept[i].name = NULL;
+	}
 	for (i = 0; i < CUV_CGROUP_HIERARCHIES_MAX; i++)
 		s->dir[i] = cuv_close(s->dir[i]);
 }
@@ -218,17 +265,12 @@ static int kill_all(const int *dirs, size_t n, uint64_t wait_ms)
 	}
 }
 
-int cuv_cgroup_slot_is_empty(const struct cuv_cgroup_slot *s)
+int cuv_cgroup_slot_is_empty(struct cuv_cgroup_slot *s)
 {
-	size_t i;
+	char first[16];
+	int n = cuv_cgroup_slot_read(s, s->dir[0], "cgroup.procs", sizeof(first), first);
 
-	for (i = 0; i < s->cgroups->n; i++) {
-		int n = each_process(s->dir[i], false);
-
-		if (n != 0)
-			return n < 0 ? n : 0;
-	}
-	return 1;
+	return n < 0 ? n : n == 0;
 }
 
 int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms)

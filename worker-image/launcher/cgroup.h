@@ -40,11 +40,20 @@ struct cuv_cgroups {
 };
 #define CUV_CGROUPS_INIT ((struct cuv_cgroups){0})
 
-/* A slot's folders, opened for one run. */
+/* A slot's folders, opened for one run or for several in turn. */
+#define CUV_CGROUP_KEPT_MAX 8
 struct cuv_cgroup_slot {
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	unsigned slot;
 	int dir[CUV_CGROUP_HIERARCHIES_MAX];
+	/* Files that are read for each run, open from the first time on: opening one
+	 * takes several times as long as reading it. */
+	struct cuv_cgroup_kept {
+		const char *name; /* static; NULL: free */
+		int dir;
+		int fd;
+	} kept[CUV_CGROUP_KEPT_MAX];
+	uint64_t memory_limit_bytes; /* that was set last; 0: none */
 };
 
 struct cuv_cgroup_usage {
@@ -60,17 +69,17 @@ struct cuv_cgroup_ops {
 	/* The folder of this hierarchy can hold children with these controllers. */
 	int (*prepare_instance)(int dir, unsigned controllers);
 	/* Writes the limits, and starts the counters anew where they can be. */
-	int (*set_limits)(const struct cuv_cgroup_slot *s, const struct cuv_limits *l);
+	int (*set_limits)(struct cuv_cgroup_slot *s, const struct cuv_limits *l);
 	/* The same for a slot that is fresh and keeps its limits: the peak only. */
-	int (*restart)(const struct cuv_cgroup_slot *s);
+	int (*restart)(struct cuv_cgroup_slot *s);
 	/* Its weight against others' where CPUs are short; 100 is the usual one. */
 	int (*set_weight)(const struct cuv_cgroup_slot *s, unsigned percent);
 	/* Fits for a run as it is: nothing of an earlier run would be counted for it. */
-	bool (*is_fresh)(const struct cuv_cgroup_slot *s);
+	bool (*is_fresh)(struct cuv_cgroup_slot *s);
 	/* A descriptor that poll(2) reports (ret_events) when memory ran out; -1 if
 	 * there is no such thing. It is a hint: oom_kills decides. */
-	int (*watch_oom)(const struct cuv_cgroup_slot *s, short *ret_events);
-	int (*read_usage)(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret);
+	int (*watch_oom)(struct cuv_cgroup_slot *s, short *ret_events);
+	int (*read_usage)(struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret);
 };
 extern const struct cuv_cgroup_ops cuv_cgroup_v1;
 extern const struct cuv_cgroup_ops cuv_cgroup_v2;
@@ -93,13 +102,19 @@ int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s);
 /* Descriptors on the cgroup.procs files: a process that writes "0" to each is
  * in the slot. Returns how many, or -errno. */
 int cuv_cgroup_slot_open_procs(const struct cuv_cgroup_slot *s, int ret_fds[CUV_CGROUP_HIERARCHIES_MAX]);
-/* 1 when no process is in it, 0 when there are some, or -errno. */
-int cuv_cgroup_slot_is_empty(const struct cuv_cgroup_slot *s);
+/* 1 when no process is in it, 0 when there are some, or -errno. Whoever enters a
+ * slot enters the first hierarchy first, and leaves all by its end. */
+int cuv_cgroup_slot_is_empty(struct cuv_cgroup_slot *s);
 /* Kills until it is empty, at most wait_ms. 0, -ETIMEDOUT or -errno. */
 int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms);
 
 /* The folder in the first hierarchy that holds the controller, or -1. */
 int cuv_cgroup_dir_of(const struct cuv_cgroup_slot *s, unsigned controller);
+
+/* Reads a file of a slot, which is one of its folders', into ret as text; for files
+ * of a line or a few that are read again and again (kept). How many bytes, or -errno. */
+int cuv_cgroup_slot_read(struct cuv_cgroup_slot *s, int dir, const char *file, size_t size, char *ret);
+int cuv_cgroup_slot_read_u64(struct cuv_cgroup_slot *s, int dir, const char *file, uint64_t *ret);
 
 /* Reads and writes numbers in files of a cgroup. */
 int cuv_cgroup_read_u64(int dir, const char *file, uint64_t *ret);

@@ -43,14 +43,16 @@ static int limit_memory(int dir, uint64_t bytes)
 	return cuv_cgroup_write(dir, "memory.max_usage_in_bytes", "0");
 }
 
-static int set_limits(const struct cuv_cgroup_slot *s, const struct cuv_limits *l)
+static int set_limits(struct cuv_cgroup_slot *s, const struct cuv_limits *l)
 {
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY), pids = cuv_cgroup_dir_of(s, CUV_CG_PIDS);
 	int cpu = cuv_cgroup_dir_of(s, CUV_CG_CPU), cpuacct = cuv_cgroup_dir_of(s, CUV_CG_CPUACCT);
 	int r = 0;
 
-	if (memory >= 0)
+	if (memory >= 0) {
 		r = limit_memory(memory, l->value[CUV_LIMIT_MEMORY]);
+		s->memory_limit_bytes = r == 0 ? l->value[CUV_LIMIT_MEMORY] : 0;
+	}
 	if (r == 0 && pids >= 0)
 		r = cuv_cgroup_write_u64(pids, "pids.max", l->value[CUV_LIMIT_PROCESSES]);
 	if (r == 0 && cpu >= 0)
@@ -68,23 +70,23 @@ static int set_weight(const struct cuv_cgroup_slot *s, unsigned percent)
 	return cpu >= 0 ? cuv_cgroup_write_u64(cpu, "cpu.shares", SHARES_USUAL * percent / 100) : 0;
 }
 
-static int restart(const struct cuv_cgroup_slot *s)
+static int restart(struct cuv_cgroup_slot *s)
 {
 	const int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
 
 	return memory >= 0 ? cuv_cgroup_write(memory, "memory.max_usage_in_bytes", "0") : 0;
 }
 
-static bool is_fresh(const struct cuv_cgroup_slot *s)
+static bool is_fresh(struct cuv_cgroup_slot *s)
 {
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
 	uint64_t bytes;
 
 	return memory < 0 ||
-	       (cuv_cgroup_read_u64(memory, "memory.usage_in_bytes", &bytes) == 0 && bytes <= RESIDUE_BYTES_MAX);
+	       (cuv_cgroup_slot_read_u64(s, memory, "memory.usage_in_bytes", &bytes) == 0 && bytes <= RESIDUE_BYTES_MAX);
 }
 
-static int watch_oom(const struct cuv_cgroup_slot *s, short *ret_events)
+static int watch_oom(struct cuv_cgroup_slot *s, short *ret_events)
 {
 	_cleanup_close_ int event = -1, control = -1;
 	int dir = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
@@ -105,44 +107,41 @@ static int watch_oom(const struct cuv_cgroup_slot *s, short *ret_events)
 
 /* The sum is exact; how it splits is sampled by the clock's tick on many kernels,
  * so the samples only give the proportion. */
-static int read_cpu(int dir, struct cuv_cgroup_usage *u)
+static int read_cpu(struct cuv_cgroup_slot *s, int dir, struct cuv_cgroup_usage *u)
 {
 	uint64_t total, user = 0, sys = 0;
-	int r = cuv_cgroup_read_u64(dir, "cpuacct.usage", &total);
+	int r = cuv_cgroup_slot_read_u64(s, dir, "cpuacct.usage", &total);
 
 	if (r < 0)
 		return r;
-	(void)cuv_cgroup_read_u64(dir, "cpuacct.usage_user", &user);
-	(void)cuv_cgroup_read_u64(dir, "cpuacct.usage_sys", &sys);
+	(void)cuv_cgroup_slot_read_u64(s, dir, "cpuacct.usage_user", &user);
+	(void)cuv_cgroup_slot_read_u64(s, dir, "cpuacct.usage_sys", &sys);
 	u->cpu_user_ns = user + sys ? (uint64_t)((double)total * (double)user / (double)(user + sys)) : total;
 	u->cpu_user_ns = CUV_MIN(u->cpu_user_ns, total);
 	u->cpu_system_ns = total - u->cpu_user_ns;
 	return 0;
 }
 
-/* Whether it has been as full as it may be. memory.failcnt would say it, but later
- * kernels don't count there. */
-static uint64_t was_full(int dir, uint64_t peak)
-{
-	uint64_t limit;
-
-	return cuv_cgroup_read_u64(dir, "memory.limit_in_bytes", &limit) == 0 && peak + CHARGE_BYTES_MAX >= limit;
-}
-
-static int read_usage(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
+static int read_usage(struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
 {
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY), cpuacct = cuv_cgroup_dir_of(s, CUV_CG_CPUACCT);
 	struct cuv_cgroup_usage u = {0};
+	char oom[128];
 	int r = 0;
 
 	if (memory >= 0) {
-		r = cuv_cgroup_read_u64(memory, "memory.max_usage_in_bytes", &u.memory_peak_bytes);
+		r = cuv_cgroup_slot_read_u64(s, memory, "memory.max_usage_in_bytes", &u.memory_peak_bytes);
 		if (r == 0)
-			r = cuv_cgroup_read_key(memory, "memory.oom_control", "oom_kill", &u.oom_kills);
-		u.limit_hits = was_full(memory, u.memory_peak_bytes);
+			r = cuv_cgroup_slot_read(s, memory, "memory.oom_control", sizeof(oom), oom);
+		if (r >= 0)
+			r = cuv_cgroup_find_key(oom, "oom_kill", &u.oom_kills);
+		/* It has been as full as it may be. memory.failcnt would say it, but later
+		 * kernels don't count there. */
+		u.limit_hits = s->memory_limit_bytes > 0 &&
+			       u.memory_peak_bytes + CHARGE_BYTES_MAX >= s->memory_limit_bytes;
 	}
 	if (r == 0 && cpuacct >= 0)
-		r = read_cpu(cpuacct, &u);
+		r = read_cpu(s, cpuacct, &u);
 	if (r == 0)
 		*ret = u;
 	return r;

@@ -47,7 +47,7 @@ static int limit_memory(int dir, uint64_t bytes)
 	return r;
 }
 
-static int set_limits(const struct cuv_cgroup_slot *s, const struct cuv_limits *l)
+static int set_limits(struct cuv_cgroup_slot *s, const struct cuv_limits *l)
 {
 	unsigned have = s->cgroups->controllers;
 	char text[64];
@@ -72,7 +72,7 @@ static int set_weight(const struct cuv_cgroup_slot *s, unsigned percent)
 }
 
 /* One that is fresh has no peak to be set back. */
-static int restart(const struct cuv_cgroup_slot *s)
+static int restart(struct cuv_cgroup_slot *s)
 {
 	(void)s;
 	return 0;
@@ -80,7 +80,7 @@ static int restart(const struct cuv_cgroup_slot *s)
 
 /* The peak can't be set back on all kernels, so a cgroup serves one run; where
  * there is no peak (before 5.19), what it holds now decides. */
-static bool is_fresh(const struct cuv_cgroup_slot *s)
+static bool is_fresh(struct cuv_cgroup_slot *s)
 {
 	uint64_t bytes;
 	int r;
@@ -93,7 +93,7 @@ static bool is_fresh(const struct cuv_cgroup_slot *s)
 	return r == 0 && bytes == 0;
 }
 
-static int watch_oom(const struct cuv_cgroup_slot *s, short *ret_events)
+static int watch_oom(struct cuv_cgroup_slot *s, short *ret_events)
 {
 	_cleanup_close_ int fd = openat(s->dir[0], "memory.events", O_RDONLY | O_CLOEXEC);
 	char text[256];
@@ -105,7 +105,7 @@ static int watch_oom(const struct cuv_cgroup_slot *s, short *ret_events)
 	return TAKE_FD(fd);
 }
 
-static int read_usage(const struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
+static int read_usage(struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
 {
 	struct cuv_cgroup_usage u = {0};
 	int r = 0;

@@ -80,7 +80,6 @@ static void close_streams(struct cuv_keeper *k)
 int cuv_joined_begin(struct cuv_keeper *k, bool prefork)
 {
 	static struct cuv_box_shared started; /* in a box of its own, init and program see it too */
-	size_t i;
 	int r;
 
 	started.started_ns = 0;
@@ -95,9 +94,6 @@ int cuv_joined_begin(struct cuv_keeper *k, bool prefork)
 				      prefork ? streams : NULL, prefork && is_idle());
 	}
 	k->box.status = cuv_close(k->box.status);
-	for (i = 0; i < k->box.n_procs; i++)
-		k->box.procs[i] = cuv_close(k->box.procs[i]);
-	k->box.n_procs = 0;
 	k->asked = prefork;
 	if (prefork)
 		close_streams(k);

@@ -71,8 +71,8 @@ struct place {
 	bool rehearse;
 	int procs[CUV_CGROUP_HIERARCHIES_MAX];
 	size_t n_procs;
-	int ns[CUV_MAKER_NAMESPACES]; /* -1 until it is made */
-	struct cuv_slotns pooled;     /* of these, the ones that serve more than one box */
+	int ns[CUV_MAKER_NAMESPACES]; /* -1 until it is made; some are borrowed: see close_ns */
+	struct cuv_maker_pooled pooled; /* of these, the ones that serve more than one box */
 	int hello;		      /* from a run that is to come; -1: none is awaited */
 	uint64_t hello_deadline_ns;
 	pid_t run; /* 0: none */
@@ -137,6 +137,14 @@ static void close_all(int *fds, size_t n)
 
 /* --- boxes --- */
 
+/* Network, IPC and host name belong to the pool. */
+static void close_ns(struct place *p)
+{
+	p->ns[CUV_ZYGOTE_FD_PID] = cuv_close(p->ns[CUV_ZYGOTE_FD_PID]);
+	p->ns[CUV_ZYGOTE_FD_MNT] = cuv_close(p->ns[CUV_ZYGOTE_FD_MNT]);
+	p->ns[CUV_ZYGOTE_FD_CGROUP] = cuv_close(p->ns[CUV_ZYGOTE_FD_CGROUP]);
+}
+
 static void clear_place(struct maker *m, struct place *p)
 {
 	cuv_close(p->init_fd);
@@ -145,7 +153,7 @@ static void clear_place(struct maker *m, struct place *p)
 	cuv_close(p->hello);
 	close_all(p->streams, CUV_MAKER_STREAMS);
 	close_all(p->procs, p->n_procs);
-	close_all(p->ns, CUV_MAKER_NAMESPACES);
+	close_ns(p);
 	cuv_maker_ns_keep(&m->ns, &p->pooled);
 	*p = (struct place){0};
 }
@@ -157,6 +165,9 @@ static int clone_init(struct maker *m, struct place *p)
 
 	if (cgroup_ns < 0)
 		return cgroup_ns;
+	p->ns[CUV_ZYGOTE_FD_CGROUP] = fcntl(cgroup_ns, F_DUPFD_CLOEXEC, 0);
+	if (p->ns[CUV_ZYGOTE_FD_CGROUP] < 0)
+		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
 		return -errno;
 	pid = cuv_kernel_clone(CLONE_NEWPID | CLONE_NEWNS, &pidfd);
@@ -208,7 +219,7 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 	p->rehearse = q->rehearse;
 	for (i = 0; i < CUV_MAKER_STREAMS; i++)
 		p->streams[i] = i < streams ? msg->fds[i] : -1;
-	p->pooled = CUV_SLOTNS_INIT;
+	p->pooled = CUV_MAKER_POOLED_INIT;
 	p->end_ns = p->verdict_ns = CUV_NEVER;
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
 		p->ns[i] = -1;
@@ -285,19 +296,23 @@ static void on_ask_fork(struct maker *m, const struct request *q, struct cuv_fdm
 static void on_link(struct maker *m, struct place *p)
 {
 	const struct cuv_box_event made = {.kind = CUV_BOX_MADE};
-	struct cuv_fdmsg msg = {0};
 	char byte;
-	int r = cuv_fdmsg_recv(p->link, &byte, sizeof(byte), CUV_MAKER_NAMESPACES, &msg, MSG_DONTWAIT);
+	struct cuv_fdmsg msg = {0};
+	int r = cuv_fdmsg_recv(p->link, &byte, sizeof(byte), CUV_MAKER_OWN_NAMESPACES, &msg, MSG_DONTWAIT);
 
 	if (r == -EAGAIN)
 		return;
 	p->link = cuv_close(p->link);
-	if (r != 0 || msg.n != CUV_MAKER_NAMESPACES) {
+	if (r != 0 || msg.n != CUV_MAKER_OWN_NAMESPACES) {
 		if (r == 0)
 			cuv_fdmsg_done(&msg);
 		return;
 	}
-	memcpy(p->ns, msg.fds, sizeof(p->ns));
+	p->ns[CUV_ZYGOTE_FD_PID] = msg.fds[0];
+	p->ns[CUV_ZYGOTE_FD_MNT] = msg.fds[1];
+	p->ns[CUV_ZYGOTE_FD_NET] = p->pooled.ns.net;
+	p->ns[CUV_ZYGOTE_FD_IPC] = p->pooled.ns.ipc;
+	p->ns[CUV_ZYGOTE_FD_UTS] = p->pooled.ns.uts;
 	tell(p->status, &made, &p->init_fd, 1);
 	p->init_fd = cuv_close(p->init_fd);
 	if (p->streams[0] >= 0)

@@ -52,10 +52,11 @@ _noreturn_ void cuv_maker_main(const struct cuv_box *box, pid_t zygote);
 
 /* What a box of a zygote is made with; all borrowed. */
 struct cuv_maker_order {
-	int link;   /* to the box maker: the namespaces, when it is made */
+	int link;   /* to the box maker, when it is made: a byte, its pid and mount namespace */
 	int status; /* to the keeper */
 	int cgroup_ns;
 };
+#define CUV_MAKER_OWN_NAMESPACES 2
 /* Init of such a box, right after clone, in new pid and mount namespaces. */
 _noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
 

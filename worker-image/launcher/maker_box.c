@@ -17,8 +17,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 _noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stage, int r)
@@ -31,50 +31,34 @@ _noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stag
 
 static void mount_all(const struct cuv_maker_order *o)
 {
-	/* While the zygote's own is in sight: without one the kernel allows none. */
-	int proc = cuv_mount_proc(), r = proc < 0 ? proc : 0;
 	struct cuv_limits usual;
 	size_t i;
+	/* Over the zygote's own, without which in sight the kernel allows none. That one
+	 * stays below, where nobody without rights comes to: each unmounting makes the
+	 * kernel wait for all its readers. */
+	int r = cuv_mount_proc_at("/proc");
 
-	if (r == 0 && umount2("/proc", MNT_DETACH) < 0)
-		r = -errno;
-	if (r == 0)
-		r = cuv_mount_move(proc, AT_FDCWD, "/proc");
 	if (r < 0)
 		fail(o, CUV_STAGE_PROC, r);
-	cuv_close(proc);
 	cuv_limits_default(&usual);
 	for (i = 0; i < CUV_SCRATCH_N; i++) {
-		int fd = cuv_scratch_make(i, &usual);
-
-		r = fd < 0 ? fd : cuv_scratch_place(i, fd);
+		r = cuv_scratch_mount(i, &usual);
 		if (r < 0)
 			fail(o, CUV_STAGE_SCRATCH, r);
-		cuv_close(fd);
 	}
 }
 
+/* What nobody else could open; the other namespaces the box maker has. */
 static int hand_over(const struct cuv_maker_order *o)
 {
-	static const char *const files[CUV_MAKER_NAMESPACES] = {
-		[CUV_ZYGOTE_FD_PID] = "/proc/self/ns/pid", [CUV_ZYGOTE_FD_MNT] = "/proc/self/ns/mnt",
-		[CUV_ZYGOTE_FD_NET] = "/proc/self/ns/net", [CUV_ZYGOTE_FD_IPC] = "/proc/self/ns/ipc",
-		[CUV_ZYGOTE_FD_UTS] = "/proc/self/ns/uts", [CUV_ZYGOTE_FD_CGROUP] = "/proc/self/ns/cgroup",
-	};
-	int fds[CUV_MAKER_NAMESPACES], r = 0;
-	char made = 1;
-	size_t n;
+	_cleanup_close_ int pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int mnt_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	const int fds[CUV_MAKER_OWN_NAMESPACES] = {pid_ns, mnt_ns};
+	const char made = 1;
 
-	for (n = 0; r == 0 && n < CUV_MAKER_NAMESPACES; n++) {
-		fds[n] = open(files[n], O_RDONLY | O_CLOEXEC);
-		if (fds[n] < 0)
-			r = -errno;
-	}
-	if (r == 0)
-		r = cuv_fdmsg_send(o->link, &made, sizeof(made), fds, n, 0);
-	while (n-- > 0)
-		cuv_close(fds[n]);
-	return r;
+	if (pid_ns < 0 || mnt_ns < 0)
+		return -errno;
+	return cuv_fdmsg_send(o->link, &made, sizeof(made), fds, CUV_MAKER_OWN_NAMESPACES, 0);
 }
 
 void cuv_maker_box_main(const struct cuv_maker_order *o)

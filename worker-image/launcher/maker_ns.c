@@ -25,30 +25,41 @@ void cuv_maker_ns_init(struct cuv_maker_ns *m, int proc)
 		m->cgroup[i].fd = -1;
 }
 
-void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_slotns *ns)
+void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_maker_pooled *p)
 {
 	_cleanup_buf_ struct cuv_buf print = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 
-	if (ns->net >= 0 && m->n_pool < CUV_MAKER_NS_POOLED && cuv_slotns_enter(ns) == 0 &&
-	    cuv_net_print_short(m->proc, &print) == 0 && strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0)
-		m->pool[m->n_pool++] = *ns;
-	else
-		cuv_slotns_done(ns);
-	*ns = CUV_SLOTNS_INIT;
+	if (p->ns.net >= 0 && m->n_pool < CUV_MAKER_NS_POOLED && cuv_net_files_print(&p->files, &print) == 0 &&
+	    strcmp(cuv_buf_str(&print), cuv_buf_str(&m->net_print)) == 0) {
+		m->pool[m->n_pool++] = *p;
+	} else {
+		cuv_slotns_done(&p->ns);
+		cuv_net_files_done(&p->files);
+	}
+	*p = CUV_MAKER_POOLED_INIT;
 }
 
-int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_slotns *ret)
+int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_maker_pooled *ret)
 {
+	struct cuv_maker_pooled p = CUV_MAKER_POOLED_INIT;
 	int r;
 
 	if (m->n_pool > 0) {
 		*ret = m->pool[--m->n_pool];
-		return cuv_slotns_enter(ret);
+		return cuv_slotns_enter(&ret->ns);
 	}
-	r = cuv_slotns_unshare(m->proc, ret, NULL);
+	r = cuv_slotns_unshare(m->proc, &p.ns, NULL);
+	if (r == 0)
+		r = cuv_net_files_open(m->proc, &p.files);
 	if (r == 0 && m->net_print.len == 0)
-		r = cuv_net_print_short(m->proc, &m->net_print);
-	return r;
+		r = cuv_net_files_print(&p.files, &m->net_print);
+	if (r < 0) {
+		cuv_slotns_done(&p.ns);
+		cuv_net_files_done(&p.files);
+		return r;
+	}
+	*ret = p;
+	return 0;
 }
 
 /* A process for a moment in the slot's cgroup, for a namespace with that as its root. */

@@ -14,9 +14,15 @@
 #define CUV_MAKER_NS_POOLED 16
 #define CUV_MAKER_NS_SLOTS 128
 
+struct cuv_maker_pooled {
+	struct cuv_slotns ns;
+	struct cuv_net_files files; /* of the network: what shows that nothing is left in it */
+};
+#define CUV_MAKER_POOLED_INIT ((struct cuv_maker_pooled){CUV_SLOTNS_INIT, CUV_NET_FILES_INIT})
+
 struct cuv_maker_ns {
 	int proc; /* borrowed: O_PATH of the box maker's /proc */
-	struct cuv_slotns pool[CUV_MAKER_NS_POOLED];
+	struct cuv_maker_pooled pool[CUV_MAKER_NS_POOLED];
 	size_t n_pool;
 	struct cuv_maker_cgroup_ns {
 		int fd; /* -1: free */
@@ -29,9 +35,9 @@ struct cuv_maker_ns {
 void cuv_maker_ns_init(struct cuv_maker_ns *m, int proc);
 /* Enters namespaces for the next box, pooled or new; ret holds them until they are
  * given back. 0 or -errno. */
-int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_slotns *ret);
+int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_maker_pooled *ret);
 /* Takes them back when nothing is left in them, else closes them. */
-void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_slotns *ns);
+void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_maker_pooled *p);
 /* A cgroup namespace whose root is the slot's cgroups, whose cgroup.procs these are:
  * a descriptor that stays ours, or -errno. */
 int cuv_maker_ns_cgroup(struct cuv_maker_ns *m, unsigned slot, const int *procs, size_t n_procs);

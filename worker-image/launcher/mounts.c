@@ -60,6 +60,28 @@ int cuv_mount_proc(void)
 	return create_mount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
+/* What mount(2) calls them. */
+_Static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID && MOUNT_ATTR_NODEV == MS_NODEV &&
+		       MOUNT_ATTR_NOEXEC == MS_NOEXEC,
+	       "the attributes are the flags of mount(2)");
+
+int cuv_mount_tmpfs_at(const char *path, const struct cuv_tmpfs *t, unsigned attr)
+{
+	char options[160];
+
+	snprintf(options, sizeof(options), "size=%llu,nr_inodes=%llu,mode=%o,uid=%u,gid=%u",
+		 (unsigned long long)t->size_bytes, (unsigned long long)t->inodes, (unsigned)t->mode, (unsigned)t->uid,
+		 (unsigned)t->uid);
+	return mount("none", path, "tmpfs", attr, options) < 0 ? -errno : 0;
+}
+
+int cuv_mount_proc_at(const char *path)
+{
+	return mount("none", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") < 0
+		       ? -errno
+		       : 0;
+}
+
 int cuv_mount_copy(const char *path)
 {
 	int fd = open_tree(AT_FDCWD, path, AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

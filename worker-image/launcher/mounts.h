@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mounts by descriptor: file systems and copies of mounts are made attached to
- * nothing, set up, and then moved to where they belong. All functions return a
- * descriptor or 0, or -errno.
+ * nothing, set up, and then moved to where they belong; some at once. All functions
+ * return a descriptor or 0, or -errno.
  */
 #ifndef CUV_LAUNCHER_MOUNTS_H
 #define CUV_LAUNCHER_MOUNTS_H
@@ -24,6 +24,10 @@ int cuv_mount_tmpfs(const struct cuv_tmpfs *t, unsigned attr);
 /* A /proc of the caller's pid namespace that shows nothing but processes, and of
  * these only those the reader may trace. */
 int cuv_mount_proc(void);
+/* The same two, mounted at path by one call: only where the path can't be anybody's
+ * but ours, since mount(2) follows links. */
+int cuv_mount_tmpfs_at(const char *path, const struct cuv_tmpfs *t, unsigned attr);
+int cuv_mount_proc_at(const char *path);
 /* A copy of what is mounted at path (and below it), attached nowhere. */
 int cuv_mount_copy(const char *path);
 /* The same for a directory of the store, by its name alone (checked to be one

@@ -83,20 +83,11 @@ int cuv_keeper_enter_slot(struct cuv_keeper *k)
 int cuv_keeper_use_again(struct cuv_keeper *k)
 {
 	struct cuv_limits usual;
-	int r;
 
 	cuv_limits_default(&usual);
 	if (!cuv_limits_same(&k->limits, &usual))
-		r = set_limits(k, &usual);
-	else
-		r = k->seat->cgroups->ops->restart(&k->cgroup);
-	if (r < 0)
-		return r;
-	r = cuv_cgroup_slot_open_procs(&k->cgroup, k->box.procs);
-	if (r < 0)
-		return r;
-	k->box.n_procs = (size_t)r;
-	return 0;
+		return set_limits(k, &usual);
+	return k->seat->cgroups->ops->restart(&k->cgroup);
 }
 
 static int open_pipe(int *ret_read, int *ret_write)
@@ -107,7 +98,7 @@ static int open_pipe(int *ret_read, int *ret_write)
 		return -errno;
 	*ret_read = fds[0];
 	*ret_write = fds[1];
-	return cuv_set_nonblock(fds[0], true);
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0; /* a new pipe has no other flag */
 }
 
 static int open_pair(int *ret_ours, int *ret_theirs)

@@ -38,12 +38,12 @@ static uint64_t timeval_ns(struct timeval t)
 	return (uint64_t)t.tv_sec * CUV_NS_PER_S + (uint64_t)t.tv_usec * 1000;
 }
 
-static void make_result(const struct cuv_watch *w, struct cuv_run_result *ret)
+static void make_result(const struct cuv_watch *w, const struct cuv_cgroup_usage *used, struct cuv_run_result *ret)
 {
 	const struct rusage *all = &w->init_usage; /* init waited for everything */
 	const unsigned have = w->k->seat->cgroups->controllers;
 	const uint64_t started = cuv_watch_started_ns(w);
-	struct cuv_cgroup_usage u = {0};
+	struct cuv_cgroup_usage u = *used;
 	struct cuv_run_result m = {0};
 	const int wait_status = w->cause == CUV_CAUSE_ENDED ? w->ended.wait_status : SIGKILL;
 	struct cuv_outcome o = {
@@ -53,7 +53,6 @@ static void make_result(const struct cuv_watch *w, struct cuv_run_result *ret)
 		.cpu_limit_ns = cuv_limits_cpu_ms(&w->k->task.run.limits) * CUV_NS_PER_MS,
 	};
 
-	(void)cuv_watch_used(w, &u);
 	if (!(have & CUV_CG_CPUACCT)) {
 		u.cpu_user_ns = timeval_ns(all->ru_utime);
 		u.cpu_system_ns = timeval_ns(all->ru_stime);
@@ -120,12 +119,9 @@ static void send_last(struct cuv_watch *w, struct cuv_writer *last)
 
 /* The OOM killer took it although it was within its own limit: the host, or a
  * control group around the whole service, had no more. */
-static void blame_host(struct cuv_watch *w)
+static void blame_host(struct cuv_watch *w, const struct cuv_cgroup_usage *used)
 {
-	struct cuv_cgroup_usage u;
-
-	if (w->cause == CUV_CAUSE_CANCELLED || !w->k->has_cgroup || cuv_watch_used(w, &u) < 0 || u.oom_kills == 0 ||
-	    u.limit_hits > 0)
+	if (w->cause == CUV_CAUSE_CANCELLED || used->oom_kills == 0 || used->limit_hits > 0)
 		return;
 	w->cause = CUV_CAUSE_FAILED;
 	(void)cuv_error_set_errno(&w->err, -ENOMEM,
@@ -146,25 +142,22 @@ static void blame_stream(struct cuv_watch *w)
 
 void cuv_report(struct cuv_watch *w)
 {
+	struct cuv_cgroup_usage used = {0}; /* of a cgroup that can't be read: nothing is known */
 	struct cuv_run_result m = {0};
 	struct cuv_writer last;
 
+	(void)cuv_watch_used(w, &used);
 	/* Killed, or out of luck, before it could execute anything. */
 	if (w->cause == CUV_CAUSE_ENDED && !cuv_watch_started_ns(w) && !w->k->seat->probe) {
 		w->cause = CUV_CAUSE_FAILED;
 		cuv_error_set(&w->err, CUV_E_INTERNAL,
 			      "the run's process died before the program was executed; the request can be sent again");
 	}
-	blame_host(w);
+	blame_host(w, &used);
 	blame_stream(w);
-
-	if (w->cause == CUV_CAUSE_FAILED && !cuv_watch_started_ns(w) && w->k->has_cgroup) {
-		struct cuv_cgroup_usage u;
-
-		/* A memory limit that is too small even for the start. */
-		if (cuv_watch_used(w, &u) == 0 && u.oom_kills > 0 && u.limit_hits > 0)
-			w->cause = CUV_CAUSE_OOM;
-	}
+	/* A memory limit that is too small even for the start. */
+	if (w->cause == CUV_CAUSE_FAILED && !cuv_watch_started_ns(w) && used.oom_kills > 0 && used.limit_hits > 0)
+		w->cause = CUV_CAUSE_OOM;
 	if (w->cause == CUV_CAUSE_CANCELLED) {
 		log_end(w, "cancelled", &m);
 		(void)shutdown(w->k->task.session, SHUT_RDWR);
@@ -178,7 +171,7 @@ void cuv_report(struct cuv_watch *w)
 		send_last(w, &last);
 		return;
 	}
-	make_result(w, &m);
+	make_result(w, &used, &m);
 	cuv_writer_init(&last, CUV_MSG_RUN_RESULT);
 	cuv_run_result_put(&last, &m);
 	send_last(w, &last);

@@ -75,6 +75,8 @@ int cuv_rlimits_set(const struct cuv_limits *l, bool limit_data)
 		/* Lower limits that we were started under stay. */
 		want.rlim_max = CUV_MIN(want.rlim_max, have.rlim_max);
 		want.rlim_cur = CUV_MIN(want.rlim_cur, want.rlim_max);
+		if (want.rlim_cur == have.rlim_cur && want.rlim_max == have.rlim_max)
+			continue;
 		if (prlimit(0, all[i].resource, &want, NULL) < 0)
 			return -errno;
 	}

@@ -21,16 +21,28 @@ static const struct {
 	{"/dev/shm", CUV_LIMIT_SHM, 01777, ATTR | MOUNT_ATTR_NOEXEC}, /* after /dev */
 };
 
-int cuv_scratch_make(size_t i, const struct cuv_limits *l)
+static struct cuv_tmpfs tmpfs_of(size_t i, const struct cuv_limits *l)
 {
-	const struct cuv_tmpfs t = {
+	return (struct cuv_tmpfs){
 		.size_bytes = l->value[scratch[i].size],
 		.inodes = l->value[CUV_LIMIT_WORK_INODES],
 		.mode = scratch[i].mode,
 		.uid = CUV_BOX_INNER_UID,
 	};
+}
+
+int cuv_scratch_make(size_t i, const struct cuv_limits *l)
+{
+	const struct cuv_tmpfs t = tmpfs_of(i, l);
 
 	return cuv_mount_tmpfs(&t, scratch[i].attr);
+}
+
+int cuv_scratch_mount(size_t i, const struct cuv_limits *l)
+{
+	const struct cuv_tmpfs t = tmpfs_of(i, l);
+
+	return cuv_mount_tmpfs_at(scratch[i].path, &t, scratch[i].attr);
 }
 
 int cuv_scratch_place(size_t i, int mount_fd)

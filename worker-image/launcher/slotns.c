@@ -96,29 +96,57 @@ bool cuv_net_no_sockets(const char *sockstat)
 	return strncmp(sockstat, "sockets: used 0\n", strlen("sockets: used 0\n")) == 0;
 }
 
-static int print_files(int proc_fd, struct cuv_buf *b, size_t n)
+/* sockstat's other lines count the whole machine */
+static int print_sockets(const struct cuv_buf *sockstat, struct cuv_buf *b)
 {
-	/* sockstat's other lines count the whole machine */
+	return cuv_buf_add_str(b, cuv_net_no_sockets(cuv_buf_str(sockstat)) ? "no sockets\n" : "sockets\n");
+}
+
+int cuv_net_print(int proc_fd, struct cuv_buf *b)
+{
 	static const char *const files[] = {"thread-self/net/dev", "thread-self/net/snmp", "thread-self/net/netstat",
 					    "thread-self/net/unix"};
 	_cleanup_buf_ struct cuv_buf sockstat = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 	size_t i;
 	int r = cuv_read_file(proc_fd, "thread-self/net/sockstat", &sockstat);
 
-	cuv_assert(n <= ARRAY_SIZE(files));
 	if (r == 0)
-		r = cuv_buf_add_str(b, cuv_net_no_sockets(cuv_buf_str(&sockstat)) ? "no sockets\n" : "sockets\n");
-	for (i = 0; r == 0 && i < n; i++)
+		r = print_sockets(&sockstat, b);
+	for (i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
 		r = cuv_read_file(proc_fd, files[i], b);
 	return r;
 }
 
-int cuv_net_print(int proc_fd, struct cuv_buf *b)
+int cuv_net_files_open(int proc_fd, struct cuv_net_files *ret)
 {
-	return print_files(proc_fd, b, 4);
+	struct cuv_net_files f = {
+		.sockstat = openat(proc_fd, "thread-self/net/sockstat", O_RDONLY | O_CLOEXEC),
+		.dev = openat(proc_fd, "thread-self/net/dev", O_RDONLY | O_CLOEXEC),
+	};
+
+	if (f.sockstat < 0 || f.dev < 0) {
+		int r = -errno;
+
+		cuv_net_files_done(&f);
+		return r;
+	}
+	*ret = f;
+	return 0;
 }
 
-int cuv_net_print_short(int proc_fd, struct cuv_buf *b)
+void cuv_net_files_done(struct cuv_net_files *f)
 {
-	return print_files(proc_fd, b, 1);
+	cuv_close(f->sockstat);
+	cuv_close(f->dev);
+	*f = CUV_NET_FILES_INIT;
+}
+
+int cuv_net_files_print(const struct cuv_net_files *f, struct cuv_buf *b)
+{
+	_cleanup_buf_ struct cuv_buf sockstat = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
+	int r = cuv_pread_all(f->sockstat, &sockstat);
+
+	if (r == 0)
+		r = print_sockets(&sockstat, b);
+	return r == 0 ? cuv_pread_all(f->dev, b) : r;
 }

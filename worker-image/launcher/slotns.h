@@ -38,10 +38,19 @@ int cuv_slotns_enter(const struct cuv_slotns *s);
 
 /* Reads the calling thread's network namespace into b. 0 or -errno. */
 int cuv_net_print(int proc_fd, struct cuv_buf *b);
-/* The same, for the boxes of one zygote: sockets and traffic only. What is left out
- * are counters of attempts that sent nothing, and reading them takes longer than all
- * the rest of making such a box. */
-int cuv_net_print_short(int proc_fd, struct cuv_buf *b);
+/* The same, for the boxes of one zygote: sockets and traffic only, from files that
+ * stay open, whoever's network the reader is in. What is left out are counters of
+ * attempts that sent nothing, and reading them takes longer than all the rest of
+ * making such a box. */
+struct cuv_net_files {
+	int sockstat;
+	int dev;
+};
+#define CUV_NET_FILES_INIT ((struct cuv_net_files){-1, -1})
+/* Opens those of the calling thread's network namespace. 0 or -errno. */
+int cuv_net_files_open(int proc_fd, struct cuv_net_files *ret);
+void cuv_net_files_done(struct cuv_net_files *f);
+int cuv_net_files_print(const struct cuv_net_files *f, struct cuv_buf *b);
 /* True when /proc/net/sockstat says that no socket is left. */
 bool cuv_net_no_sockets(const char *sockstat);
 

@@ -40,7 +40,7 @@ void cuv_watch_end(struct cuv_watch *w, enum cuv_cause cause)
 
 int cuv_watch_used(const struct cuv_watch *w, struct cuv_cgroup_usage *ret)
 {
-	const struct cuv_keeper *k = w->k;
+	struct cuv_keeper *k = w->k;
 	struct cuv_cgroup_usage u;
 	int r;
 

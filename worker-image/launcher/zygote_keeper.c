@@ -76,7 +76,7 @@ static void set_weight(const struct zygote_keeper *z, unsigned percent)
 		(void)z->k.seat->cgroups->ops->set_weight(&z->k.cgroup, percent);
 }
 
-static uint64_t cpu_used(const struct zygote_keeper *z)
+static uint64_t cpu_used(struct zygote_keeper *z)
 {
 	struct cuv_cgroup_usage u = {0};
 

@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 		return STATUS_SYSTEM;
 	if (printed)
 		return STATUS_PRINTED;
+	cuv_text_share();
 	r = cuv_interpreter_remember();
 	if (r == 0 && packages)
 		r = cuv_preload_packages(argv[1], argv + 3, (size_t)argc - 3, &preload, &culprit);

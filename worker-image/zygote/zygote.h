@@ -66,6 +66,12 @@ void cuv_atfork_before(void);
 void cuv_atfork_parent(void);
 void cuv_atfork_child(void);
 
+/* --- text.c: code and constants in page tables --- */
+
+/* Has forks copy the page tables of all that is loaded. To be called before anything
+ * foreign is. */
+void cuv_text_share(void);
+
 /* --- fork.c: on demand --- */
 
 /* Finds out what is needed to fork; 0 or -errno. */
