@@ -82,8 +82,8 @@ static bool is_fresh(struct cuv_cgroup_slot *s)
 	int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
 	uint64_t bytes;
 
-	return memory < 0 ||
-	       (cuv_cgroup_slot_read_u64(s, memory, "memory.usage_in_bytes", &bytes) == 0 && bytes <= RESIDUE_BYTES_MAX);
+	return memory < 0 || (cuv_cgroup_slot_read_u64(s, memory, "memory.usage_in_bytes", &bytes) == 0 &&
+			      bytes <= RESIDUE_BYTES_MAX);
 }
 
 static int watch_oom(struct cuv_cgroup_slot *s, short *ret_events)
@@ -137,8 +137,8 @@ static int read_usage(struct cuv_cgroup_slot *s, struct cuv_cgroup_usage *ret)
 			r = cuv_cgroup_find_key(oom, "oom_kill", &u.oom_kills);
 		/* It has been as full as it may be. memory.failcnt would say it, but later
 		 * kernels don't count there. */
-		u.limit_hits = s->memory_limit_bytes > 0 &&
-			       u.memory_peak_bytes + CHARGE_BYTES_MAX >= s->memory_limit_bytes;
+		u.limit_hits =
+			s->memory_limit_bytes > 0 && u.memory_peak_bytes + CHARGE_BYTES_MAX >= s->memory_limit_bytes;
 	}
 	if (r == 0 && cpuacct >= 0)
 		r = read_cpu(s, cpuacct, &u);

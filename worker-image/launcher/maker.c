@@ -71,9 +71,9 @@ struct place {
 	bool rehearse;
 	int procs[CUV_CGROUP_HIERARCHIES_MAX];
 	size_t n_procs;
-	int ns[CUV_MAKER_NAMESPACES]; /* -1 until it is made; some are borrowed: see close_ns */
+	int ns[CUV_MAKER_NAMESPACES];	/* -1 until it is made; some are borrowed: see close_ns */
 	struct cuv_maker_pooled pooled; /* of these, the ones that serve more than one box */
-	int hello;		      /* from a run that is to come; -1: none is awaited */
+	int hello;			/* from a run that is to come; -1: none is awaited */
 	uint64_t hello_deadline_ns;
 	pid_t run; /* 0: none */
 	struct cuv_box_event ended;

@@ -24,10 +24,12 @@ static void touch(uintptr_t start, size_t len, int prot)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = start & ~(page - 1);
 	volatile char *last = (volatile char *)(start + len - 1);
+	char same;
 
 	if (mprotect((void *)first, start + len - first, prot | PROT_WRITE) < 0)
 		return;
-	*last = *last;
+	same = *last;
+	*last = same;
 	(void)mprotect((void *)first, start + len - first, prot);
 }
 
