@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,15 +32,18 @@ _noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stag
 
 static void mount_all(const struct cuv_maker_order *o)
 {
+	/* While the zygote's own is in sight: without one the kernel allows none. */
+	int proc = cuv_mount_proc(), r = proc < 0 ? proc : 0;
 	struct cuv_limits usual;
 	size_t i;
-	/* Over the zygote's own, without which in sight the kernel allows none. That one
-	 * stays below, where nobody without rights comes to: each unmounting makes the
-	 * kernel wait for all its readers. */
-	int r = cuv_mount_proc_at("/proc");
 
+	if (r == 0 && umount2("/proc", MNT_DETACH) < 0)
+		r = -errno;
+	if (r == 0)
+		r = cuv_mount_move(proc, AT_FDCWD, "/proc");
 	if (r < 0)
 		fail(o, CUV_STAGE_PROC, r);
+	cuv_close(proc);
 	cuv_limits_default(&usual);
 	for (i = 0; i < CUV_SCRATCH_N; i++) {
 		r = cuv_scratch_mount(i, &usual);

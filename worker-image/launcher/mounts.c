@@ -75,13 +75,6 @@ int cuv_mount_tmpfs_at(const char *path, const struct cuv_tmpfs *t, unsigned att
 	return mount("none", path, "tmpfs", attr, options) < 0 ? -errno : 0;
 }
 
-int cuv_mount_proc_at(const char *path)
-{
-	return mount("none", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") < 0
-		       ? -errno
-		       : 0;
-}
-
 int cuv_mount_copy(const char *path)
 {
 	int fd = open_tree(AT_FDCWD, path, AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

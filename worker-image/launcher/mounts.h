@@ -24,10 +24,9 @@ int cuv_mount_tmpfs(const struct cuv_tmpfs *t, unsigned attr);
 /* A /proc of the caller's pid namespace that shows nothing but processes, and of
  * these only those the reader may trace. */
 int cuv_mount_proc(void);
-/* The same two, mounted at path by one call: only where the path can't be anybody's
- * but ours, since mount(2) follows links. */
+/* A new tmpfs, mounted at path by one call: only where the path can't be anybody's but
+ * ours, since mount(2) follows links. */
 int cuv_mount_tmpfs_at(const char *path, const struct cuv_tmpfs *t, unsigned attr);
-int cuv_mount_proc_at(const char *path);
 /* A copy of what is mounted at path (and below it), attached nowhere. */
 int cuv_mount_copy(const char *path);
 /* The same for a directory of the store, by its name alone (checked to be one
