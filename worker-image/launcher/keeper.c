@@ -26,6 +26,7 @@
 #define EMPTY_WAIT_MS 2000
 #define RUNS_MAX 256	 /* of one keeper in a zygote */
 #define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
+#define END_WAITING_MS 1000
 #define OOM_SCORE "500"	 /* under pressure the host should take a run, not a service */
 
 /* What may be done with the slot now. All of it after the answer is out. */
@@ -86,6 +87,18 @@ static int probe_exit(const struct cuv_watch *w)
 	return CUV_KEEPER_PROBE_FAILED + CUV_LAYER_NAMESPACES;
 }
 
+/* A run that waits in a zygote is in the slot's cgroup, which is not as new before it
+ * is gone; where it does not go in time, whoever has the slot next sees it. */
+static void end_waiting(const struct cuv_keeper *k)
+{
+	struct pollfd p = {.fd = k->init_fd, .events = POLLIN};
+
+	if (!cuv_keeper_is_joined(k) || k->init_fd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, k->init_fd, SIGKILL, NULL, 0);
+	(void)poll(&p, 1, END_WAITING_MS);
+}
+
 /* Waits for the task, with the box half-way. Without one there is nothing to do
  * but to end: the box goes with us. So it does when init has been killed, before
  * a run is given to a dead box. */
@@ -108,8 +121,10 @@ static void wait_for_task(struct cuv_keeper *k)
 			_exit(CUV_KEEPER_GIVEN_BACK);
 	}
 	r = cuv_task_recv(k->seat->orders, &k->task);
-	if (r == 1) /* nobody needs us; a probe that was not made proves nothing */
+	if (r == 1) { /* nobody needs us; a probe that was not made proves nothing */
+		end_waiting(k);
 		_exit(k->seat->probe ? CUV_KEEPER_GIVEN_BACK : CUV_KEEPER_CLEAN);
+	}
 	if (r < 0 || cuv_set_nonblock(k->task.session, true) < 0)
 		_exit(CUV_KEEPER_GIVEN_BACK);
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
