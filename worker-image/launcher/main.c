@@ -242,10 +242,11 @@ static int refuse(const struct cuv_error *err)
 
 int main(int argc, char **argv)
 {
-	static struct launcher l = {.host = {.proc_fd = -1}};
+	static struct launcher l;
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r;
 
+	l.host = CUV_HOST_INIT;
 	cuv_log_setup("launcher", CUV_LOG_INFO);
 	/* A frame's buffer would be mapped and unmapped anew each time, in each process. */
 	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
