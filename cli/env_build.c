@@ -126,8 +126,8 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 	if (r == 0) {
 		r = cuv_env_peer_ask(peer, &ask, cuv_buf_str(&in.requirements), in.requirements.len, &ret->env,
 				     &ret->session, &ret->lock, err);
-		if (r < 0)
-			cuv_requirements_relocate(cuv_buf_str(&in.source), in.source.len, err);
+		if (r < 0 && in.source)
+			cuv_requirements_relocate(in.source, err);
 	}
 	cuv_run_input_done(&in);
 	return r;

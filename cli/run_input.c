@@ -21,17 +21,18 @@ void cuv_run_input_init(struct cuv_run_input *in)
 {
 	*in = (struct cuv_run_input){
 		.code = CUV_BUF_INIT(CUV_CODE_BYTES_MAX + 3), /* and a BOM */
-		.source = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX),
 		.requirements = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX),
 		.stdin_data = CUV_BUF_INIT(CUV_STDIN_BYTES_MAX),
 		.args = CUV_STRV_INIT,
 	};
+	cuv_run_files_init(&in->files);
 }
 
 void cuv_run_input_done(struct cuv_run_input *in)
 {
 	cuv_buf_done(&in->code);
-	cuv_buf_done(&in->source);
+	in->source = cuv_requirements_free(in->source);
+	cuv_run_files_done(&in->files);
 	cuv_buf_done(&in->requirements);
 	cuv_buf_done(&in->stdin_data);
 	cuv_strv_done(&in->args);
@@ -68,17 +69,18 @@ int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_er
 
 int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err)
 {
-	_cleanup_(cuv_requirements_freep) struct cuv_requirements *parsed = NULL;
+	struct cuv_requirements_files files;
 	int r;
 
 	if (!path)
 		return 0;
-	r = say_read(cuv_read_file(AT_FDCWD, path, &in->source), path, CUV_REQUIREMENTS_BYTES_MAX, err);
+	r = say_read(cuv_run_files_open(&in->files, path, &files), path, CUV_REQUIREMENTS_BYTES_MAX, err);
 	if (r == 0)
-		r = cuv_requirements_parse(cuv_buf_str(&in->source), in->source.len, &parsed, err);
+		r = cuv_requirements_parse_files(&files, &in->source, err);
 	if (r < 0)
 		return r;
-	return say_read(cuv_requirements_canonical(parsed, &in->requirements), path, CUV_REQUIREMENTS_BYTES_MAX, err);
+	return say_read(cuv_requirements_canonical(in->source, &in->requirements), path, CUV_REQUIREMENTS_BYTES_MAX,
+			err);
 }
 
 int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct cuv_python *python,
@@ -170,8 +172,7 @@ void cuv_run_input_apply(const struct cuv_run_input *in, struct cuv_job_spec *sp
 	spec->env_source = CUV_ENV_REQUIREMENTS;
 	spec->requirements = cuv_buf_str(&in->requirements);
 	spec->requirements_len = in->requirements.len;
-	spec->source = cuv_buf_str(&in->source);
-	spec->source_len = in->source.len;
+	spec->source = in->source;
 	spec->stdin_data = cuv_buf_str(&in->stdin_data);
 	spec->stdin_len = in->stdin_data.len;
 	spec->args = &in->args;

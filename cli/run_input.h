@@ -4,12 +4,14 @@
 #define CUV_RUN_INPUT_H
 
 #include "cli/cancel.h"
+#include "cli/run_files.h"
 #include "manager/job.h"
 
 struct cuv_run_input {
 	struct cuv_buf code;
-	struct cuv_buf source;	     /* the requirements file as it is */
-	struct cuv_buf requirements; /* canonical */
+	struct cuv_run_files files;	 /* the requirements files as they are … */
+	struct cuv_requirements *source; /* … and what they say */
+	struct cuv_buf requirements;	 /* canonical */
 	struct cuv_buf stdin_data;
 	struct cuv_strv args;
 };
@@ -18,7 +20,7 @@ void cuv_run_input_done(struct cuv_run_input *in);
 
 /* main.py: UTF-8, not empty, at most CUV_CODE_BYTES_MAX; a BOM is dropped. */
 int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_error *err);
-/* path NULL: no requirements. */
+/* The requirements with what they include. path NULL: none. */
 int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err);
 /* The lock at path, for this Python (NULL: the first that it is for), becomes what
  * spec asks for, as does that Python; path NULL: nothing is done. */

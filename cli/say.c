@@ -46,8 +46,14 @@ static void say_indented(const char *text)
 
 void cuv_say_error(const struct cuv_error *err, const char *file)
 {
+	const char *slash = file && err->file[0] ? strrchr(file, '/') : NULL;
+
 	fputs("cuvette: ", stderr);
-	if (err->line)
+	/* A file that was included lies below the folder of the first. */
+	if (err->line && err->file[0])
+		fprintf(stderr, "%.*s%s:%u:", slash ? (int)(slash - file) + 1 : 0, file ? file : "", err->file,
+			err->line);
+	else if (err->line)
 		fprintf(stderr, "%s:%u:", file ? file : "line", err->line);
 	if (err->line && err->column)
 		fprintf(stderr, "%u:", err->column);

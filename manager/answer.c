@@ -163,6 +163,8 @@ json_t *cuv_answer_error(const struct cuv_error *err, const char *request_id)
 {
 	json_t *details = json_object();
 
+	if (err->file[0])
+		json_object_set_new(details, "file", json_string(err->file));
 	if (err->line)
 		json_object_set_new(details, "line", json_integer(err->line));
 	if (err->column)

@@ -21,7 +21,9 @@ void cuv_form_done(struct cuv_form *f)
 
 	for (i = 0; i < f->n; i++)
 		cuv_buf_done(&f->fields[i].value);
-	f->n = 0;
+	for (i = 0; i < f->n_files; i++)
+		cuv_buf_done(&f->files[i].value);
+	f->n = f->n_files = 0;
 }
 
 static int find(const struct cuv_form *f, const char *name)
@@ -46,6 +48,28 @@ static int unknown_field(const struct cuv_form *f, const char *name, struct cuv_
 			     cuv_buf_str(&known));
 }
 
+static int begin_file(struct cuv_form *f, size_t field, const struct cuv_part *part, struct cuv_error *err)
+{
+	struct cuv_form_file *file = &f->files[f->n_files];
+	const struct cuv_form_file *other;
+
+	if (!part->has_filename || !part->filename[0])
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` must be a file with a name", part->name);
+	for (size_t i = 0; (other = cuv_form_file(f, part->name, i)); i++)
+		if (strcmp(other->filename, part->filename) == 0)
+			return cuv_error_set(err, CUV_E_FIELD_DUPLICATE, "the field `%s` has the file `%s` twice",
+					     part->name, part->filename);
+	if (f->n_files == CUV_FORM_FILES_MAX)
+		return cuv_error_set(err, CUV_E_TOO_LARGE, "there are more than %d files", CUV_FORM_FILES_MAX);
+	f->n_files++;
+	file->field = field;
+	memcpy(file->filename, part->filename, sizeof(file->filename));
+	cuv_buf_init(&file->value, f->table[field].max_bytes);
+	f->current = field;
+	f->into = &file->value;
+	return 0;
+}
+
 static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 {
 	struct cuv_form *f = arg;
@@ -57,6 +81,8 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 	if (f->table[i].kind == CUV_FIELD_LATER)
 		return cuv_error_set(err, CUV_E_FIELD_INVALID,
 				     "the field `%s` is not served by this version; leave it out", part->name);
+	if (f->table[i].kind == CUV_FIELD_FILES)
+		return begin_file(f, (size_t)i, part, err);
 	field = &f->fields[i];
 	if (field->seen)
 		return cuv_error_set(err, CUV_E_FIELD_DUPLICATE, "the field `%s` was sent twice", part->name);
@@ -64,6 +90,7 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 	field->has_filename = part->has_filename;
 	memcpy(field->filename, part->filename, sizeof(field->filename));
 	f->current = (size_t)i;
+	f->into = &field->value;
 	return 0;
 }
 
@@ -79,9 +106,8 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 {
 	struct cuv_form *f = arg;
 	const struct cuv_field_info *info = &f->table[f->current];
-	struct cuv_field *field = &f->fields[f->current];
 
-	if (len > info->max_bytes - field->value.len)
+	if (len > info->max_bytes - f->into->len)
 		return too_large(info->name, info->max_bytes, err);
 	if (len > f->total_max_bytes - f->total_bytes)
 		return too_large(NULL, f->total_max_bytes, err);
@@ -89,7 +115,7 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 	if (info->kind == CUV_FIELD_TEXT && memchr(bytes, '\0', len))
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` has a NUL byte", info->name);
 	/* A buffer doubles when it grows, so it holds up to twice its content. */
-	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(&field->value, bytes, len) < 0) {
+	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(f->into, bytes, len) < 0) {
 		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
 		err->retry_after_s = 2;
 		return -ENOMEM;
@@ -115,4 +141,16 @@ const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name)
 
 	cuv_assert(i >= 0);
 	return f->fields[i].seen ? &f->fields[i] : NULL;
+}
+
+const struct cuv_form_file *cuv_form_file(const struct cuv_form *f, const char *name, size_t i)
+{
+	int field = find(f, name);
+	size_t k;
+
+	cuv_assert(field >= 0 && f->table[field].kind == CUV_FIELD_FILES);
+	for (k = 0; k < f->n_files; k++)
+		if (f->files[k].field == (size_t)field && i-- == 0)
+			return &f->files[k];
+	return NULL;
 }

@@ -14,6 +14,7 @@
 enum cuv_field_kind {
 	CUV_FIELD_TEXT,	 /* a value; kept as text without NUL bytes */
 	CUV_FIELD_FILE,	 /* bytes */
+	CUV_FIELD_FILES, /* any number of files, each with a name; max_bytes is for each */
 	CUV_FIELD_LATER, /* known, but not served by this version */
 };
 
@@ -24,10 +25,19 @@ struct cuv_field_info {
 };
 
 #define CUV_FIELDS_MAX 40
+/* Most files of all FILES fields together. */
+#define CUV_FORM_FILES_MAX 16
 
 struct cuv_field {
 	bool seen;
 	bool has_filename;
+	char filename[CUV_PART_FILENAME_SIZE];
+	struct cuv_buf value;
+};
+
+/* One file of a FILES field. */
+struct cuv_form_file {
+	size_t field;
 	char filename[CUV_PART_FILENAME_SIZE];
 	struct cuv_buf value;
 };
@@ -39,7 +49,10 @@ struct cuv_form {
 	struct cuv_charge *charge;		 /* borrowed */
 	size_t total_max_bytes;
 	size_t total_bytes;
-	size_t current; /* field that is being filled */
+	size_t current;	      /* field that is being filled, … */
+	struct cuv_buf *into; /* … and where its bytes go */
+	struct cuv_form_file files[CUV_FORM_FILES_MAX];
+	size_t n_files;
 };
 
 /* n <= CUV_FIELDS_MAX; table and charge must outlive the form. */
@@ -53,5 +66,8 @@ struct cuv_multipart_sink cuv_form_sink(struct cuv_form *f);
 
 /* The field of this name when it was sent, else NULL. Borrowed. */
 const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name);
+/* The i-th file that came for a FILES field, in the order of the form; NULL when
+ * there are not so many. Borrowed. */
+const struct cuv_form_file *cuv_form_file(const struct cuv_form *f, const char *name, size_t i);
 
 #endif

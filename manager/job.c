@@ -595,6 +595,6 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 		judge_lint(&j);
 	else if (spec->source)
 		/* The builder knows the canonical text only. */
-		cuv_requirements_relocate(spec->source, spec->source_len, err);
+		cuv_requirements_relocate(spec->source, err);
 	return r;
 }

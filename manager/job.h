@@ -17,6 +17,7 @@
 #include "lib/proto/messages.h"
 #include "nixenv/python.h"
 
+struct cuv_requirements;
 struct cuv_ruff_pool;
 
 /* How to reach launcher and builder: control sockets when >= 0, else paths.
@@ -51,8 +52,8 @@ struct cuv_job_spec {
 	size_t requirements_len;
 	const char *env_digest; /* of the third */
 	bool sdist;		/* source distributions may be built */
-	const char *source;	/* the requirements file as it was sent, whose lines errors are about; may be NULL */
-	size_t source_len;
+	/* What the requirements were read from, whose lines errors are about; NULL: none. */
+	const struct cuv_requirements *source;
 	const char *stdin_data;
 	size_t stdin_len;
 	const struct cuv_strv *args; /* after main.py; may be NULL */

@@ -25,6 +25,7 @@
 
 static const struct cuv_field_info fields[] = {
 	{"requirements", CUV_FIELD_FILE, CUV_REQUIREMENTS_BYTES_MAX},
+	{"requirements_files", CUV_FIELD_FILES, CUV_REQUIREMENTS_BYTES_MAX},
 	{"code", CUV_FIELD_FILE, CUV_CODE_BYTES_MAX},
 	{"stdin", CUV_FIELD_FILE, CUV_STDIN_BYTES_MAX},
 	{"args", CUV_FIELD_TEXT, ARGS_TEXT_MAX},
@@ -53,6 +54,7 @@ const struct cuv_field_info *cuv_run_fields(size_t *ret_n)
 
 void cuv_run_request_done(struct cuv_run_request *r)
 {
+	r->source = cuv_requirements_free(r->source);
 	cuv_buf_done(&r->requirements);
 	cuv_strv_done(&r->args);
 }
@@ -90,10 +92,30 @@ static int read_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct
 	return 0;
 }
 
-static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical, struct cuv_error *err)
+/* The files that the requirements may include. */
+static int list_files(const struct cuv_form *f, struct cuv_requirements_files *ret, struct cuv_error *err)
 {
-	_cleanup_(cuv_requirements_freep) struct cuv_requirements *parsed = NULL;
+	const struct cuv_form_file *file;
+
+	for (size_t i = 0; (file = cuv_form_file(f, "requirements_files", i)); i++) {
+		if (!cuv_requirements_file_name_valid(file->filename))
+			return cuv_error_set(err, CUV_E_FIELD_INVALID,
+					     "`%.200s` can't be the name of a file in `requirements_files`: it is a "
+					     "relative path of letters, digits and . _ + - @, without . and ..",
+					     file->filename);
+		if (ret->n == CUV_REQUIREMENTS_FILES_MAX)
+			return cuv_error_set(err, CUV_E_TOO_LARGE, "there are more than %d requirements files",
+					     CUV_REQUIREMENTS_FILES_MAX);
+		ret->items[ret->n++] = (struct cuv_requirements_file){
+			.name = file->filename, .data = cuv_buf_str(&file->value), .len = file->value.len};
+	}
+	return 0;
+}
+
+static int read_requirements(const struct cuv_form *f, struct cuv_run_request *ret, struct cuv_error *err)
+{
 	const struct cuv_field *field = cuv_form_get(f, "requirements");
+	struct cuv_requirements_files files = {.n = 1};
 	int r;
 
 	if (!field)
@@ -107,16 +129,17 @@ static int read_requirements(const struct cuv_form *f, struct cuv_buf *canonical
 	if (field->value.len == 0)
 		return cuv_error_set(err, CUV_E_REQUIREMENTS_EMPTY,
 				     "the file `requirements` has no bytes; a comment is enough for no requirements");
-	r = cuv_requirements_parse(field->value.data, field->value.len, &parsed, err);
+	files.items[0] = (struct cuv_requirements_file){
+		.name = field->filename, .data = field->value.data, .len = field->value.len};
+	r = list_files(f, &files, err);
+	if (r == 0)
+		r = cuv_requirements_parse_files(&files, &ret->source, err);
 	if (r < 0)
 		return r;
-	cuv_buf_init(canonical, CUV_REQUIREMENTS_BYTES_MAX);
-	r = cuv_requirements_canonical(parsed, canonical);
-	if (r == -E2BIG)
-		return cuv_error_set(err, CUV_E_TOO_LARGE,
-				     "the requirements are larger than %d bytes in canonical form",
-				     CUV_REQUIREMENTS_BYTES_MAX);
-	return r < 0 ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request") : 0;
+	cuv_buf_init(&ret->requirements, CUV_REQUIREMENTS_BYTES_MAX);
+	return cuv_requirements_canonical(ret->source, &ret->requirements) < 0
+		       ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request")
+		       : 0;
 }
 
 static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
@@ -154,8 +177,11 @@ static int read_environment(const struct cuv_form *f, struct cuv_run_request *r,
 				     "send one of `requirements`, `lock` and `env`: each says what the environment is");
 	if (!lock && !env) {
 		r->spec.env_source = CUV_ENV_REQUIREMENTS;
-		return read_requirements(f, &r->requirements, err);
+		return read_requirements(f, r, err);
 	}
+	if (cuv_form_file(f, "requirements_files", 0))
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "the field `requirements_files` is for `requirements`, which are not there");
 	if (cuv_form_get(f, "exclude_newer"))
 		return cuv_error_set(
 			err, CUV_E_FIELD_CONFLICT,
@@ -326,10 +352,7 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 	}
 	ret->spec.requirements = cuv_buf_str(&ret->requirements);
 	ret->spec.requirements_len = ret->requirements.len;
-	if (ret->spec.env_source == CUV_ENV_REQUIREMENTS) {
-		ret->spec.source = cuv_buf_str(&cuv_form_get(f, "requirements")->value);
-		ret->spec.source_len = cuv_form_get(f, "requirements")->value.len;
-	}
+	ret->spec.source = ret->source;
 	ret->spec.args = &ret->args;
 	return 0;
 }

@@ -14,7 +14,8 @@ const struct cuv_field_info *cuv_run_fields(size_t *ret_n);
 
 /* Owns what a job's spec points to, besides the form. */
 struct cuv_run_request {
-	struct cuv_job_spec spec;    /* borrows from the form and from below */
+	struct cuv_job_spec spec; /* borrows from the form and from below */
+	struct cuv_requirements *source;
 	struct cuv_buf requirements; /* canonical; or the lock's complete form */
 	struct cuv_strv args;
 };

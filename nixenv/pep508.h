@@ -51,6 +51,7 @@ struct cuv_requirement {
 	struct cuv_strv hashes; /* "sha256:<lower-case hex>", sorted */
 	char *text;		/* the whole requirement as one canonical line, without line end */
 	uint32_t line;		/* where it began in the user's file, from 1 */
+	size_t origin;		/* of a file's requirements: its place in their `lines` */
 };
 
 /* Frees the contents; may be called on a zeroed or half-built one. */

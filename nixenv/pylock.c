@@ -51,17 +51,17 @@ static void move_candidate(struct candidate *to, const struct candidate *from)
 	(void)cuv_wheel_parse(to->file, &to->wheel);
 }
 
-static bool hash_listed(const struct cuv_requirement *req, const struct cuv_sha256 *hash)
+static bool hash_allowed(const struct cuv_requirements *reqs, const char *name, const struct cuv_sha256 *hash)
 {
 	char text[7 + CUV_SHA256_HEX_SIZE] = "sha256:";
 
 	cuv_hex(hash->bytes, sizeof(hash->bytes), text + 7);
-	return cuv_strv_has(&req->hashes, text);
+	return !reqs || cuv_requirements_allow_hash(reqs, name, text);
 }
 
-/* 0; 1 when none fits; 2 when none that fits has a hash that req (or NULL) lists. */
-static int best_wheel(json_t *wheels, const struct cuv_python *python, const struct cuv_requirement *req,
-		      struct candidate *ret)
+/* 0; 1 when none fits; 2 when none that fits has a hash that reqs (or NULL) allow. */
+static int best_wheel(json_t *wheels, const struct cuv_python *python, const struct cuv_requirements *reqs,
+		      const char *name, struct candidate *ret)
 {
 	bool found = false, fits = false;
 	size_t i;
@@ -79,8 +79,8 @@ static int best_wheel(json_t *wheels, const struct cuv_python *python, const str
 		if (r > 0)
 			continue;
 		fits = true;
-		if (req && req->hashes.n > 0 && strncmp(c.url, CUV_PYLOCK_OFFERS, strlen(CUV_PYLOCK_OFFERS)) != 0 &&
-		    !hash_listed(req, &c.sha256))
+		if (strncmp(c.url, CUV_PYLOCK_OFFERS, strlen(CUV_PYLOCK_OFFERS)) != 0 &&
+		    !hash_allowed(reqs, name, &c.sha256))
 			continue;
 		if (!found || cuv_wheel_better(&c.wheel, c.rank, &ret->wheel, ret->rank))
 			move_candidate(ret, &c);
@@ -115,7 +115,7 @@ static int add_package(json_t *j, const struct cuv_requirements *reqs, struct cu
 	 * found false is not in the file. */
 	if (json_unpack(j, "{s:s, s:s, s?o}", "name", &name, "version", &version, "wheels", &wheels) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
-	r = best_wheel(wheels, cuv_python_find(l->python), reqs ? cuv_requirements_find(reqs, name) : NULL, &best);
+	r = best_wheel(wheels, cuv_python_find(l->python), reqs, name, &best);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a wheel of an unknown form");
 	if (r > 0)

@@ -1,269 +1,393 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bytes → text (requirements_text) → logical lines (requirements_lines) →
- * requirements (pep508, pep440*, marker*) and options (requirements_option).
- * Nothing of the user's text is copied into the canonical form: each part is
- * read into its meaning and written anew, so what the grammar does not know can't
- * come through.
+ * requirements (pep508*, pep440*, marker*) and options (requirements_option), some of
+ * which lead into another file (requirements_include). Nothing of the user's text is
+ * copied into the canonical form: each part is read into its meaning and written anew,
+ * so what the grammar does not know can't come through.
  */
 #include "nixenv/requirements.h"
 
-#include "nixenv/pep508_list.h"
+#include "nixenv/requirements_include.h"
 #include "nixenv/requirements_line.h"
 #include "nixenv/requirements_lines.h"
 #include "nixenv/requirements_option.h"
+#include "nixenv/requirements_result.h"
 #include "nixenv/requirements_text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-/* State of one file's parse. */
+enum state { UNREAD, BEING_READ, READ };
+
+/* All files of one request. */
 struct parse {
-	struct cuv_buf text;
-	struct cuv_line_reader reader;
+	struct cuv_requirements_files *files;
+	bool canonical;
 	struct cuv_requirements *result;
 	struct cuv_error *err;
+	enum state state[CUV_REQUIREMENTS_FILES_MAX][2]; /* as requirements, as constraints */
+	int depth;
+	size_t n_lines;
+	size_t total; /* bytes of all files */
 };
 
-struct cuv_requirements *cuv_requirements_free(struct cuv_requirements *r)
+/* One of them. */
+struct source {
+	struct parse *p;
+	size_t index;
+	bool constraints;
+	struct cuv_buf text;
+	struct cuv_line_reader reader;
+	size_t counted; /* up to this offset of the text, … */
+	uint32_t line;	/* … which is on this line */
+};
+
+static void source_done(struct source *s)
 {
-	if (!r)
-		return NULL;
-	for (size_t i = 0; i < r->n; i++)
-		cuv_requirement_done(&r->items[i]);
-	free(r->items);
-	free(r);
-	return NULL;
+	cuv_line_reader_done(&s->reader);
+	cuv_buf_done(&s->text);
 }
 
-static void parse_done(struct parse *p)
+static int read_source(struct parse *p, size_t index, bool constraints);
+
+/* --- places --- */
+
+/* Says which file an error is about; the first one is not named. */
+static int in_file(struct source *s, int r)
 {
-	p->result = cuv_requirements_free(p->result);
-	cuv_line_reader_done(&p->reader);
-	cuv_buf_done(&p->text);
+	if (r == -EINVAL && s->index > 0)
+		cuv_error_copy_text(s->p->err->file, sizeof(s->p->err->file), s->p->files->items[s->index].name,
+				    strlen(s->p->files->items[s->index].name));
+	return r;
 }
 
 /* A failure at an offset of the logical line read last. */
-static int fail_line(struct parse *p, enum cuv_error_code code, size_t at, const char *message)
+static int fail_line(struct source *s, enum cuv_error_code code, size_t at, const char *message)
 {
-	return cuv_requirements_fail_at(p->err, code, p->text.data, p->text.len,
-					cuv_line_reader_text_offset(&p->reader, at), message);
+	return in_file(s, cuv_requirements_fail_at(s->p->err, code, s->text.data, s->text.len,
+						   cuv_line_reader_text_offset(&s->reader, at), message));
 }
 
-static int ignore(struct parse *p, size_t text_at, const char *name, const char *reason)
+/* The line of a text offset that is not before one asked for earlier. */
+static uint32_t line_of(struct source *s, size_t text_at)
 {
-	struct cuv_requirements *result = p->result;
+	if (text_at < s->counted)
+		return cuv_requirements_line_of(s->text.data, s->text.len, text_at);
+	s->line +=
+		cuv_requirements_line_of(s->text.data + s->counted, s->text.len - s->counted, text_at - s->counted) - 1;
+	s->counted = text_at;
+	return s->line;
+}
+
+static int ignore(struct source *s, size_t text_at, const char *name, const char *reason)
+{
+	struct cuv_requirements *result = s->p->result;
 
 	if (result->n_ignored >= CUV_REQUIREMENTS_IGNORED_MAX)
-		return cuv_requirements_fail_at(p->err, CUV_E_TOO_LARGE, p->text.data, p->text.len, text_at,
-						"the file has too many options without effect; remove them");
+		return in_file(s,
+			       cuv_requirements_fail_at(s->p->err, CUV_E_TOO_LARGE, s->text.data, s->text.len, text_at,
+							"the file has too many options without effect; remove them"));
 	result->ignored[result->n_ignored++] = (struct cuv_requirements_ignored){
-		.line = cuv_requirements_line_of(p->text.data, p->text.len, text_at),
+		.file = (uint32_t)s->index,
+		.line = line_of(s, text_at),
 		.name = name,
 		.reason = reason,
 	};
 	return 0;
 }
 
-/* A line that begins with `-`: options, all of them ignorable. */
-static int parse_options(struct parse *p, struct cuv_scan *s)
+/* --- lines --- */
+
+/* One more file; its name was kept in the result. */
+static int take_file(struct parse *p, const struct cuv_requirements_file *f)
 {
-	while (!cuv_scan_at_end(s)) {
-		size_t start = s->pos;
-		const char *name, *reason;
+	if (f->len > CUV_REQUIREMENTS_BYTES_MAX)
+		return cuv_error_set(p->err, CUV_E_TOO_LARGE,
+				     "the requirements file has %zu bytes; at most %d are read", f->len,
+				     CUV_REQUIREMENTS_BYTES_MAX);
+	p->total += f->len;
+	if (p->total > CUV_REQUIREMENTS_TOTAL_MAX)
+		return cuv_error_set(p->err, CUV_E_TOO_LARGE, "the requirements files have more than %d bytes together",
+				     CUV_REQUIREMENTS_TOTAL_MAX);
+	return cuv_strv_add(&p->result->files, f->name);
+}
+
+/* The file of this name; *ret is its index. 0, 1 when there is none, or negative
+ * with err set. */
+static int find_file(struct parse *p, const char *name, size_t *ret)
+{
+	struct cuv_requirements_files *f = p->files;
+	size_t i = 0;
+	int r;
+
+	while (i < f->n && strcmp(f->items[i].name, name) != 0)
+		i++;
+	*ret = i;
+	if (i < f->n)
+		return 0;
+	if (!f->load)
+		return 1;
+	if (i == CUV_REQUIREMENTS_FILES_MAX)
+		return cuv_error_set(p->err, CUV_E_TOO_LARGE, "there are more than %d requirements files",
+				     CUV_REQUIREMENTS_FILES_MAX);
+	r = f->load(f->arg, name, &f->items[i]);
+	if (r < 0)
+		return r == -ENOMEM ? r : 1;
+	f->n++;
+	return take_file(p, &f->items[i]);
+}
+
+/* `-r name` and `-c name`. What a file of constraints includes are constraints too:
+ * nothing in it asks for a package. */
+static int include(struct source *s, struct cuv_scan *scan, const struct cuv_requirements_option *o)
+{
+	struct parse *p = s->p;
+	bool constraints = s->constraints || o->kind == CUV_OPTION_CONSTRAINT;
+	char name[CUV_ERROR_FILE_SIZE];
+	const char *reason;
+	size_t i;
+	int r;
+
+	if (cuv_include_resolve(p->files->items[s->index].name, scan->text + o->value_at, o->value_len, name, &reason) <
+	    0)
+		return cuv_scan_fail(scan, o->value_at, CUV_E_REQUIREMENT_UNSUPPORTED, "%s", reason);
+	r = find_file(p, name, &i);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return cuv_scan_fail(
+			scan, o->value_at, CUV_E_REQUIREMENTS_FILE_MISSING,
+			"there is no file `%s` with the requirements; send it along under this name, or put it "
+			"beside them",
+			name);
+	if (p->state[i][0] == BEING_READ || p->state[i][1] == BEING_READ)
+		return cuv_scan_fail(
+			scan, o->value_at, CUV_E_REQUIREMENT_INVALID,
+			"the file `%s` is being read already: files may not include one another in a circle", name);
+	if (p->depth >= CUV_REQUIREMENTS_DEPTH_MAX)
+		return cuv_scan_fail(scan, o->value_at, CUV_E_TOO_LARGE, "files may include one another %d deep",
+				     CUV_REQUIREMENTS_DEPTH_MAX);
+	return p->state[i][constraints] == READ ? 0 : read_source(p, i, constraints);
+}
+
+/* A line that begins with `-`. */
+static int parse_options(struct source *s, struct cuv_scan *scan)
+{
+	while (!cuv_scan_at_end(scan)) {
+		struct cuv_requirements_option o;
+		size_t start = scan->pos;
 		int r;
 
-		if (cuv_scan_peek(s) != '-')
+		if (cuv_scan_peek(scan) != '-')
 			return cuv_scan_fail(
-				s, start, CUV_E_REQUIREMENT_INVALID,
+				scan, start, CUV_E_REQUIREMENT_INVALID,
 				"only another option may stand here; a requirement needs a line of its own");
-		r = cuv_option_parse_ignored(s, &name, &reason);
+		r = cuv_option_parse(scan, &o);
 		if (r)
 			return r;
-		r = ignore(p, cuv_line_reader_text_offset(&p->reader, start), name, reason);
+		if (o.kind == CUV_OPTION_IGNORED)
+			r = ignore(s, cuv_line_reader_text_offset(&s->reader, start), o.name, o.reason);
+		else
+			r = include(s, scan, &o);
 		if (r)
 			return r;
-		cuv_scan_skip_blanks(s);
+		cuv_scan_skip_blanks(scan);
 	}
 	return 0;
 }
 
-static int add_requirement(struct parse *p, struct cuv_scan *s)
+static int check_constraint(struct cuv_scan *scan, size_t start, const struct cuv_requirement *item)
 {
-	struct cuv_requirements *result = p->result;
-	struct cuv_requirement *item;
-	size_t start = s->pos;
-	int r;
-
-	if (result->n >= CUV_REQUIREMENTS_MAX)
-		return cuv_scan_fail(s, start, CUV_E_TOO_LARGE, "the file has more than %d requirements",
-				     CUV_REQUIREMENTS_MAX);
-	item = &result->items[result->n++];
-	r = cuv_requirement_line_parse(s, item);
-	if (r)
-		return r;
-	item->line =
-		cuv_requirements_line_of(p->text.data, p->text.len, cuv_line_reader_text_offset(&p->reader, start));
+	if (item->extras.n)
+		return cuv_scan_fail(scan, start, CUV_E_REQUIREMENT_INVALID,
+				     "a constraint has no extras: it says nothing about what is installed");
+	if (item->direct.kind != CUV_DIRECT_NONE)
+		return cuv_scan_fail(scan, start, CUV_E_REQUIREMENT_UNSUPPORTED,
+				     "a constraint can't have an address; write it as a requirement");
 	return 0;
 }
 
-static int parse_line(struct parse *p)
+/* Notes where an item came from; start is its offset in the logical line. */
+static int add_line(struct source *s, size_t start, struct cuv_requirement *item, bool constraint, size_t index)
+{
+	struct cuv_requirements *result = s->p->result;
+	size_t text_at = cuv_line_reader_text_offset(&s->reader, start);
+	struct cuv_requirements_line *line = &result->lines[result->n_lines];
+	char excerpt[sizeof(((struct cuv_error *)NULL)->excerpt)];
+
+	cuv_requirements_excerpt(s->text.data, s->text.len, text_at, excerpt);
+	*line = (struct cuv_requirements_line){
+		.file = (uint32_t)s->index,
+		.number = line_of(s, text_at),
+		.text = strdup(excerpt),
+		.constraint = constraint,
+		.item = index,
+	};
+	if (!line->text)
+		return -ENOMEM;
+	item->line = line->number;
+	item->origin = result->n_lines++;
+	return 0;
+}
+
+static int add_requirement(struct source *s, struct cuv_scan *scan)
+{
+	struct cuv_requirements *result = s->p->result;
+	bool constraint = s->constraints || (s->p->canonical && cuv_scan_eat(scan, CUV_CONSTRAINT_WORD));
+	size_t *n = constraint ? &result->n_constraints : &result->n, start = scan->pos;
+	size_t max = constraint ? CUV_CONSTRAINTS_MAX : CUV_REQUIREMENTS_MAX;
+	struct cuv_requirement *item = constraint ? &result->constraints[*n] : &result->items[*n];
+	int r;
+
+	if (*n >= max)
+		return cuv_scan_fail(scan, start, CUV_E_TOO_LARGE, "there are more than %zu %s", max,
+				     constraint ? "constraints" : "requirements");
+	*n += 1;
+	r = cuv_requirement_line_parse(scan, item);
+	if (r == 0 && constraint)
+		r = check_constraint(scan, start, item);
+	return r == 0 ? add_line(s, start, item, constraint, *n - 1) : r;
+}
+
+static int parse_line(struct source *s)
 {
 	static const char swallowed[] =
 		"the comment on the line before ends in a backslash, so this line is part of it";
-	struct cuv_scan s = CUV_SCAN_INIT(cuv_buf_str(&p->reader.line), p->reader.line.len);
+	struct cuv_scan scan = CUV_SCAN_INIT(cuv_buf_str(&s->reader.line), s->reader.line.len);
 	int r;
 
-	if (p->reader.swallowed_at != SIZE_MAX) {
-		r = ignore(p, p->reader.swallowed_at, "comment", swallowed);
+	if (s->reader.swallowed_at != SIZE_MAX) {
+		r = ignore(s, s->reader.swallowed_at, "comment", swallowed);
 		if (r)
 			return r;
 	}
-	cuv_scan_skip_blanks(&s);
-	if (cuv_scan_at_end(&s))
+	cuv_scan_skip_blanks(&scan);
+	if (cuv_scan_at_end(&scan))
 		return 0;
-	r = cuv_requirement_line_check(&s);
+	r = cuv_requirement_line_check(&scan);
 	if (r == 0)
-		r = cuv_scan_peek(&s) == '-' ? parse_options(p, &s) : add_requirement(p, &s);
-	return s.code == CUV_E_NONE ? r : fail_line(p, s.code, s.fail_pos, s.message);
+		r = cuv_scan_peek(&scan) == '-' ? parse_options(s, &scan) : add_requirement(s, &scan);
+	return scan.code == CUV_E_NONE ? r : fail_line(s, scan.code, scan.fail_pos, scan.message);
 }
 
-static int parse_lines(struct parse *p)
+/* --- files --- */
+
+static int parse_lines(struct source *s)
 {
-	size_t n_lines = 0;
+	char message[CUV_SCAN_MESSAGE_SIZE];
 	int r;
 
-	while ((r = cuv_line_reader_next(&p->reader)) > 0) {
-		if (++n_lines > CUV_REQUIREMENTS_LINES_MAX)
-			return fail_line(p, CUV_E_TOO_LARGE, 0, "the file has more than 500 lines");
-		r = parse_line(p);
+	while ((r = cuv_line_reader_next(&s->reader)) > 0) {
+		if (++s->p->n_lines > CUV_REQUIREMENTS_LINES_MAX) {
+			(void)snprintf(message, sizeof(message), "there are more than %d lines",
+				       CUV_REQUIREMENTS_LINES_MAX);
+			return fail_line(s, CUV_E_TOO_LARGE, 0, message);
+		}
+		r = parse_line(s);
 		if (r)
 			return r;
 	}
 	return r;
 }
 
-/* The same text on several lines: the first of them stays. */
-static int compare_items(const void *a, const void *b)
+static int read_source(struct parse *p, size_t index, bool constraints)
 {
-	const struct cuv_requirement *left = a, *right = b;
-	int r = strcmp(left->text, right->text);
+	const struct cuv_requirements_file *f = &p->files->items[index];
+	/* A UTF-16 character of two bytes may take three as UTF-8. */
+	_cleanup_(source_done) struct source s = {.p = p,
+						  .index = index,
+						  .constraints = constraints,
+						  .text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX * 2),
+						  .line = 1};
+	int r = in_file(&s, cuv_requirements_decode(f->data, f->len, &s.text, p->err));
 
-	return r ? r : (left->line > right->line) - (left->line < right->line);
+	if (r)
+		return r;
+	p->state[index][constraints] = BEING_READ;
+	p->depth++;
+	cuv_line_reader_init(&s.reader, s.text.data, s.text.len);
+	r = parse_lines(&s);
+	p->depth--;
+	p->state[index][constraints] = READ;
+	return r;
 }
 
-static void sort_and_fold(struct cuv_requirements *r)
+static int check_canonical_size(const struct parse *p)
 {
-	size_t kept = 0;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	int r = cuv_requirements_canonical(p->result, &text);
 
-	if (r->n < 2)
-		return;
-	qsort(r->items, r->n, sizeof(r->items[0]), compare_items);
-	for (size_t i = 1; i < r->n; i++) {
-		if (strcmp(r->items[kept].text, r->items[i].text) == 0)
-			cuv_requirement_done(&r->items[i]);
-		else
-			r->items[++kept] = r->items[i];
-	}
-	r->n = kept + 1;
-}
-
-static int check_canonical_size(struct parse *p)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < p->result->n; i++)
-		size += strlen(p->result->items[i].text) + 1;
-	if (size > CUV_REQUIREMENTS_BYTES_MAX)
+	if (r == -E2BIG)
 		return cuv_error_set(p->err, CUV_E_TOO_LARGE,
 				     "the requirements take more than %d bytes when written out in full",
 				     CUV_REQUIREMENTS_BYTES_MAX);
-	return 0;
+	return r;
 }
 
-static int parse_file(struct parse *p, const void *data, size_t len)
+static int parse_all(struct parse *p)
 {
-	int r;
+	int r = 0;
 
-	p->result = calloc(1, sizeof(*p->result));
+	p->result = cuv_requirements_new();
 	if (!p->result)
 		return -ENOMEM;
-	p->result->items = calloc(CUV_REQUIREMENTS_MAX, sizeof(p->result->items[0]));
-	if (!p->result->items)
-		return -ENOMEM;
-	r = cuv_requirements_decode(data, len, &p->text, p->err);
+	for (size_t i = 0; r == 0 && i < p->files->n; i++)
+		r = take_file(p, &p->files->items[i]);
+	if (r == 0)
+		r = read_source(p, 0, false);
 	if (r)
 		return r;
-	cuv_line_reader_init(&p->reader, p->text.data, p->text.len);
-	r = parse_lines(p);
-	if (r)
-		return r;
-	sort_and_fold(p->result);
+	cuv_requirements_fold(p->result);
 	return check_canonical_size(p);
+}
+
+static int run(struct parse *p, struct cuv_requirements **ret, struct cuv_error *err)
+{
+	struct cuv_error failure = CUV_ERROR_INIT;
+	int r;
+
+	p->err = err ? err : &failure;
+	p->err->file[0] = '\0';
+	r = parse_all(p);
+	if (r == -ENOMEM)
+		(void)cuv_error_set(err, CUV_E_INTERNAL, "there was not enough memory to read the requirements");
+	if (r == 0)
+		*ret = p->result;
+	else
+		cuv_requirements_free(p->result);
+	return r;
+}
+
+int cuv_requirements_parse_files(struct cuv_requirements_files *files, struct cuv_requirements **ret,
+				 struct cuv_error *err)
+{
+	struct parse p = {.files = files};
+
+	cuv_assert(files->n > 0 && files->n <= CUV_REQUIREMENTS_FILES_MAX);
+	return run(&p, ret, err);
 }
 
 int cuv_requirements_parse(const void *data, size_t len, struct cuv_requirements **ret, struct cuv_error *err)
 {
-	/* A UTF-16 character of two bytes may take three as UTF-8. */
-	_cleanup_(parse_done) struct parse p = {.text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX * 2)};
-	struct cuv_error failure = CUV_ERROR_INIT;
-	int r;
+	struct cuv_requirements_files files = {.items = {{"requirements.txt", data, len}}, .n = 1};
 
-	p.err = err ? err : &failure;
-	if (len > CUV_REQUIREMENTS_BYTES_MAX)
-		return cuv_error_set(err, CUV_E_TOO_LARGE, "the requirements file has %zu bytes; at most %d are read",
-				     len, CUV_REQUIREMENTS_BYTES_MAX);
-	r = parse_file(&p, data, len);
-	if (r == -ENOMEM)
-		(void)cuv_error_set(err, CUV_E_INTERNAL, "there was not enough memory to read the requirements");
-	if (r)
-		return r;
-	*ret = TAKE_PTR(p.result);
+	return cuv_requirements_parse_files(&files, ret, err);
+}
+
+int cuv_requirements_parse_canonical(const void *data, size_t len, struct cuv_requirements **ret, struct cuv_error *err)
+{
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+	_cleanup_buf_ struct cuv_buf again = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	struct cuv_requirements_files files = {.items = {{"", data, len}}, .n = 1};
+	struct parse p = {.files = &files, .canonical = true};
+
+	if (run(&p, &reqs, err) < 0)
+		return -EINVAL;
+	if (cuv_requirements_canonical(reqs, &again) < 0 || again.len != len ||
+	    (len > 0 && memcmp(again.data, data, len) != 0))
+		return cuv_error_set(err, CUV_E_INTERNAL, "the requirements are not in canonical form");
+	*ret = TAKE_PTR(reqs);
 	return 0;
-}
-
-int cuv_requirements_canonical(const struct cuv_requirements *r, struct cuv_buf *out)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		cuv_buf_add_str(out, r->items[i].text);
-		cuv_buf_add_char(out, '\n');
-	}
-	return cuv_buf_err(out);
-}
-
-const struct cuv_requirement *cuv_requirements_find(const struct cuv_requirements *r, const char *name)
-{
-	_cleanup_buf_ struct cuv_buf normal = CUV_BUF_INIT(CUV_NAME_LEN_MAX);
-	const struct cuv_requirement *found = NULL;
-
-	if (cuv_name_normalize(name, strlen(name), &normal))
-		return NULL;
-	for (size_t i = 0; i < r->n; i++) {
-		const struct cuv_requirement *item = &r->items[i];
-
-		if (strcmp(item->name, cuv_buf_str(&normal)) == 0 && (!found || item->line < found->line))
-			found = item;
-	}
-	return found;
-}
-
-void cuv_requirements_relocate(const void *data, size_t len, struct cuv_error *err)
-{
-	_cleanup_(cuv_requirements_freep) struct cuv_requirements *parsed = NULL;
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(2 * CUV_REQUIREMENTS_BYTES_MAX);
-	size_t start = 0, end;
-	uint32_t line;
-
-	if (err->line == 0 || cuv_requirements_parse(data, len, &parsed, NULL) < 0 || err->line > parsed->n)
-		return;
-	line = parsed->items[err->line - 1].line;
-	if (cuv_requirements_decode(data, len, &text, NULL) < 0)
-		return;
-	while (start < text.len && cuv_requirements_line_of(text.data, text.len, start) < line)
-		start++;
-	for (end = start; end < text.len && text.data[end] != '\n' && text.data[end] != '\r'; end++)
-		;
-	err->line = line;
-	err->column = 1;
-	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), text.data + start, end - start);
 }

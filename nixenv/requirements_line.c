@@ -106,13 +106,13 @@ static int read_hashes(struct cuv_scan *s, struct cuv_strv *hashes)
 		    cuv_scan_looks_at(s, "--hash\t")) {
 			r = cuv_option_parse_hash(s, hashes);
 		} else if (cuv_scan_peek(s) == '-') {
-			const char *name = "", *reason;
+			struct cuv_requirements_option o;
 			size_t start = s->pos;
 
-			r = cuv_option_parse_ignored(s, &name, &reason);
+			r = cuv_option_parse(s, &o);
 			if (r == 0)
 				r = cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
-						  "`%s` can't follow a requirement; only --hash can", name);
+						  "`%s` can't follow a requirement; only --hash can", o.name);
 		} else {
 			r = cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID,
 					  "only --hash options and the end of the line may follow here");

@@ -9,10 +9,11 @@
 enum handling {
 	IGNORED,
 	IGNORED_WITH_VALUE,
+	INCLUDE,
+	CONSTRAIN,
 	REFUSED,
 };
 
-static const char include_advice[] = "one file is read; put the lines of the other file into this one";
 static const char editable_advice[] = "local projects are not built; name a version from the index, as in name==1.2.3";
 static const char index_advice[] = "packages come from the service's own index; remove this line";
 static const char wheel_advice[] = "the service installs wheels and builds nothing; remove this line";
@@ -29,8 +30,8 @@ static const struct option {
 	{"--prefer-binary", 0, IGNORED, "only wheels are installed anyway"},
 	{"--trusted-host", 0, IGNORED_WITH_VALUE, "packages come from the service's own index"},
 	{"--use-feature", 0, IGNORED_WITH_VALUE, "it is about pip, which is not used"},
-	{"--requirement", 'r', REFUSED, include_advice},
-	{"--constraint", 'c', REFUSED, include_advice},
+	{"--requirement", 'r', INCLUDE, NULL},
+	{"--constraint", 'c', CONSTRAIN, NULL},
 	{"--editable", 'e', REFUSED, editable_advice},
 	{"--index-url", 'i', REFUSED, index_advice},
 	{"--extra-index-url", 0, REFUSED, index_advice},
@@ -94,34 +95,42 @@ static size_t read_value(struct cuv_scan *s, size_t *ret_len)
 	return start;
 }
 
-int cuv_option_parse_ignored(struct cuv_scan *s, const char **ret_name, const char **ret_reason)
+static int no_option(struct cuv_scan *s, size_t start, size_t len)
 {
-	size_t start = s->pos, len = read_word(s), value_len;
-	const struct option *o = find_option(s->text + start, len);
-
 	if (len == strlen("--hash") && memcmp(s->text + start, "--hash", len) == 0)
 		return cuv_scan_fail(
 			s, start, CUV_E_REQUIREMENT_INVALID,
 			"--hash follows a requirement on the same line, as in name==1.2.3 --hash=sha256:…");
+	return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED,
+			     "the option `%.*s` is not served; a line holds one requirement, like name==1.2.3, and "
+			     "--hash is the only option it may have",
+			     CUV_SCAN_SHOWN(len), s->text + start);
+}
+
+int cuv_option_parse(struct cuv_scan *s, struct cuv_requirements_option *ret)
+{
+	size_t start = s->pos, len = read_word(s);
+	const struct option *o = find_option(s->text + start, len);
+	bool is_short = len < 2 || s->text[start + 1] != '-';
+
 	if (!o)
-		return cuv_scan_fail(
-			s, start, CUV_E_REQUIREMENT_UNSUPPORTED,
-			"the option `%.*s` is not served; a line holds one requirement, like name==1.2.3, and "
-			"--hash is the only option it may have",
-			CUV_SCAN_SHOWN(len), s->text + start);
+		return no_option(s, start, len);
 	/* What is attached to a short form is not repeated: it may hold a password. */
 	if (o->handling == REFUSED)
 		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_UNSUPPORTED, "the option `%.*s` is not served: %s",
-				     s->text[start + 1] == '-' ? (int)strlen(o->name) : 2, s->text + start, o->text);
+				     is_short ? 2 : (int)strlen(o->name), s->text + start, o->text);
 	if (o->handling == IGNORED && cuv_scan_peek(s) == '=')
 		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` takes no value", o->name);
-	if (o->handling == IGNORED_WITH_VALUE) {
-		(void)read_value(s, &value_len);
-		if (value_len == 0)
-			return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` needs a value", o->name);
-	}
-	*ret_name = o->name;
-	*ret_reason = o->text;
+	*ret = (struct cuv_requirements_option){.name = o->name, .reason = o->text};
+	if (o->handling == IGNORED)
+		return 0;
+	if (o->handling != IGNORED_WITH_VALUE)
+		ret->kind = o->handling == INCLUDE ? CUV_OPTION_REQUIREMENT : CUV_OPTION_CONSTRAINT;
+	if (is_short && len > 2)
+		s->pos = start + 2; /* -rother.txt */
+	ret->value_at = read_value(s, &ret->value_len);
+	if (ret->value_len == 0)
+		return cuv_scan_fail(s, s->pos, CUV_E_REQUIREMENT_INVALID, "`%s` needs a value", o->name);
 	return 0;
 }
 

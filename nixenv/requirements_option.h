@@ -7,10 +7,19 @@
 #include "lib/base/strv.h"
 #include "nixenv/pep508_scan.h"
 
-/* Reads one option at the cursor (at its `-`), with its value. 0 when it is one
- * that may be ignored: *ret_name is its name and *ret_reason why nothing is
- * lost, both static. Otherwise -EINVAL with the failure in s. */
-int cuv_option_parse_ignored(struct cuv_scan *s, const char **ret_name, const char **ret_reason);
+enum cuv_option_kind { CUV_OPTION_IGNORED, CUV_OPTION_REQUIREMENT, CUV_OPTION_CONSTRAINT };
+
+struct cuv_requirements_option {
+	enum cuv_option_kind kind;
+	const char *name;   /* static */
+	const char *reason; /* IGNORED: static, why nothing is lost */
+	size_t value_at;    /* the others: the file's name in the scan's text */
+	size_t value_len;
+};
+
+/* Reads one option at the cursor (at its `-`), with its value. 0, or -EINVAL with the
+ * failure in s for one that is not served. */
+int cuv_option_parse(struct cuv_scan *s, struct cuv_requirements_option *ret);
 
 /* Reads `--hash=algorithm:hex` at the cursor and appends "algorithm:hex" in
  * lower case. 0, -EINVAL with the failure in s, or -ENOMEM. */

@@ -45,27 +45,44 @@ static void mask_credentials(const char *line, size_t len, char *excerpt)
 	}
 }
 
+/* Where the line of this offset begins; *ret_len becomes its length. */
+static size_t line_at(const char *text, size_t len, size_t at, size_t *ret_len)
+{
+	size_t start = at, end;
+
+	while (start > 0 && !ends_line(text, len, start - 1))
+		start--;
+	for (end = start; end < len && text[end] != '\n' && text[end] != '\r';)
+		end++;
+	*ret_len = end - start;
+	return start;
+}
+
+void cuv_requirements_excerpt(const char *text, size_t len, size_t at,
+			      char ret[sizeof(((struct cuv_error *)NULL)->excerpt)])
+{
+	size_t n, start = line_at(text, len, CUV_MIN(at, len), &n);
+
+	cuv_error_copy_text(ret, sizeof(((struct cuv_error *)NULL)->excerpt), text + start, n);
+	mask_credentials(text + start, n, ret);
+}
+
 int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, const char *text, size_t len, size_t at,
 			     const char *message)
 {
 	uint32_t column = 1;
-	size_t start = 0, end;
+	size_t start, n;
 
 	at = CUV_MIN(at, len);
-	for (size_t i = 0; i < at; i++)
-		if (ends_line(text, len, i))
-			start = i + 1;
-	for (end = start; end < len && text[end] != '\n' && text[end] != '\r';)
-		end++;
+	start = line_at(text, len, at, &n);
 	for (size_t i = start; i < at; column++) {
-		size_t n = cuv_utf8_char_len(text + i, at - i);
+		size_t step = cuv_utf8_char_len(text + i, at - i);
 
-		i += n ? n : 1;
+		i += step ? step : 1;
 	}
-	(void)cuv_error_set_at(err, code, cuv_requirements_line_of(text, len, at), column, text + start, end - start,
-			       "%s", message);
+	(void)cuv_error_set_at(err, code, cuv_requirements_line_of(text, len, at), column, "", 0, "%s", message);
 	if (err)
-		mask_credentials(text + start, end - start, err->excerpt);
+		cuv_requirements_excerpt(text, len, at, err->excerpt);
 	return -EINVAL;
 }
 

@@ -19,6 +19,9 @@ int cuv_requirements_decode(const void *data, size_t len, struct cuv_buf *out, s
  * characters, both from 1) and takes the line as excerpt. Returns -EINVAL. */
 int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, const char *text, size_t len, size_t at,
 			     const char *message);
+/* The line that the byte at this offset is on, shortened, with stars for passwords. */
+void cuv_requirements_excerpt(const char *text, size_t len, size_t at,
+			      char ret[sizeof(((struct cuv_error *)NULL)->excerpt)]);
 /* The line (from 1) that the byte at this offset is on. LF, CR LF and CR end lines. */
 uint32_t cuv_requirements_line_of(const char *text, size_t len, size_t at);
 

@@ -45,6 +45,7 @@
 	X(LOCK_INVALID, "lock-invalid", 422, "the lock is not a pylock.toml (PEP 751)")                                \
 	X(LOCK_UNSUPPORTED, "lock-unsupported", 422, "the lock asks for what is not served")                           \
 	X(LOCK_MISMATCH, "lock-mismatch", 422, "the lock is for another Python or platform")                           \
+	X(REQUIREMENTS_FILE_MISSING, "requirements-file-missing", 422, "a line names a file that was not sent along")  \
 	X(REQUIREMENTS_UNRESOLVABLE, "requirements-unresolvable", 422, "no set of versions satisfies the file")        \
 	X(WHEEL_UNAVAILABLE, "wheel-unavailable", 422, "a package has no wheel that fits this platform")               \
 	X(ENVIRONMENT_TOO_LARGE, "environment-too-large", 422, "the environment passes the size or count limit")       \
@@ -72,10 +73,15 @@ enum cuv_error_code {
 		_CUV_E_MAX,
 };
 
+/* Longest name of a file that a user sent, with its NUL. */
+#define CUV_ERROR_FILE_SIZE 256
+
 /* A plain value: copied freely, nothing owned. line and column count from 1, 0
  * means 'not about a line'. */
 struct cuv_error {
 	enum cuv_error_code code;
+	char file[CUV_ERROR_FILE_SIZE]; /* which one line is of; "": the requirements file itself. Does not travel
+					 * between processes: only who has the files knows. */
 	uint32_t line;
 	uint32_t column;
 	uint32_t retry_after_s; /* for 503: when to come back; 0 = not said */

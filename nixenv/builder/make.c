@@ -60,21 +60,6 @@ static int internal(struct cuv_error *err, const char *what, int r)
 
 /* --- the lock --- */
 
-/* The other process promised canonical text; what is not that is not read. */
-static int check_canonical(const struct cuv_make *m, struct cuv_requirements **ret, struct cuv_error *err)
-{
-	_cleanup_buf_ struct cuv_buf again = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
-	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
-
-	if (cuv_requirements_parse(m->canonical, m->canonical_len, &reqs, err) < 0)
-		return -EINVAL;
-	if (cuv_requirements_canonical(reqs, &again) < 0 || again.len != m->canonical_len ||
-	    memcmp(cuv_buf_str(&again), m->canonical, again.len) != 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "the requirements are not in canonical form");
-	*ret = TAKE_PTR(reqs);
-	return 0;
-}
-
 /* What the parser knows and nothing builds yet. */
 static int check_served(const struct cuv_requirements *reqs, struct cuv_error *err)
 {
@@ -114,22 +99,28 @@ static int resolve(struct making *k, struct cuv_error *err)
 	const struct cuv_make *m = k->m;
 	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	_cleanup_buf_ struct cuv_buf constraints = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
 	struct cuv_download_options o = download_options(k);
 	struct cuv_resolve what = {
 		.pinned = k->pinned, .exclude_s = m->ask.exclude_s, .cancel_fd = m->cancel_fd, .directs = &k->directs};
 	char root[PATH_MAX];
 
 	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
-	if (check_canonical(m, &reqs, err) < 0 || check_served(reqs, err) < 0 ||
+	/* The other process promised canonical text; what is not that is not read. */
+	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &reqs, err) < 0 ||
+	    check_served(reqs, err) < 0 ||
 	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0)
 		return -EINVAL;
-	if (cuv_directs_text(reqs, &k->directs, &text) < 0)
+	if (cuv_directs_text(reqs, &k->directs, &text) < 0 ||
+	    cuv_requirements_write_constraints(reqs, &constraints) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	cuv_path_join(m->work, "root", root);
 	if (mkdir(root, 0755) < 0)
 		return internal(err, "the resolver's folder", -errno);
 	what.canonical = cuv_buf_str(&text);
 	what.canonical_len = text.len;
+	what.constraints = cuv_buf_str(&constraints);
+	what.constraints_len = constraints.len;
 	what.reqs = reqs;
 	what.root = root;
 	if (cuv_sdist_rounds(m, &what, &k->lock, err) < 0)

@@ -77,6 +77,9 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		v->binds[n_binds++] = (struct cuv_seal_bind){what->offers[i].path, v->offers[i], read, false};
 	}
 	v->files[n++] = (struct cuv_seal_file){"/lock/requirements.txt", what->canonical, what->canonical_len};
+	if (what->constraints_len)
+		v->files[n++] =
+			(struct cuv_seal_file){"/lock/constraints.txt", what->constraints, what->constraints_len};
 	v->files[n++] = (struct cuv_seal_file){"/etc/nsswitch.conf", nsswitch, strlen(nsswitch)};
 	if (s->ca.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/ca.pem", s->ca.data, s->ca.len};
@@ -155,7 +158,7 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 		if (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, "/offers/%s", hex) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	return what->constraints_len ? cuv_strv_add(argv, "--constraints=constraints.txt") : 0;
 }
 
 /* The operator's settings; and for a plan that these projects depend on nothing. That

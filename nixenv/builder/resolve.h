@@ -27,8 +27,10 @@ struct cuv_offer {
 
 struct cuv_resolve {
 	const struct cuv_requirements *reqs;
-	const char *canonical; /* their canonical text */
+	const char *canonical; /* their canonical text, constraints apart */
 	size_t canonical_len;
+	const char *constraints; /* the constraints', in the same form */
+	size_t constraints_len;
 	const struct cuv_pinned *pinned; /* of the Python that it is for */
 	const char *root;		 /* an empty folder for the child's root */
 	int64_t exclude_s;		 /* nothing younger than this instant */
@@ -43,7 +45,7 @@ struct cuv_resolve {
 #define CUV_OFFERS_MAX 32
 
 /* 0 with a sealed lock; -EINVAL with err, whose line counts in the canonical text
- * (line n is reqs->items[n - 1]): REQUIREMENTS_UNRESOLVABLE, WHEEL_UNAVAILABLE,
+ * (line n is reqs->items[n - 1], then come the constraints): REQUIREMENTS_UNRESOLVABLE, WHEEL_UNAVAILABLE,
  * HASH_MISMATCH, ENVIRONMENT_TOO_LARGE, INDEX_UNREACHABLE, RESOLVE_TIMEOUT,
  * CANCELLED, NO_SPACE or INTERNAL. No requirements at all need no resolver. */
 int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,

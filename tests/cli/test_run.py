@@ -263,3 +263,33 @@ def test_uses_the_service_only_when_there_is_one(state, service):
     with open(log, encoding="utf-8") as file:
         executed = re.findall(r'execve\("([^"]*)"', file.read())
     assert [os.path.basename(path) for path in executed] == ["cuvette"], "attached, it starts no process"
+
+
+def test_requirements_include_files_beside_them(run, tmp_path):
+    folder = tmp_path / "project"
+    (folder / "dev").mkdir(parents=True)
+    (folder / "dev" / "more.txt").write_text("-r ../base.txt\n")
+    (folder / "base.txt").write_text("# the only package\nidna\n")
+    (folder / "limits.txt").write_text("Idna < 3.8\nrequests==0.0.1\n")
+    (folder / "requirements.txt").write_text("-r dev/more.txt\n-c limits.txt\n")
+    main = shell.program("import importlib.metadata as m\nprint(*sorted(d.name + d.version for d in m.distributions()))\n")
+    words = ("-r", folder / "requirements.txt", "--exclude-newer", shell.DATE, main)
+    assert run(*words).stdout == "idna3.7\n"
+
+    def refused(name, text, message):
+        (folder / name).write_text(text)
+        done = run(*words)
+        assert done.returncode == 2 and done.stdout == "", done.stdout
+        assert f"cuvette: {folder}/{message}" in done.stderr
+
+    refused("base.txt", "\nidna>=4000\n", "base.txt:2:1: ")
+    refused("base.txt", "\n  -e .\n", "base.txt:2:3: the option `-e` is not served")
+    refused("base.txt", "idna\n-r ../secret.txt\n", "base.txt:2:4: this leads out of the folder")
+    refused("base.txt", "-r gone.txt\n", "base.txt:1:4: there is no file `gone.txt`")
+    (tmp_path / "secret.txt").write_text("idna\n")
+    (folder / "gone.txt").symlink_to("../secret.txt")
+    refused("base.txt", "-r gone.txt\n", "base.txt:1:4: there is no file `gone.txt`")
+    (folder / "gone.txt").unlink()
+    (folder / "gone.txt").symlink_to("dev/real.txt")
+    (folder / "dev" / "real.txt").write_text("idna\n")
+    assert run(*words).stdout == "idna3.7\n"

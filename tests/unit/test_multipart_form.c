@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "manager/isolation.h"
 #include "manager/run_request.h"
+#include "nixenv/requirements.h"
 #include "tests/unit/multipart_test.h"
 
 #include <errno.h>
@@ -210,7 +211,8 @@ TEST(fields_are_known_and_sent_once)
 	REFUSED(CODE CODE REQUIREMENTS, FIELD_DUPLICATE, "`code`");
 	REFUSED(FIELD("timeout", "1") FIELD("timeout", "1"), FIELD_DUPLICATE, "`timeout`");
 	REFUSED(FIELD("Code", "1"), FIELD_UNKNOWN,
-		"`Code` is not a field of this request; there are `requirements`, `code`,");
+		"`Code` is not a field of this request; there are `requirements`, `requirements_files`, "
+		"`code`,");
 	REFUSED(FIELD("mode", "async"), FIELD_INVALID, "not served");
 	REFUSED(FILE_PART("files", "a", "1"), FIELD_INVALID, "not served");
 }
@@ -311,12 +313,38 @@ static void too_large(const char *name, const char *filename, size_t bytes, enum
 		fail_msg("%s: %s", name, u.err.message);
 }
 
+#define MORE(name, text) FILE_PART("requirements_files", name, text)
+
+TEST(requirements_include_files_sent_along)
+{
+	_cleanup_upload_ struct upload u;
+
+	read_upload(&u, SIZE_MAX,
+		    BYTES(FILE_PART("requirements", "r.txt", "-r dev/a.txt" CRLF "-c c.txt") MORE("c.txt", "bar<2")
+				  CODE MORE("dev/a.txt", "-r b.txt") MORE("dev/b.txt", "Foo") END));
+	if (u.result < 0)
+		fail_msg("%s", u.err.message);
+	assert_string_equal(u.request.spec.requirements, "foo\nconstraint bar<2\n");
+	assert_int_equal(u.request.source->files.n, 4);
+	REFUSED(CODE FILE_PART("requirements", "r.txt", "-r b.txt") MORE("a.txt", "a"), REQUIREMENTS_FILE_MISSING,
+		"`b.txt`");
+	REFUSED(REQUIREMENTS CODE MORE("a.txt", "a") MORE("a.txt", "b"), FIELD_DUPLICATE, "`a.txt` twice");
+	REFUSED(REQUIREMENTS CODE MORE("../a.txt", "a"), FIELD_INVALID, "`../a.txt`");
+	REFUSED(REQUIREMENTS CODE MORE("/a.txt", "a"), FIELD_INVALID, "relative path");
+	REFUSED(REQUIREMENTS CODE MORE("", "a"), FIELD_INVALID, "with a name");
+	REFUSED(REQUIREMENTS CODE FIELD("requirements_files", "a"), FIELD_INVALID, "must be a file");
+	REFUSED(REQUIREMENTS CODE MORE("1", "") MORE("2", "") MORE("3", "") MORE("4", "") MORE("5", "") MORE("6", "")
+			MORE("7", "") MORE("8", "") MORE("9", "") MORE("10", "") MORE("11", "") MORE("12", "")
+				MORE("13", "") MORE("14", "") MORE("15", "") MORE("16", ""),
+		TOO_LARGE, "16 requirements files");
+}
+
 TEST(each_field_has_its_size)
 {
 	too_large("code", "m.py", CUV_CODE_BYTES_MAX + 1, CUV_E_TOO_LARGE);
 	too_large("code", "m.py", CUV_CODE_BYTES_MAX, CUV_E_REQUIREMENTS_MISSING);
-	too_large("requirements", "r.txt", 65537, CUV_E_TOO_LARGE);
-	too_large("requirements", "r.txt", 65536, CUV_E_CODE_MISSING);
+	too_large("requirements", "r.txt", CUV_REQUIREMENTS_BYTES_MAX + 1, CUV_E_TOO_LARGE);
+	too_large("requirements", "r.txt", CUV_REQUIREMENTS_BYTES_MAX, CUV_E_CODE_MISSING);
 	too_large("stdin", "", CUV_STDIN_BYTES_MAX + 1, CUV_E_TOO_LARGE);
 	too_large("timeout", "", 65, CUV_E_TOO_LARGE);
 }
@@ -363,6 +391,7 @@ int main(void)
 		cmocka_unit_test(fields_are_known_and_sent_once),
 		cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(args_are_a_json_array_of_strings),
+		cmocka_unit_test(requirements_include_files_sent_along),
 		cmocka_unit_test(each_field_has_its_size),
 		cmocka_unit_test(memory_is_charged_before_it_is_taken),
 		cmocka_unit_test(a_budget_is_shared),

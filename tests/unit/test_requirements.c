@@ -244,9 +244,10 @@ static void exported_file(void **state)
 
 static void assert_relocated(const char *text, uint32_t canonical_line, uint32_t line, const char *excerpt)
 {
+	_cleanup_(cuv_requirements_freep) struct cuv_requirements *r = parse_text(text);
 	struct cuv_error err = {.code = CUV_E_REQUIREMENTS_UNRESOLVABLE, .line = canonical_line};
 
-	cuv_requirements_relocate(text, strlen(text), &err);
+	cuv_requirements_relocate(r, &err);
 	assert_int_equal(err.code, CUV_E_REQUIREMENTS_UNRESOLVABLE);
 	assert_int_equal(err.line, line);
 	assert_string_equal(err.excerpt, excerpt);

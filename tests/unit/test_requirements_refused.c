@@ -25,11 +25,6 @@ static void check(const struct refusal *cases, size_t n, enum cuv_error_code cod
 static void options(void **state)
 {
 	static const struct refusal cases[] = {
-		{"-r other.txt", 1, "one file is read"},
-		{"-rother.txt", 1, "one file is read"},
-		{"--requirement=other.txt", 1, "one file is read"},
-		{"-c constraints.txt", 1, "one file is read"},
-		{"--constraint constraints.txt", 1, "one file is read"},
 		{"-e .", 1, "local projects are not built"},
 		{"  --editable=git+https://example.org/x", 3, "local projects are not built"},
 		{"-i https://example.org/simple", 1, "the service's own index"},

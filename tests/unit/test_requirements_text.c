@@ -128,7 +128,7 @@ struct limit {
 static void counted_limits(void **state)
 {
 	static const struct limit limits[] = {
-		{"", "#\n", "", "", CUV_REQUIREMENTS_LINES_MAX, "500 lines"},
+		{"", "#\n", "", "", CUV_REQUIREMENTS_LINES_MAX, "4000 lines"},
 		{"", "foo\n", "", "", CUV_REQUIREMENTS_MAX, "200 requirements"},
 		{"", "a", "", "", CUV_NAME_LEN_MAX, "128 characters"},
 		{"foo[", "a", "", "]", CUV_NAME_LEN_MAX, "128 characters"},
@@ -179,7 +179,7 @@ static void size_limit(void **state)
 
 	(void)state;
 	assert_canonical_bytes(most, strlen(most), "");
-	assert_refused(more, CUV_E_TOO_LARGE, 0, 0, "at most 65536");
+	assert_refused(more, CUV_E_TOO_LARGE, 0, 0, "at most 262144");
 }
 
 /* What is small as it is sent can be large when written out. */
@@ -188,10 +188,10 @@ static void canonical_size_limit(void **state)
 	_cleanup_buf_ struct cuv_buf file = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
 
 	(void)state;
-	for (unsigned i = 0; file.len < 64000; i++) {
+	for (unsigned i = 0; file.len < 250000; i++) {
 		cuv_buf_addf(&file, "a%u;", i);
 		for (unsigned j = 0; j < CUV_MARKER_TERMS_MAX; j++)
-			cuv_buf_addf(&file, "%sos_name>'%u'", j ? "or " : "", j);
+			cuv_buf_addf(&file, "%spython_implementation>'%u'", j ? "or " : "", j);
 		cuv_buf_add_char(&file, '\n');
 	}
 	assert_refused(cuv_buf_str(&file), CUV_E_TOO_LARGE, 0, 0, "written out in full");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a requirements file. What is accepted must have a canonical form
+ * Any bytes as a requirements file; behind each byte 0x1e comes the name of a file that
+ * may be included, a line end, and its text. What is accepted must have a canonical form
  * that is safe to hand to a resolver and is its own canonical form; what is
  * refused must come with a code of this grammar and a readable message.
  */
@@ -14,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_refusal(const struct cuv_error *err)
 {
 	cuv_assert(err->code == CUV_E_REQUIREMENT_INVALID || err->code == CUV_E_REQUIREMENT_UNSUPPORTED ||
-		   err->code == CUV_E_REQUIREMENTS_ENCODING || err->code == CUV_E_TOO_LARGE);
+		   err->code == CUV_E_REQUIREMENTS_ENCODING || err->code == CUV_E_TOO_LARGE ||
+		   err->code == CUV_E_REQUIREMENTS_FILE_MISSING);
 	cuv_assert(err->message[0] != '\0');
 	cuv_assert(cuv_utf8_valid(err->message, strlen(err->message)));
 	cuv_assert(cuv_utf8_valid(err->excerpt, strlen(err->excerpt)));
@@ -76,9 +78,18 @@ static void check_line(const char *line, size_t len)
 
 static void check_canonical(const char *text)
 {
+	static const char word[] = "constraint ";
 	const char *end, *last = NULL;
+	bool constraints = false;
 
 	for (; (end = strchr(text, '\n')); text = end + 1) {
+		if (strncmp(text, word, strlen(word)) == 0) {
+			text += strlen(word);
+			last = constraints ? last : NULL;
+			constraints = true;
+		} else {
+			cuv_assert(!constraints);
+		}
 		check_line(text, (size_t)(end - text));
 		/* Sorted as bytes, and no line twice. */
 		cuv_assert(!last || strcmp(last, text) < 0);
@@ -93,7 +104,7 @@ static void check_again(const struct cuv_requirements *first, const struct cuv_b
 	_cleanup_buf_ struct cuv_buf again = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
 	struct cuv_error err = CUV_ERROR_INIT;
 
-	cuv_assert(cuv_requirements_parse(cuv_buf_str(text), text->len, &r, &err) == 0);
+	cuv_assert(cuv_requirements_parse_canonical(cuv_buf_str(text), text->len, &r, &err) == 0);
 	cuv_assert(r->n == first->n && r->n_ignored == 0);
 	cuv_assert(cuv_requirements_canonical(r, &again) == 0);
 	cuv_assert(strcmp(cuv_buf_str(&again), cuv_buf_str(text)) == 0);
@@ -103,17 +114,56 @@ static void check_again(const struct cuv_requirements *first, const struct cuv_b
 	}
 }
 
+/* Cuts the input into files; names are copied, for they need a NUL. */
+static void split(const char *data, size_t size, struct cuv_requirements_files *ret, char names[][64])
+{
+	while (ret->n < CUV_REQUIREMENTS_FILES_MAX) {
+		const char *end = size ? memchr(data, 0x1e, size) : NULL, *line;
+		size_t len = end ? (size_t)(end - data) : size, name = 0;
+
+		line = ret->n && len ? memchr(data, '\n', len) : NULL;
+		if (line)
+			name = (size_t)(line - data) < 63 ? (size_t)(line - data) : 63;
+		memcpy(names[ret->n], data, name);
+		names[ret->n][name] = '\0';
+		if (ret->n == 0 || cuv_requirements_file_name_valid(names[ret->n])) {
+			ret->items[ret->n] = (struct cuv_requirements_file){
+				names[ret->n], line ? line + 1 : data, line ? len - (size_t)(line + 1 - data) : len};
+			ret->n++;
+		}
+		if (!end)
+			break;
+		size -= len + 1;
+		data = end + 1;
+	}
+}
+
+static void check_lines(const struct cuv_requirements *r)
+{
+	cuv_assert(r->n_lines >= r->n + r->n_constraints);
+	for (size_t i = 0; i < r->n_lines; i++) {
+		const struct cuv_requirements_line *l = &r->lines[i];
+
+		cuv_assert(l->file < r->files.n && l->number > 0 && cuv_utf8_valid(l->text, strlen(l->text)));
+		cuv_assert(l->item < (l->constraint ? r->n_constraints : r->n));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(cuv_requirements_freep) struct cuv_requirements *r = NULL;
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
+	struct cuv_requirements_files files = {0};
+	char names[CUV_REQUIREMENTS_FILES_MAX][64];
 	struct cuv_error err = CUV_ERROR_INIT;
 
-	if (cuv_requirements_parse(data, size, &r, &err)) {
+	split(size ? (const char *)data : "", size, &files, names);
+	if (cuv_requirements_parse_files(&files, &r, &err)) {
 		check_refusal(&err);
 		return 0;
 	}
 	cuv_assert(cuv_requirements_canonical(r, &text) == 0);
+	check_lines(r);
 	check_canonical(cuv_buf_str(&text));
 	check_again(r, &text);
 	return 0;

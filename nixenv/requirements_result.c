@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/requirements_result.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct cuv_requirements *cuv_requirements_new(void)
+{
+	struct cuv_requirements *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->items = calloc(CUV_REQUIREMENTS_MAX, sizeof(r->items[0]));
+	r->constraints = calloc(CUV_CONSTRAINTS_MAX, sizeof(r->constraints[0]));
+	r->lines = calloc(CUV_REQUIREMENTS_MAX + CUV_CONSTRAINTS_MAX, sizeof(r->lines[0]));
+	return r->items && r->constraints && r->lines ? r : cuv_requirements_free(r);
+}
+
+struct cuv_requirements *cuv_requirements_free(struct cuv_requirements *r)
+{
+	if (!r)
+		return NULL;
+	for (size_t i = 0; i < r->n; i++)
+		cuv_requirement_done(&r->items[i]);
+	for (size_t i = 0; i < r->n_constraints; i++)
+		cuv_requirement_done(&r->constraints[i]);
+	for (size_t i = 0; i < r->n_lines; i++)
+		free(r->lines[i].text);
+	cuv_strv_done(&r->files);
+	free(r->items);
+	free(r->constraints);
+	free(r->lines);
+	free(r);
+	return NULL;
+}
+
+/* The same text on several lines: the first of them stays. */
+static int compare_items(const void *a, const void *b)
+{
+	const struct cuv_requirement *left = a, *right = b;
+	int r = strcmp(left->text, right->text);
+
+	return r ? r : (left->origin > right->origin) - (left->origin < right->origin);
+}
+
+/* How many are left. */
+static size_t sort_and_fold(struct cuv_requirements *r, struct cuv_requirement *items, size_t n)
+{
+	size_t kept = 0;
+
+	if (n == 0)
+		return 0;
+	qsort(items, n, sizeof(items[0]), compare_items);
+	r->lines[items[0].origin].item = 0;
+	for (size_t i = 1; i < n; i++) {
+		bool same = strcmp(items[kept].text, items[i].text) == 0;
+
+		r->lines[items[i].origin].item = same ? kept : kept + 1;
+		if (same)
+			cuv_requirement_done(&items[i]);
+		else
+			items[++kept] = items[i];
+	}
+	return kept + 1;
+}
+
+void cuv_requirements_fold(struct cuv_requirements *r)
+{
+	r->n = sort_and_fold(r, r->items, r->n);
+	r->n_constraints = sort_and_fold(r, r->constraints, r->n_constraints);
+}
+
+static int write_items(const struct cuv_requirement *items, size_t n, const char *before, struct cuv_buf *out)
+{
+	for (size_t i = 0; i < n; i++)
+		cuv_buf_addf(out, "%s%s\n", before, items[i].text);
+	return cuv_buf_err(out);
+}
+
+int cuv_requirements_write(const struct cuv_requirements *r, struct cuv_buf *out)
+{
+	return write_items(r->items, r->n, "", out);
+}
+
+int cuv_requirements_write_constraints(const struct cuv_requirements *r, struct cuv_buf *out)
+{
+	return write_items(r->constraints, r->n_constraints, "", out);
+}
+
+int cuv_requirements_canonical(const struct cuv_requirements *r, struct cuv_buf *out)
+{
+	int e = cuv_requirements_write(r, out);
+
+	return e < 0 || r->n == 0 ? e : write_items(r->constraints, r->n_constraints, CUV_CONSTRAINT_WORD, out);
+}
+
+/* The first in the order of the files. */
+static const struct cuv_requirement *find_first(const struct cuv_requirement *items, size_t n, const char *normal)
+{
+	const struct cuv_requirement *found = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(items[i].name, normal) == 0 && (!found || items[i].origin < found->origin))
+			found = &items[i];
+	return found;
+}
+
+const struct cuv_requirement *cuv_requirements_find(const struct cuv_requirements *r, const char *name)
+{
+	_cleanup_buf_ struct cuv_buf normal = CUV_BUF_INIT(CUV_NAME_LEN_MAX);
+
+	if (cuv_name_normalize(name, strlen(name), &normal))
+		return NULL;
+	return find_first(r->items, r->n, cuv_buf_str(&normal));
+}
+
+static bool allows(const struct cuv_requirement *items, size_t n, const char *name, const char *hash)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].hashes.n == 0 || strcmp(items[i].name, name) != 0)
+			continue;
+		if (cuv_strv_has(&items[i].hashes, hash))
+			return true;
+		listed = true;
+	}
+	return !listed;
+}
+
+bool cuv_requirements_allow_hash(const struct cuv_requirements *r, const char *name, const char *hash)
+{
+	_cleanup_buf_ struct cuv_buf normal = CUV_BUF_INIT(CUV_NAME_LEN_MAX);
+
+	return cuv_name_normalize(name, strlen(name), &normal) == 0 &&
+	       allows(r->items, r->n, cuv_buf_str(&normal), hash) &&
+	       allows(r->constraints, r->n_constraints, cuv_buf_str(&normal), hash);
+}
+
+void cuv_requirements_relocate(const struct cuv_requirements *r, struct cuv_error *err)
+{
+	const struct cuv_requirement *item;
+	const struct cuv_requirements_line *line;
+
+	if (err->line == 0 || err->line > r->n + r->n_constraints)
+		return;
+	item = err->line <= r->n ? &r->items[err->line - 1] : &r->constraints[err->line - 1 - r->n];
+	line = &r->lines[item->origin];
+	err->line = line->number;
+	err->column = 1;
+	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), line->text, strlen(line->text));
+	if (line->file > 0)
+		cuv_error_copy_text(err->file, sizeof(err->file), r->files.items[line->file],
+				    strlen(r->files.items[line->file]));
+}
