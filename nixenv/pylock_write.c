@@ -23,9 +23,10 @@ static void add_text(struct cuv_buf *out, const char *before, const char *text)
 	add_string(out, text, strlen(text));
 }
 
-/* Without what stands before an '@' in its authority. */
-static void add_url(struct cuv_buf *out, const char *before, const char *url)
+/* Without what stands before an '@' in its authority, and a user's query. */
+static void add_url(struct cuv_buf *out, const char *before, const char *url, bool by_user)
 {
+	size_t len = by_user ? strcspn(url, "?") : strlen(url);
 	const char *slashes = strstr(url, "://");
 	size_t scheme = slashes ? (size_t)(slashes - url) + 3 : 0, authority = strcspn(url + scheme, "/?#"), user = 0;
 
@@ -37,11 +38,11 @@ static void add_url(struct cuv_buf *out, const char *before, const char *url)
 		struct cuv_buf plain = CUV_BUF_INIT(CUV_URL_MAX);
 
 		cuv_buf_add(&plain, url, scheme);
-		cuv_buf_add_str(&plain, url + scheme + user);
+		cuv_buf_add(&plain, url + scheme + user, len - scheme - user);
 		add_string(out, cuv_buf_str(&plain), plain.len);
 		cuv_buf_done(&plain);
 	} else {
-		add_string(out, url, strlen(url));
+		add_string(out, url, len);
 	}
 }
 
@@ -58,7 +59,7 @@ static void add_wheel(struct cuv_buf *out, const struct cuv_locked *p)
 {
 	add_text(out, "{ name = ", p->file);
 	if (p->url)
-		add_url(out, ", url = ", p->url);
+		add_url(out, ", url = ", p->url, p->origin.kind == CUV_ORIGIN_URL);
 	if (p->size_bytes)
 		cuv_buf_addf(out, ", size = %" PRIu64, p->size_bytes);
 	add_hashes(out, &p->sha256);
@@ -67,7 +68,7 @@ static void add_wheel(struct cuv_buf *out, const struct cuv_locked *p)
 static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
 {
 	if (o->commit) {
-		add_url(out, "vcs = { type = \"git\", url = ", o->url);
+		add_url(out, "vcs = { type = \"git\", url = ", o->url, o->user_url);
 		add_text(out, ", commit-id = ", o->commit);
 		if (o->subdirectory)
 			add_text(out, ", subdirectory = ", o->subdirectory);
@@ -76,12 +77,12 @@ static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
 	}
 	/* Only an archive may have a subdirectory. */
 	if (o->subdirectory && o->url) {
-		add_url(out, "archive = { url = ", o->url);
+		add_url(out, "archive = { url = ", o->url, o->user_url);
 		add_text(out, ", subdirectory = ", o->subdirectory);
 	} else {
 		add_text(out, "sdist = { name = ", o->file);
 		if (o->url)
-			add_url(out, ", url = ", o->url);
+			add_url(out, ", url = ", o->url, o->user_url);
 	}
 	add_hashes(out, &o->sha256);
 	cuv_buf_add_char(out, '\n');

@@ -6,7 +6,9 @@
  *
  * A package of an index or an address has its one wheel. A package that was built
  * here has the source that it was built from (`sdist` or `vcs`), and the wheel that
- * came of it in [packages.tool.cuvette]. Credentials in an address are left out.
+ * came of it in [packages.tool.cuvette]. Credentials in an address are left out, and
+ * the query of one that a user named: it may hold a key, and the text is handed to
+ * whoever comes to the same lock.
  */
 #ifndef CUV_PYLOCK_WRITE_H
 #define CUV_PYLOCK_WRITE_H

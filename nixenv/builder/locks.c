@@ -28,7 +28,7 @@ static int write_text(const struct cuv_builder *b, const struct cuv_lock *l, con
 	return r < 0 ? r : cuv_builder_write(&b->state, path, cuv_buf_str(&text), text.len);
 }
 
-int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l)
+int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool replace)
 {
 	_cleanup_buf_ struct cuv_buf json = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
 	char digest[CUV_LOCK_DIGEST_SIZE], path[PATH_MAX];
@@ -37,6 +37,8 @@ int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l)
 	if (r < 0 || (r = cuv_lock_complete(l, &json)) < 0)
 		return r;
 	lock_path(b, digest, ".json", path);
+	if (!replace && access(path, F_OK) == 0)
+		return 0;
 	if ((r = cuv_builder_write(&b->state, path, json.data, json.len)) < 0)
 		return r;
 	lock_path(b, digest, ".toml", path);

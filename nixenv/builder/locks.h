@@ -10,8 +10,9 @@
 #include "nixenv/builder/builder.h"
 #include "nixenv/lock.h"
 
-/* Writes both. 0 or -errno. */
-int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l);
+/* Writes both. With replace false, one that is there stays as it is: what a user says
+ * of where wheels are must not take the place of what an index said. 0 or -errno. */
+int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool replace);
 /* The complete form back; -errno, -ENOENT when it was never kept, -EBADMSG. */
 int cuv_locks_load(const struct cuv_builder *b, const char *lock_digest, struct cuv_lock *ret);
 /* A descriptor of the text of an environment's lock, read only, the caller's.

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
 #include "nixenv/builder/evict.h"
+#include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/sdist_rounds.h"
@@ -159,6 +160,26 @@ static bool wheel_needed(const struct making *k, size_t i)
 {
 	return !cuv_index_known(k->m->builder, k->paths.installs.items[i]) &&
 	       !cuv_index_known(k->m->builder, k->paths.wheels.items[i]);
+}
+
+/* What a lock that was sent does not say, or is not believed. */
+static int locate_wheels(struct making *k, struct cuv_error *err)
+{
+	bool wanted[CUV_PACKAGES_MAX];
+	const struct cuv_locate what = {
+		.pinned = k->pinned,
+		.wanted = wanted,
+		.work = k->m->work,
+		.deadline_ns = cuv_deadline_ms(k->m->ask.resolve_ms),
+		.cancel_fd = k->m->cancel_fd,
+	};
+
+	if (k->m->ask.source != CUV_ENV_LOCK)
+		return 0;
+	for (size_t i = 0; i < k->lock.n; i++)
+		wanted[i] = wheel_needed(k, i);
+	progress(k->m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
+	return cuv_locate_wheels(k->m->builder, &what, &k->lock, err);
 }
 
 struct wheels {
@@ -321,7 +342,7 @@ static int build(struct making *k, struct cuv_error *err)
 		if ((r = cuv_index_learn(b, k->paths.installs.items[i])) < 0)
 			return internal(err, "the note of an installation", r);
 	measure_wheels(k);
-	r = cuv_locks_keep(b, &k->lock);
+	r = cuv_locks_keep(b, &k->lock, k->m->ask.source != CUV_ENV_LOCK);
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
 
@@ -342,7 +363,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 		return internal(err, "the environment's store path", r);
 	r = cuv_index_load(b, k.paths.env, ret);
 	if (r != 0) {
-		if (fetch_wheels(&k, err) < 0 || build(&k, err) < 0)
+		if (locate_wheels(&k, err) < 0 || fetch_wheels(&k, err) < 0 || build(&k, err) < 0)
 			return -EINVAL;
 		r = cuv_index_load(b, k.paths.env, ret);
 		if (r != 0)

@@ -140,6 +140,8 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (cuv_strv_add(argv, words[i]) < 0)
 			return -ENOMEM;
+	if (what->no_deps && cuv_strv_add(argv, "--no-deps") < 0)
+		return -ENOMEM;
 	for (size_t i = 0; what->directs && i < what->directs->n; i++) {
 		char hex[CUV_SHA256_HEX_SIZE];
 

@@ -37,6 +37,7 @@ struct cuv_resolve {
 	uint64_t deadline_ns;
 	int cancel_fd;			   /* as in cuv_child_spec */
 	const struct cuv_directs *directs; /* wheels of users' addresses; NULL or empty: none */
+	bool no_deps;			   /* only what is named, not what that needs */
 	const struct cuv_offer *offers;
 	size_t n_offers; /* at most CUV_OFFERS_MAX */
 	/* Where not NULL: gets the projects that a WHEEL_UNAVAILABLE is about, normalised. */

@@ -331,7 +331,7 @@ TEST(the_text_of_a_lock_is_that_lock)
 		V "environments = [\"sys_platform == 'linux' and platform_machine == 'x86_64'\"]\n"
 		  "requires-python = \"==3.11.*\"\ncreated-by = \"cuvette\"\n"
 		  "\n[[packages]]\nname = \"a\"\nversion = \"2\"\n"
-		  "wheels = [{ name = \"a-2-py3-none-any.whl\", url = \"https://files.invalid/%22?q=\\\"x\\\\\", size "
+		  "wheels = [{ name = \"a-2-py3-none-any.whl\", url = \"https://files.invalid/%22\", size "
 		  "= 12, "
 		  "hashes = { sha256 = \"" H1 "\" } }]\n"
 		  "\n[[packages]]\nname = \"b\"\nversion = \"1\"\n"
