@@ -7,7 +7,9 @@ import pathlib
 import shutil
 
 NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
-SITE = "lib/python3.11/site-packages"
+# Which Python the whole suite is about (tests/README.md).
+PYTHON = os.environ.get("CUVETTE_TEST_PYTHON", "3.11")
+SITE = f"lib/python{PYTHON}/site-packages"
 
 # environment: {file in site-packages: text}
 MADE = {
@@ -38,7 +40,7 @@ MADE = {
 
 
 def name_of(kind: str) -> str:
-    text = repr(sorted(MADE[kind].items())).encode()
+    text = repr((PYTHON, sorted(MADE[kind].items()))).encode()
     return "".join(NIX32[b % 32] for b in hashlib.sha256(text).digest()) + f"-fidelity-{kind}"
 
 
@@ -55,8 +57,8 @@ def make(store: pathlib.Path, kind: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (new / "bin").mkdir()
-    for python in ("python", "python3", "python3.11"):
-        (new / "bin" / python).symlink_to("/usr/bin/python3.11")
-    (new / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.2\n")
+    for python in ("python", "python3", f"python{PYTHON}"):
+        (new / "bin" / python).symlink_to(f"/usr/bin/python{PYTHON}")
+    (new / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     new.rename(folder)
     return name

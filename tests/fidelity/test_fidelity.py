@@ -42,7 +42,7 @@ from suite import launcher as launchers  # noqa: E402
 BIN = pathlib.Path(os.environ.get("CUVETTE_BIN", ROOT / "build/bin")).resolve()
 HELPERS = pathlib.Path(os.environ.get("CUVETTE_BUILD", ROOT / "build")).resolve() / "tests/helpers"
 BOXRUN, PLAIN = HELPERS / "boxrun", HELPERS / "plain"
-PACKAGES = {"numpy": "numpy==1.26.4\n"}
+PACKAGES = {"numpy": "numpy==1.26.4\n" if environments.PYTHON == "3.11" else "numpy==2.3.4\n"}
 RUN_S = 40
 WARM_S = 60
 TRIES = 40
@@ -116,7 +116,7 @@ class World:
     def environment(self, name: str) -> str:
         if name and name not in self.known:
             if name in PACKAGES:
-                answer = helpers.ask(self.state, PACKAGES[name])[0]
+                answer = helpers.ask(self.state, PACKAGES[name], "--python", environments.PYTHON)[0]
                 assert "env" in answer, answer
                 self.known[name], self.closures[name] = answer["env"], answer["closure"]
             else:
@@ -125,7 +125,7 @@ class World:
 
     def launcher(self, way: str):
         if way not in self.launchers:
-            self.launchers[way] = launchers.Launcher(BIN, BOXRUN, self.store, way)
+            self.launchers[way] = launchers.Launcher(BIN, BOXRUN, self.store, way, python=environments.PYTHON)
         return self.launchers[way]
 
     def words(self, program: Program, folder: pathlib.Path) -> list:
@@ -161,7 +161,7 @@ class World:
         return Run(done.stdout, done.stderr, d["status"], d["exit_code"], d["signal"], d["path"], d["why_cold"])
 
     def run_plain(self, program: Program, seconds: float = RUN_S) -> Run:
-        image = launchers.find_in_store(self.store, "worker-image-python311")
+        image = launchers.find_in_store(self.store, "worker-image-python" + environments.PYTHON.replace(".", ""))
         with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
             words = ["--store", self.store, "--image", image, *self.words(program, pathlib.Path(folder))]
             return Run.of_plain(*plain.run(PLAIN, words, self.environment(program.environment), seconds))

@@ -8,6 +8,7 @@
 #define CUV_ZYGOTE_CPYTHON_H
 
 #include <Python.h>
+#include <internal/pycore_ceval.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
 
@@ -46,6 +47,11 @@ static inline void cuv_py_set_finalizing(PyInterpreterState *interp)
 	(void)interp;
 }
 
+/* A collection that has been asked for, and waits for its moment, is none any more. */
+static inline void cuv_py_unschedule_gc(void)
+{
+}
+
 /* True when no code of the generator catches what is thrown into it. */
 static inline bool cuv_py_catches_nothing(PyGenObject *g)
 {
@@ -82,6 +88,11 @@ static inline bool cuv_py_is_monitored(const PyInterpreterState *interp)
 static inline void cuv_py_set_finalizing(PyInterpreterState *interp)
 {
 	interp->finalizing = 1;
+}
+
+static inline void cuv_py_unschedule_gc(void)
+{
+	_Py_unset_eval_breaker_bit(PyThreadState_Get(), _PY_GC_SCHEDULED_BIT);
 }
 
 /* Each generator has one handler of the compiler's own, around all of it, which turns a

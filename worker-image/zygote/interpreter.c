@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <internal/pycore_interp.h>
 
+#include "worker-image/zygote/cpython.h"
 #include "worker-image/zygote/zygote.h"
 
 #include "lib/base/fd.h"
@@ -130,6 +131,7 @@ void cuv_interpreter_restore_gc(void)
 	}
 	gc->long_lived_total = gc_start.long_lived_total;
 	gc->long_lived_pending = gc_start.long_lived_pending;
+	cuv_py_unschedule_gc();
 }
 
 /* --- arguments --- */

@@ -35,9 +35,11 @@ class Launcher:
     """Started with its control socket and a socket that listens; boxrun connects."""
 
     def __init__(self, binaries: pathlib.Path, boxrun: pathlib.Path, store: pathlib.Path, path: str = "cold",
-                 options: tuple = (), environment: dict | None = None):
+                 options: tuple = (), environment: dict | None = None, python: str = "3.11"):
         self.boxrun, self.store, self.path, self.url = boxrun, store, path, "launcher"
-        self.image, self.zygote = find_in_store(store, "worker-image-python311"), find_in_store(store, "cuvette-zygote")
+        image = "python" + python.replace(".", "")
+        self.image = find_in_store(store, f"worker-image-{image}")
+        self.zygote = find_in_store(store, "cuvette-zygote" + ("" if python == "3.11" else f"-{image}"))
         if not self.image:
             raise NoService(f"no worker image in {store}")
         if path != "cold" and not self.zygote:
