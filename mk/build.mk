@@ -69,7 +69,7 @@ LAUNCHER_STATIC ?= $(if $(SANITIZE),,-static-pie)
 $(BIN)/cuvette-launcher: $(OBJ)/worker-image/launcher/main.o $(LIB_LAUNCHER) $(LIB_BASE)
 	$(link) $(LAUNCHER_STATIC) -lsodium
 $(BIN)/cuvette-builder: $(OBJ)/nixenv/builder/main.o $(LIB_BUILDER) $(LIB_NIXENV) $(LIB_BASE)
-	$(link) -ljansson -lcurl -lsodium -lsqlite3
+	$(link) -ljansson -lcurl -lgit2 -larchive -lsodium -lsqlite3
 $(BIN)/cuvette-manager: $(OBJ)/manager/main.o $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
 	$(link) -lcivetweb -ljansson -lseccomp -lsodium
 $(BIN)/cuvette: $(OBJ)/cli/main.o $(LIB_CLI) $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)

@@ -48,6 +48,7 @@
 #include "lib/base/log.h"
 #include "lib/base/parse.h"
 #include "nixenv/builder/builder.h"
+#include "nixenv/builder/git.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/server.h"
 
@@ -272,8 +273,12 @@ int main(int argc, char **argv)
 	_cleanup_close_ int stop = -1;
 	unsigned starting_uid = getuid();
 	bool supervised = is_socket(SUPERVISOR_FD);
-	int r = parse_options(argc, argv, &o);
+	int r;
 
+	/* Its own sealed child; see git.h. */
+	if (argc > 1 && strcmp(argv[1], "--unpack-git") == 0)
+		return cuv_git_unpack_main(argc, argv);
+	r = parse_options(argc, argv, &o);
 	if (r != 0)
 		return r > 0 ? 0 : 2;
 	cuv_log_setup("builder", CUV_LOG_INFO);
