@@ -3,7 +3,7 @@
 escape: all $(TESTS)/helpers/boxrun ## hostile programs, each watched (URL=http://… ISOLATION=strict|auto for a running service, NAMES="…" for a few, PATHS=cold,zygote,pool, SERVICE=1)
 	$(Q)$(if $(URL),,tools/image-store --quiet $(ESCAPE_STATE);) CUVETTE_BIN=$(BIN) tests/sandbox/escape --plain \
 		$(if $(URL),--url $(URL) $(if $(ISOLATION),--isolation $(ISOLATION)),--state $(ESCAPE_STATE) \
-		$(if $(SERVICE),--service) $(if $(PATHS),--paths $(PATHS))) $(NAMES)
+		$(if $(SERVICE),--service)) $(if $(PATHS),--paths $(PATHS)) $(NAMES)
 	$(Q)$(if $(URL)$(NAMES),,CUVETTE_BIN=$(BIN) tests/sandbox/hostile_packages --plain --state $(ESCAPE_STATE))
 
 # Closed folders above the tree would keep the service's own users out.

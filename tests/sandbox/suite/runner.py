@@ -45,6 +45,7 @@ class Runner:
         self.listeners = companions.Listeners()
         self.taken, self.retried, self._lock = {}, 0, threading.Lock()
         self.watch, self.degraded = None, set()
+        self.ways = {}  # that each program's own run took
 
     def warm(self) -> list:
         """A few runs first: what a service makes once and keeps is there after them,
@@ -89,6 +90,7 @@ class Runner:
         values = self._values()
         victim = companions.Victim(self._send, values["secret"]) if "victim" in program.companions else None
         observed = self._send(program, program.arguments(values))
+        self.ways[program.name] = observed.path
         wrong = programs.judge(program, observed)
         if program.next and not observed.trouble:
             values["output"] = observed.stdout.strip()[:OUTPUT_MAX]
