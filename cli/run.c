@@ -53,7 +53,7 @@ enum {
 
 /* clang-format off */
 static const struct cuv_option options[] = {
-	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages it needs; without: none"},
+	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages it needs; without: what its header (PEP 723) says"},
 	[LOCK] = {"lock", 0, "FILE", NULL, NULL, "a pylock.toml to use as it is, instead of requirements"},
 	[ENV] = {"env", 0, "DIGEST", NULL, NULL, "an environment that is known here, instead of both"},
 	[LOCK_OUT] = {"lock_out", 0, "FILE", NULL, NULL, "write the lock that was used there, as a pylock.toml"},
@@ -182,11 +182,13 @@ static void print_json(json_t *answer)
 /* Whose fault an error is: the input's, or ours. */
 static int fail(const struct cuv_values *v, const char *run_id, const struct cuv_error *err)
 {
-	/* Only a file of requirements and a lock have lines that errors are about. */
+	const char *about = v->value[v->value[LOCK].text ? LOCK : REQUIREMENTS].text;
+
+	/* Only requirements, a lock and the program's header have lines that errors are about. */
 	if (v->value[JSON].text)
 		print_json(cuv_answer_error(err, run_id));
 	else
-		cuv_say_error(err, v->value[v->value[LOCK].text ? LOCK : REQUIREMENTS].text);
+		cuv_say_error(err, about ? about : v->operands[0]);
 	return cuv_error_http_status(err->code) >= 500 ? CUV_EXIT_UNAVAILABLE : CUV_EXIT_USAGE;
 }
 
@@ -275,6 +277,13 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 		r = cuv_run_input_code(in, v->operands[0], &err);
 	if (r == 0)
 		r = cuv_run_input_requirements(in, v->value[REQUIREMENTS].text, &err);
+	if (r == 0 && !v->value[REQUIREMENTS].text && !v->value[LOCK].text && !v->value[ENV].text) {
+		const struct cuv_python *python = v->value[PYTHON].text ? spec.python : NULL;
+
+		r = cuv_run_input_script(in, v->operands[0], &python, &err);
+		if (python)
+			spec.python = python;
+	}
 	if (r == 0)
 		r = cuv_run_input_args(in, v->operands + 1, &err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include "manager/run_lock.h"
 #include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
+#include "nixenv/script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +66,25 @@ int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_er
 	if (!cuv_utf8_valid(in->code.data, in->code.len))
 		return cuv_error_set(err, CUV_E_CODE_ENCODING, "%s is not UTF-8", path);
 	return 0;
+}
+
+int cuv_run_input_script(struct cuv_run_input *in, const char *path, const struct cuv_python **python,
+			 struct cuv_error *err)
+{
+	_cleanup_script_ struct cuv_script script = CUV_SCRIPT_INIT;
+	const struct cuv_python *chosen;
+	const char *slash = strrchr(path, '/');
+	int r = cuv_script_read(cuv_buf_str(&in->code), in->code.len, slash ? slash + 1 : path, &script, err);
+
+	if (r <= 0)
+		return r;
+	chosen = cuv_script_python(&script, *python, err);
+	if (!chosen)
+		return -EINVAL;
+	*python = chosen;
+	in->source = TAKE_PTR(script.requirements);
+	return say_read(cuv_requirements_canonical(in->source, &in->requirements), path, CUV_REQUIREMENTS_BYTES_MAX,
+			err);
 }
 
 int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err)

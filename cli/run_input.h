@@ -22,6 +22,10 @@ void cuv_run_input_done(struct cuv_run_input *in);
 int cuv_run_input_code(struct cuv_run_input *in, const char *path, struct cuv_error *err);
 /* The requirements with what they include. path NULL: none. */
 int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struct cuv_error *err);
+/* Those of the program's header (PEP 723) instead, if it has one; path is where the
+ * program is. *python, what was asked for (or NULL), becomes what the header needs. */
+int cuv_run_input_script(struct cuv_run_input *in, const char *path, const struct cuv_python **python,
+			 struct cuv_error *err);
 /* The lock at path, for this Python (NULL: the first that it is for), becomes what
  * spec asks for, as does that Python; path NULL: nothing is done. */
 int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct cuv_python *python,

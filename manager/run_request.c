@@ -7,6 +7,7 @@
 #include "manager/run_lock.h"
 #include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
+#include "nixenv/script.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -112,6 +113,36 @@ static int list_files(const struct cuv_form *f, struct cuv_requirements_files *r
 	return 0;
 }
 
+static int write_canonical(struct cuv_run_request *ret, struct cuv_error *err)
+{
+	cuv_buf_init(&ret->requirements, CUV_REQUIREMENTS_BYTES_MAX);
+	return cuv_requirements_canonical(ret->source, &ret->requirements) < 0
+		       ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request")
+		       : 0;
+}
+
+/* The program's header in place of a file. */
+static int read_script(const struct cuv_form *f, struct cuv_run_request *ret, struct cuv_error *err)
+{
+	_cleanup_script_ struct cuv_script script = CUV_SCRIPT_INIT;
+	int r = cuv_form_get(f, "code") ? read_code(f, &ret->spec, err) : 0;
+
+	if (r == 0 && ret->spec.code)
+		r = cuv_script_read(ret->spec.code, ret->spec.code_len, "main.py", &script, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return cuv_error_set(
+			err, CUV_E_REQUIREMENTS_MISSING,
+			"the field `requirements` is missing: send requirements.txt (a comment is enough "
+			"for none), a `lock`, an `env`, or a header in the code (PEP 723, `# /// script`)");
+	ret->spec.python = cuv_script_python(&script, ret->spec.python, err);
+	if (!ret->spec.python)
+		return -EINVAL;
+	ret->source = TAKE_PTR(script.requirements);
+	return write_canonical(ret, err);
+}
+
 static int read_requirements(const struct cuv_form *f, struct cuv_run_request *ret, struct cuv_error *err)
 {
 	const struct cuv_field *field = cuv_form_get(f, "requirements");
@@ -119,10 +150,7 @@ static int read_requirements(const struct cuv_form *f, struct cuv_run_request *r
 	int r;
 
 	if (!field)
-		return cuv_error_set(
-			err, CUV_E_REQUIREMENTS_MISSING,
-			"the field `requirements` is missing: send requirements.txt (a comment is enough for none), or "
-			"a `lock`, or an `env`");
+		return read_script(f, ret, err);
 	if (!field->has_filename || !ends_in(field->filename, ".txt"))
 		return cuv_error_set(err, CUV_E_REQUIREMENTS_NAME,
 				     "the field `requirements` must be a file whose name ends in .txt");
@@ -136,10 +164,7 @@ static int read_requirements(const struct cuv_form *f, struct cuv_run_request *r
 		r = cuv_requirements_parse_files(&files, &ret->source, err);
 	if (r < 0)
 		return r;
-	cuv_buf_init(&ret->requirements, CUV_REQUIREMENTS_BYTES_MAX);
-	return cuv_requirements_canonical(ret->source, &ret->requirements) < 0
-		       ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request")
-		       : 0;
+	return write_canonical(ret, err);
 }
 
 static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
@@ -167,7 +192,7 @@ static int read_python(const struct cuv_form *f, struct cuv_job_spec *spec, stru
 	return spec->python ? 0 : -EINVAL;
 }
 
-/* Exactly one of the three ways to name an environment. */
+/* Exactly one of the three ways to name an environment, or a header in the program. */
 static int read_environment(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *lock = cuv_form_get(f, "lock"), *env = cuv_form_get(f, "env");

@@ -86,6 +86,7 @@ struct cuv_requirements {
 	struct cuv_requirements_line *lines;
 	size_t n_lines;
 	struct cuv_strv files; /* their names */
+	bool named;	       /* errors name the first file too: it is a program */
 	struct cuv_requirements_ignored ignored[CUV_REQUIREMENTS_IGNORED_MAX];
 	size_t n_ignored;
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/requirements_result.h"
 
-#include <stdio.h>
+#include "nixenv/requirements_text.h"
+
+#include <errno.h>
 #include <string.h>
 
 struct cuv_requirements *cuv_requirements_new(void)
@@ -68,6 +70,19 @@ void cuv_requirements_fold(struct cuv_requirements *r)
 {
 	r->n = sort_and_fold(r, r->items, r->n);
 	r->n_constraints = sort_and_fold(r, r->constraints, r->n_constraints);
+}
+
+int cuv_requirements_note(struct cuv_requirements *r, const char *text, size_t len, size_t at)
+{
+	struct cuv_requirement *item = &r->items[r->n - 1];
+	char excerpt[sizeof(((struct cuv_error *)NULL)->excerpt)];
+
+	cuv_requirements_excerpt(text, len, at, excerpt);
+	item->line = cuv_requirements_line_of(text, len, at);
+	item->origin = r->n_lines;
+	r->lines[r->n_lines++] =
+		(struct cuv_requirements_line){.number = item->line, .text = strdup(excerpt), .item = r->n - 1};
+	return r->lines[item->origin].text ? 0 : -ENOMEM;
 }
 
 static int write_items(const struct cuv_requirement *items, size_t n, const char *before, struct cuv_buf *out)
@@ -149,7 +164,7 @@ void cuv_requirements_relocate(const struct cuv_requirements *r, struct cuv_erro
 	err->line = line->number;
 	err->column = 1;
 	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), line->text, strlen(line->text));
-	if (line->file > 0)
+	if (line->file > 0 || r->named)
 		cuv_error_copy_text(err->file, sizeof(err->file), r->files.items[line->file],
 				    strlen(r->files.items[line->file]));
 }

@@ -13,4 +13,8 @@ struct cuv_requirements *cuv_requirements_new(void);
 /* Sorts both lists and folds what is there twice. */
 void cuv_requirements_fold(struct cuv_requirements *r);
 
+/* Notes that the last of the items came from this offset of the first file's text.
+ * 0 or -ENOMEM. */
+int cuv_requirements_note(struct cuv_requirements *r, const char *text, size_t len, size_t at);
+
 #endif

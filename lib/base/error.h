@@ -45,6 +45,7 @@
 	X(LOCK_INVALID, "lock-invalid", 422, "the lock is not a pylock.toml (PEP 751)")                                \
 	X(LOCK_UNSUPPORTED, "lock-unsupported", 422, "the lock asks for what is not served")                           \
 	X(LOCK_MISMATCH, "lock-mismatch", 422, "the lock is for another Python or platform")                           \
+	X(SCRIPT_INVALID, "script-invalid", 422, "the header of main.py (PEP 723) can't be read")                      \
 	X(REQUIREMENTS_FILE_MISSING, "requirements-file-missing", 422, "a line names a file that was not sent along")  \
 	X(REQUIREMENTS_UNRESOLVABLE, "requirements-unresolvable", 422, "no set of versions satisfies the file")        \
 	X(WHEEL_UNAVAILABLE, "wheel-unavailable", 422, "a package has no wheel that fits this platform")               \

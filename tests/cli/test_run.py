@@ -293,3 +293,25 @@ def test_requirements_include_files_beside_them(run, tmp_path):
     (folder / "gone.txt").symlink_to("dev/real.txt")
     (folder / "dev" / "real.txt").write_text("idna\n")
     assert run(*words).stdout == "idna3.7\n"
+
+
+def test_a_script_says_what_it_needs(run, tmp_path):
+    main = tmp_path / "tool.py"
+    text = ("# /// script\n# requires-python = '>=3.11'\n# dependencies = [\n#   'Idna<3.8', # the only one\n# ]\n# ///\n"
+            "import importlib.metadata as m\nprint(*sorted(d.name + d.version for d in m.distributions()))\n")
+    main.write_text(text)
+    words = ("--exclude-newer", shell.DATE, main)
+    assert run(*words).stdout == "idna3.7\n"
+
+    def refused(old, new, place):
+        main.write_text(text.replace(old, new))
+        done = run(*words)
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.startswith(f"cuvette: {main}:{place}: "), done.stderr
+
+    refused("Idna<3.8", "Idna>4000", "4:1")
+    refused("Idna<3.8", "Idna<", "4:11")
+    refused(">=3.11", "<3", "2:21")
+    # Requirements that are given count instead.
+    (tmp_path / "none.txt").write_text("# none\n")
+    assert run("-r", tmp_path / "none.txt", *words).stdout == "\n"

@@ -313,6 +313,32 @@ static void too_large(const char *name, const char *filename, size_t bytes, enum
 		fail_msg("%s: %s", name, u.err.message);
 }
 
+#define SCRIPT(text) FILE_PART("code", "main.py", "# /// script" CRLF text CRLF "# ///" CRLF)
+
+TEST(a_script_says_what_it_needs)
+{
+	_cleanup_upload_ struct upload u, both, newer;
+
+	read_upload(&u, SIZE_MAX, BYTES(SCRIPT("# dependencies = ['Rich']") END));
+	if (u.result < 0)
+		fail_msg("%s", u.err.message);
+	assert_string_equal(u.request.spec.requirements, "rich\n");
+	assert_non_null(u.request.spec.source);
+	/* What is sent counts, and the header is not even read. */
+	read_upload(&both, SIZE_MAX, BYTES(SCRIPT("# dependencies = 1") FILE_PART("requirements", "r.txt", "foo") END));
+	assert_true(both.result == 0);
+	assert_string_equal(both.request.spec.requirements, "foo\n");
+	read_upload(&newer, SIZE_MAX, BYTES(SCRIPT("# requires-python = '>=3.12'") END));
+	assert_true(newer.result == 0);
+	assert_string_equal(newer.request.spec.python->version, "3.13");
+	REFUSED(SCRIPT("# dependencies = 1"), SCRIPT_INVALID, "list of texts");
+	REFUSED(SCRIPT("# dependencies = ['a b']"), REQUIREMENT_INVALID, "line of its own");
+	REFUSED(SCRIPT("# requires-python = '<3'"), REQUIREMENTS_UNRESOLVABLE, "needs Python <3");
+	REFUSED(SCRIPT("# requires-python = '>=3.12'") FIELD("python", "3.11"), REQUIREMENTS_UNRESOLVABLE,
+		"this one is 3.11");
+	REFUSED(CODE, REQUIREMENTS_MISSING, "PEP 723");
+}
+
 #define MORE(name, text) FILE_PART("requirements_files", name, text)
 
 TEST(requirements_include_files_sent_along)
@@ -391,6 +417,7 @@ int main(void)
 		cmocka_unit_test(fields_are_known_and_sent_once),
 		cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(args_are_a_json_array_of_strings),
+		cmocka_unit_test(a_script_says_what_it_needs),
 		cmocka_unit_test(requirements_include_files_sent_along),
 		cmocka_unit_test(each_field_has_its_size),
 		cmocka_unit_test(memory_is_charged_before_it_is_taken),
