@@ -40,6 +40,7 @@ enum {
 	ZYGOTE_RUNS,
 	ZYGOTE_AGE,
 	POOL,
+	FAVORDYNMODS,
 	LOG,
 	CHECK
 };
@@ -75,6 +76,8 @@ static const struct cuv_option options[] = {
 	[ZYGOTE_RUNS] = {"zygote_runs", 0, "N", "ZYGOTE_RUNS", "1000", "runs after which one is made anew"},
 	[ZYGOTE_AGE] = {"zygote_age", 0, "S", "ZYGOTE_AGE", "3600", "seconds after which one is made anew"},
 	[POOL] = {"pool", 0, "N", "POOL", "2", "runs of each that wait ready in their boxes, 0: none"},
+	[FAVORDYNMODS] = {"favordynmods", 0, "0|1", "FAVORDYNMODS", "1",
+			  "as root: processes enter control groups without delay, on the whole machine"},
 	[LINT_SERVERS] = {"lint_servers", 0, "N", "LINT_SERVERS", "2",
 			  "ruffs that are kept for format and lint, at most 2; 0: one is started for each request"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
@@ -221,7 +224,8 @@ static int read_zygotes(struct cuv_serve_settings *s, struct cuv_error *err)
 		       {ZYGOTE_MEMORY, 16 * CUV_MIB, 1024 * CUV_GIB, "size of at least 16MiB"},
 		       {ZYGOTE_RUNS, 1, UINT32_MAX, "number of at least 1"},
 		       {ZYGOTE_AGE, 1, 365 * 86400, "number of seconds of at least 1"},
-		       {POOL, 0, POOL_MAX, "number up to 16"}};
+		       {POOL, 0, POOL_MAX, "number up to 16"},
+		       {FAVORDYNMODS, 0, 1, "choice: 0 or 1"}};
 	const struct cuv_value *v = s->values.value;
 	int sharing = cuv_sharing_find(v[SHARING].text), r = 0;
 	size_t i;

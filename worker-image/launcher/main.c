@@ -46,6 +46,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/kernel.h"
 #include "lib/base/log.h"
+#include "worker-image/launcher/dynmods.h"
 #include "worker-image/launcher/layers.h"
 #include "worker-image/launcher/options.h"
 #include "worker-image/launcher/probe.h"
@@ -185,6 +186,9 @@ static int start(struct launcher *l, struct cuv_error *err)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (supervisor_is_gone())
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the supervisor is gone");
+	/* Kept to the end of the process. */
+	if (o->favordynmods && l->host.privileged)
+		(void)cuv_dynmods_favor();
 	r = cuv_cgroups_start(o->instance, l->host.privileged, &l->cgroups, err);
 	if (r == 0)
 		cuv_shortage_init(&l->shortage, &l->host.proc_fd, &l->cgroups);

@@ -40,6 +40,7 @@ enum {
 	OPT_ZYGOTE_RUNS,
 	OPT_ZYGOTE_AGE,
 	OPT_POOL,
+	OPT_FAVORDYNMODS,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -57,6 +58,7 @@ static const struct option options[] = {
 	{"zygote-runs", required_argument, NULL, OPT_ZYGOTE_RUNS},
 	{"zygote-age", required_argument, NULL, OPT_ZYGOTE_AGE},
 	{"pool", required_argument, NULL, OPT_POOL},
+	{"favordynmods", required_argument, NULL, OPT_FAVORDYNMODS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -83,6 +85,8 @@ const char *cuv_launcher_usage(void)
 	       "  --zygote-runs N         runs until one is replaced (default: 1000)\n"
 	       "  --zygote-age S          seconds until one is replaced (default: 3600)\n"
 	       "  --pool N                runs that wait in each, forked ahead (default: 2, at most 16)\n"
+	       "  --favordynmods 0|1      1: the kernel is to let processes enter cgroups without delay,\n"
+	       "                          as that mount option does, for the whole machine (default: 1)\n"
 	       "  --help, --version\n";
 }
 
@@ -153,6 +157,10 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 		r = parse_number("pool", value, 0, POOL_MAX, &n, err);
 		o->zygotes.pool = (unsigned)n;
 		break;
+	case OPT_FAVORDYNMODS:
+		r = parse_number("favordynmods", value, 0, 1, &n, err);
+		o->favordynmods = n == 1;
+		break;
 	case OPT_HELP:
 		o->help = true;
 		break;
@@ -167,7 +175,7 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 
 int cuv_launcher_options_parse(int argc, char **argv, struct cuv_launcher_options *ret, struct cuv_error *err)
 {
-	struct cuv_launcher_options o = {.listen_fd = -1, .control_fd = -1, .zygotes = zygotes_default};
+	struct cuv_launcher_options o = {.listen_fd = -1, .control_fd = -1, .zygotes = zygotes_default, .favordynmods = true};
 	int option, r;
 
 	o.boxes = cuv_boxes_default(sysconf(_SC_NPROCESSORS_ONLN));

@@ -14,6 +14,7 @@ struct cuv_launcher_options {
 	int listen_fd;	  /* -1: none */
 	int control_fd;	  /* the second control socket; -1: none */
 	struct cuv_zygotes_settings zygotes;
+	bool favordynmods;
 	bool help;
 	bool version;
 };
