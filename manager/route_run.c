@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Boundaries and headers around the fields. */
 #define BODY_OVERHEAD_BYTES 65536
@@ -118,30 +119,46 @@ static int run(struct cuv_server *s, struct cuv_http *h, const struct cuv_health
 	return r;
 }
 
+/* What is too large for the stack of a worker of civetweb, which has 100 KiB. */
+struct intake {
+	struct cuv_form form;
+	struct cuv_run_request request;
+	struct cuv_health_state state;
+};
+
+static void intake_free(struct intake **in)
+{
+	if (*in) {
+		cuv_run_request_done(&(*in)->request);
+		cuv_form_done(&(*in)->form);
+	}
+	free(*in);
+}
+
 static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *charge, struct cuv_error *err)
 {
-	_cleanup_form_ struct cuv_form form = {0};
-	_cleanup_run_request_ struct cuv_run_request request = {0};
+	_cleanup_(intake_free) struct intake *in = NULL;
 	char boundary[CUV_BOUNDARY_MAX + 1];
-	struct cuv_health_state state;
 	const struct cuv_field_info *fields;
 	size_t n;
 	int r = check_head(s, h, boundary, err);
 
 	if (r < 0)
 		return r;
-	cuv_health_get(&s->health, UINT32_MAX, &state);
+	if (!cuv_charge_add(charge, sizeof(*in)) || !(in = calloc(1, sizeof(*in))))
+		return overloaded(err, "the service has no memory left for this request; try again");
+	cuv_health_get(&s->health, UINT32_MAX, &in->state);
 	fields = cuv_run_fields(&n);
-	cuv_form_init(&form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
-	r = receive(h, boundary, &form, err);
+	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
+	r = receive(h, boundary, &in->form, err);
 	if (r == 0)
-		r = cuv_run_request_read(&form, cuv_wall_s(), &request, err);
+		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
-	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &request.spec);
+	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &in->request.spec);
 	cuv_random_id(h->run_id);
-	snprintf(request.spec.run_id, sizeof(request.spec.run_id), "%s", h->run_id);
-	return run(s, h, &state, &request, charge, err);
+	snprintf(in->request.spec.run_id, sizeof(in->request.spec.run_id), "%s", h->run_id);
+	return run(s, h, &in->state, &in->request, charge, err);
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h)

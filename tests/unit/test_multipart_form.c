@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "manager/isolation.h"
 #include "manager/run_request.h"
+#include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
 #include "tests/unit/multipart_test.h"
 
@@ -370,6 +371,8 @@ TEST(each_field_has_its_size)
 	too_large("code", "m.py", CUV_CODE_BYTES_MAX + 1, CUV_E_TOO_LARGE);
 	too_large("code", "m.py", CUV_CODE_BYTES_MAX, CUV_E_REQUIREMENTS_MISSING);
 	too_large("requirements", "r.txt", CUV_REQUIREMENTS_BYTES_MAX + 1, CUV_E_TOO_LARGE);
+	too_large("lock", "l.toml", CUV_UPLOADED_LOCK_BYTES_MAX + 1, CUV_E_TOO_LARGE);
+	too_large("lock", "l.toml", CUV_UPLOADED_LOCK_BYTES_MAX, CUV_E_LOCK_INVALID);
 	too_large("requirements", "r.txt", CUV_REQUIREMENTS_BYTES_MAX, CUV_E_CODE_MISSING);
 	too_large("stdin", "", CUV_STDIN_BYTES_MAX + 1, CUV_E_TOO_LARGE);
 	too_large("timeout", "", 65, CUV_E_TOO_LARGE);
