@@ -74,7 +74,8 @@ TEST(only_lasting_failures_are_kept)
 		assert_int_equal(kept != NULL, code == CUV_E_REQUIREMENTS_UNRESOLVABLE ||
 						       code == CUV_E_WHEEL_UNAVAILABLE || code == CUV_E_HASH_MISMATCH ||
 						       code == CUV_E_ENVIRONMENT_TOO_LARGE ||
-						       code == CUV_E_BUILD_FAILED);
+						       code == CUV_E_BUILD_FAILED || code == CUV_E_ADDRESS_REFUSED ||
+						       code == CUV_E_URL_UNAVAILABLE);
 	}
 	cuv_cache_free(c);
 }
