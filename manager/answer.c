@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
+#include "manager/explain.h"
 #include "manager/lint.h"
 
 #include <signal.h>
@@ -73,13 +74,14 @@ static json_t *date(int64_t s)
 	return json_string(text);
 }
 
-static json_t *environment(const struct cuv_environment *e, const struct cuv_buf *lock)
+static json_t *environment(const struct cuv_environment *e, const struct cuv_buf *lock,
+			   const struct cuv_requirements *reqs)
 {
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "digest", e->digest, "lock_digest",
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "digest", e->digest, "lock_digest",
 			 e->lock_digest, "store_path", store_path(e->store_name), "python", e->python, "packages",
 			 packages(&e->packages), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
 			 "build_time", seconds(e->build_ns), "exclude_newer", date(e->exclude_s), "lock",
-			 lock->len ? text(lock) : json_null());
+			 lock->len ? text(lock) : json_null(), "explain", reqs ? cuv_explain(reqs, e) : json_null());
 }
 
 static json_t *image(const char *name)
@@ -127,7 +129,7 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
 	json_object_set_new(a, "path", json_string(cuv_run_path_name(run->path)));
 	json_object_set_new(a, "why_cold", run->why_cold[0] ? json_string(run->why_cold) : json_null());
 	json_object_set_new(a, "usage", usage(run));
-	json_object_set_new(a, "environment", environment(&r->environment, &r->lock));
+	json_object_set_new(a, "environment", environment(&r->environment, &r->lock, spec->source));
 	json_object_set_new(a, "image", image(r->environment.image));
 	json_object_set_new(a, "artifacts", json_array());
 	json_object_set_new(a, "truncated",

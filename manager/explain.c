@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/explain.h"
+
+#include "nixenv/marker_eval.h"
+
+#include <string.h>
+
+/* The version of a package, NULL when it is not there. */
+static const char *version_of(const struct cuv_environment *e, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < e->packages.n; i++)
+		if (strncmp(e->packages.items[i], name, len) == 0 && e->packages.items[i][len] == ' ')
+			return e->packages.items[i] + len + 1;
+	return NULL;
+}
+
+/* Whether the line counts on this platform; one whose marker is not understood does. */
+static bool counts(const struct cuv_requirement *item, const struct cuv_environment *e)
+{
+	const struct cuv_marker_env env = {.python_full = e->python};
+	struct cuv_scan s = CUV_SCAN_INIT(item->marker, strlen(item->marker));
+	bool ret = true;
+
+	return s.len == 0 || cuv_marker_eval(&s, &env, &ret) < 0 || ret;
+}
+
+static json_t *line(const struct cuv_requirements *reqs, const struct cuv_requirements_line *l,
+		    const struct cuv_environment *e)
+{
+	const struct cuv_requirement *item = &(l->constraint ? reqs->constraints : reqs->items)[l->item];
+	const char *version = version_of(e, item->name), *reason = NULL;
+
+	if (!counts(item, e))
+		reason = "its marker is false on this platform";
+	else if (!version)
+		reason = l->constraint ? "nothing asks for this package" : "it is not in the environment";
+	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s?, s:s?}", "file", reqs->files.items[l->file], "line",
+			 (int)l->number, "text", l->text, "package", item->name, "constraint", l->constraint, "version",
+			 reason ? NULL : version, "reason", reason);
+}
+
+static json_t *lines(const struct cuv_requirements *reqs, const struct cuv_environment *e)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < CUV_MIN(reqs->n_lines, (size_t)CUV_EXPLAIN_LINES_MAX); i++)
+		json_array_append_new(ret, line(reqs, &reqs->lines[i], e));
+	return ret;
+}
+
+static json_t *ignored(const struct cuv_requirements *reqs)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < reqs->n_ignored; i++) {
+		const struct cuv_requirements_ignored *g = &reqs->ignored[i];
+
+		json_array_append_new(ret, json_pack("{s:s, s:i, s:s, s:s}", "file", reqs->files.items[g->file], "line",
+						     (int)g->line, "what", g->name, "reason", g->reason));
+	}
+	return ret;
+}
+
+static bool is_asked_for(const struct cuv_requirements *reqs, const char *name, size_t len,
+			 const struct cuv_environment *e)
+{
+	for (size_t i = 0; i < reqs->n; i++)
+		if (strlen(reqs->items[i].name) == len && memcmp(reqs->items[i].name, name, len) == 0 &&
+		    counts(&reqs->items[i], e))
+			return true;
+	return false;
+}
+
+/* Packages that only others asked for. */
+static json_t *brought(const struct cuv_requirements *reqs, const struct cuv_environment *e)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < e->packages.n; i++) {
+		const char *name = e->packages.items[i];
+		size_t len = strcspn(name, " ");
+
+		if (!is_asked_for(reqs, name, len, e))
+			json_array_append_new(ret, json_stringn(name, len));
+	}
+	return ret;
+}
+
+json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e)
+{
+	return json_pack("{s:o, s:o, s:o, s:b}", "lines", lines(reqs, e), "ignored", ignored(reqs), "brought",
+			 brought(reqs, e), "truncated", reqs->n_lines > CUV_EXPLAIN_LINES_MAX);
+}
