@@ -27,7 +27,7 @@
 #define RUNS_MAX 256	 /* of one keeper in a zygote */
 #define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
 #define END_WAITING_MS 1000
-#define OOM_SCORE "500"	 /* under pressure the host should take a run, not a service */
+#define OOM_SCORE "500" /* under pressure the host should take a run, not a service */
 
 /* What may be done with the slot now. All of it after the answer is out. */
 static enum cuv_keeper_exit look_over_slot(struct cuv_watch *w)

@@ -175,7 +175,8 @@ static int parse_one(int option, const char *value, struct cuv_launcher_options 
 
 int cuv_launcher_options_parse(int argc, char **argv, struct cuv_launcher_options *ret, struct cuv_error *err)
 {
-	struct cuv_launcher_options o = {.listen_fd = -1, .control_fd = -1, .zygotes = zygotes_default, .favordynmods = true};
+	struct cuv_launcher_options o = {
+		.listen_fd = -1, .control_fd = -1, .zygotes = zygotes_default, .favordynmods = true};
 	int option, r;
 
 	o.boxes = cuv_boxes_default(sysconf(_SC_NPROCESSORS_ONLN));
