@@ -45,6 +45,24 @@ def test_hello(run):
     assert done.stderr == "", "no progress where stderr is no terminal"
 
 
+def test_a_lock_is_written_and_used_again(run, tmp_path):
+    out, again = tmp_path / "pylock.toml", tmp_path / "again.toml"
+    first = run("--json", "--lock-out", out, *HELLO)
+    environment = json.loads(first.stdout)["environment"]
+    assert out.read_text() == environment["lock"]
+    for words in (("--lock", out), ("--env", environment["digest"])):
+        done = run(*words, "--lock-out", again, shell.HELLO / "main.py")
+        assert done.returncode == 0 and "hello from requests 2.31.0" in done.stdout, done.stderr
+        assert again.read_text() == out.read_text()
+    both = run("--lock", out, "--env", environment["digest"], shell.HELLO / "main.py")
+    assert both.returncode == 2 and "give one of --requirements, --lock and --env" in both.stderr
+    unknown = run("--env", "0" * 32, shell.HELLO / "main.py")
+    assert unknown.returncode == 2 and "environment-unknown" in unknown.stderr
+    out.write_text(out.read_text().replace("lock-version = \"1", "lock-version = \"7"))
+    other = run("--lock", out, shell.HELLO / "main.py")
+    assert other.returncode == 2 and f"{out}:1:16: locks of version 7.0 can't be read" in other.stderr
+
+
 def test_streams_are_kept_apart(run):
     main = shell.program("import sys\nprint('out', flush=True)\nprint('err', file=sys.stderr)\nsys.stdout.buffer.write(b'\\xff\\0')\n")
     done = run(main)
