@@ -29,6 +29,7 @@ static const struct {
 	{"gc", cuv_env_gc, "make room: what passes the budget, and what nobody needs"},
 	{"pin", cuv_env_pin, "never evict these"},
 	{"unpin", cuv_env_unpin, "evict these again when they are the oldest"},
+	{"verify", cuv_env_verify, "hash again what was installed, and build again what is damaged"},
 };
 
 static void print_help(FILE *to)

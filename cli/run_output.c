@@ -42,6 +42,9 @@ void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_S
 	case CUV_PHASE_BUILDING:
 		snprintf(ret, CUV_PROGRESS_SIZE, "building %u/%u", p->done, p->total);
 		break;
+	case CUV_PHASE_VERIFYING:
+		snprintf(ret, CUV_PROGRESS_SIZE, "verifying %u/%u", p->done, p->total);
+		break;
 	case CUV_PHASE_RESOLVING:
 	case _CUV_PHASE_MAX:
 	default:

@@ -452,6 +452,7 @@ const char *cuv_env_phase_name(enum cuv_env_phase p)
 		[CUV_PHASE_RESOLVING] = "resolving",
 		[CUV_PHASE_DOWNLOADING] = "downloading",
 		[CUV_PHASE_BUILDING] = "building",
+		[CUV_PHASE_VERIFYING] = "verifying",
 	};
 
 	cuv_assert(p > 0 && p < _CUV_PHASE_MAX);

@@ -231,7 +231,13 @@ void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m);
 int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret);
 
 /* --- ENV_PROGRESS --- */
-enum cuv_env_phase { CUV_PHASE_RESOLVING = 1, CUV_PHASE_DOWNLOADING, CUV_PHASE_BUILDING, _CUV_PHASE_MAX };
+enum cuv_env_phase {
+	CUV_PHASE_RESOLVING = 1,
+	CUV_PHASE_DOWNLOADING,
+	CUV_PHASE_BUILDING,
+	CUV_PHASE_VERIFYING, /* of the chore: store paths that were hashed again */
+	_CUV_PHASE_MAX
+};
 const char *cuv_env_phase_name(enum cuv_env_phase p);
 struct cuv_env_progress {
 	enum cuv_env_phase phase;

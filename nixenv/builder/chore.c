@@ -6,6 +6,8 @@
 #include "lib/base/lease.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/evict.h"
+#include "nixenv/builder/locks.h"
+#include "nixenv/builder/verify.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -129,6 +131,82 @@ static int do_pin(struct chore *c, json_t *answer, struct cuv_error *err)
 	return 0;
 }
 
+/* --- verify --- */
+
+static void on_verify(void *arg, uint32_t done, uint32_t total)
+{
+	const struct chore *c = arg;
+	_cleanup_writer_ struct cuv_writer w;
+	const struct cuv_env_progress p = {.phase = CUV_PHASE_VERIFYING, .done = done, .total = total};
+
+	cuv_writer_init(&w, CUV_MSG_ENV_PROGRESS);
+	cuv_env_progress_put(&w, &p);
+	(void)cuv_writer_send(&w, c->sock, NULL, 0);
+}
+
+static json_t *strings(const struct cuv_strv *v)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_array_append_new(a, json_string(v->items[i]));
+	return a;
+}
+
+/* What went, with the lock that makes it again, whose record is kept for that. */
+static json_t *locks_of(const struct chore *c, const struct cuv_strv *gone)
+{
+	json_t *again = json_array();
+
+	for (size_t i = 0; i < gone->n; i++) {
+		_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
+		_cleanup_lock_ struct cuv_lock lock = CUV_LOCK_INIT;
+		char digest[CUV_ENV_DIGEST_SIZE], lock_digest[CUV_LOCK_DIGEST_SIZE];
+		struct cuv_ledger_row row;
+
+		(void)snprintf(digest, sizeof(digest), "%.*s", CUV_ENV_DIGEST_SIZE - 1, gone->items[i]);
+		if (cuv_ledger_find(c->l, gone->items[i], &row) != 0 || strlen(row.lock) != CUV_SHA256_HEX_SIZE - 1)
+			continue;
+		(void)snprintf(lock_digest, sizeof(lock_digest), "sha256:%s", row.lock);
+		if (cuv_locks_load(c->b, lock_digest, &lock) == 0 && cuv_lock_complete(&lock, &text) == 0)
+			json_array_append_new(again, json_pack("{s:s, s:s, s:s}", "digest", digest, "python",
+							       lock.python, "lock", cuv_buf_str(&text)));
+	}
+	return again;
+}
+
+static struct cuv_verify verify_of(struct chore *c)
+{
+	return (struct cuv_verify){
+		.b = c->b, .l = c->l, .tmp = c->work, .cancel_fd = c->sock, .on_progress = on_verify, .arg = c};
+}
+
+static int do_verify(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	_cleanup_verified_ struct cuv_verified found = {0};
+	const struct cuv_verify v = verify_of(c);
+
+	if (cuv_verify(&v, &c->ask->digests, &found, err) < 0 || cuv_verify_heal(&v, &found, err) < 0)
+		return -EINVAL;
+	json_object_set_new(answer, "paths", json_integer((json_int_t)found.paths));
+	json_object_set_new(answer, "damaged", strings(&found.damaged));
+	json_object_set_new(answer, "in_use", strings(&found.in_use));
+	json_object_set_new(answer, "again", locks_of(c, &found.gone));
+	for (size_t i = 0; i < found.gone.n; i++)
+		if (cuv_ledger_forget(c->l, found.gone.items[i]) < 0)
+			return cuv_error_set(err, CUV_E_INTERNAL, "the ledger can't be written");
+	return 0;
+}
+
+/* What was damaged while somebody used it. */
+static int heal(struct chore *c, struct cuv_error *err)
+{
+	_cleanup_verified_ struct cuv_verified found = {0};
+	const struct cuv_verify v = verify_of(c);
+
+	return cuv_verify_heal(&v, &found, err);
+}
+
 /* --- all --- */
 
 static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
@@ -137,12 +215,14 @@ static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
 	case CUV_CHORE_LIST:
 		return do_list(c, answer, err);
 	case CUV_CHORE_GC:
-	case CUV_CHORE_TEND:
 		return do_gc(c, answer, err);
+	case CUV_CHORE_TEND:
+		return heal(c, err) < 0 ? -EINVAL : do_gc(c, answer, err);
 	case CUV_CHORE_PIN:
 	case CUV_CHORE_UNPIN:
 		return do_pin(c, answer, err);
 	case CUV_CHORE_VERIFY:
+		return do_verify(c, answer, err);
 	case CUV_CHORE_EXPORT:
 	case CUV_CHORE_IMPORT:
 	case _CUV_CHORE_NONE:

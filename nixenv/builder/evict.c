@@ -48,7 +48,7 @@ int cuv_store_share(const struct cuv_builder *b)
 	return TAKE_FD(fd);
 }
 
-static int store_alone(const struct cuv_builder *b)
+int cuv_store_alone(const struct cuv_builder *b)
 {
 	_cleanup_close_ int fd = open_lock(b);
 	uint64_t deadline = cuv_deadline_ms(LOCK_WAIT_MS);
@@ -205,7 +205,7 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 {
 	const struct cuv_nix_options nix = {
 		.tmp = tmp, .deadline_ns = cuv_deadline_ms(COLLECT_MS), .cancel_fd = cancel_fd};
-	_cleanup_close_ int alone = store_alone(b);
+	_cleanup_close_ int alone = cuv_store_alone(b);
 	struct cuv_ledger_totals before = {0}, after = {0};
 
 	ret->busy = alone < 0;

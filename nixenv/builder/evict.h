@@ -20,6 +20,8 @@
 
 /* The store, for making something in it: a descriptor to close afterwards, or -errno. */
 int cuv_store_share(const struct cuv_builder *b);
+/* The store, alone: nothing is being made in it meanwhile. -EBUSY after half a minute. */
+int cuv_store_alone(const struct cuv_builder *b);
 
 struct cuv_eviction {
 	uint64_t evicted; /* environments */

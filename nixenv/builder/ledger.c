@@ -539,9 +539,22 @@ int cuv_ledger_keys(struct cuv_ledger *l, const char *env, struct cuv_strv *ret)
 	return ask_list(l, "SELECT key FROM req WHERE env = ?1", env, ret);
 }
 
-int cuv_ledger_holders(struct cuv_ledger *l, const char *path, struct cuv_strv *ret)
+int cuv_ledger_referrers(struct cuv_ledger *l, const char *path, struct cuv_strv *ret)
 {
-	return ask_list(l, "SELECT env FROM part WHERE name = ?1", path, ret);
+	static const char up[] =
+		"WITH RECURSIVE up (id) AS (SELECT id FROM nix.ValidPaths WHERE path = " TO_PATH
+		"?1 UNION SELECT referrer "
+		"FROM nix.Refs JOIN up ON reference = up.id) SELECT substr(path, length('" CUV_STORE_DIR
+		"/') + 1) FROM nix.ValidPaths JOIN up USING (id)";
+
+	if (!l->nix)
+		attach_nix(l);
+	return l->nix ? ask_list(l, up, path, ret) : -EIO;
+}
+
+int cuv_ledger_paths(struct cuv_ledger *l, struct cuv_strv *ret)
+{
+	return ask_list(l, "SELECT name FROM path", NULL, ret);
 }
 
 int cuv_ledger_count_lock(struct cuv_ledger *l, const char *lock, uint64_t *ret)

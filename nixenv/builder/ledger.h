@@ -67,8 +67,10 @@ int cuv_ledger_oldest(struct cuv_ledger *l, size_t skip, size_t limit, struct cu
 int cuv_ledger_find(struct cuv_ledger *l, const char *env, struct cuv_ledger_row *ret);
 /* The requests that came to it, as hexadecimal keys. */
 int cuv_ledger_keys(struct cuv_ledger *l, const char *env, struct cuv_strv *ret);
-/* Environments that have this path in their closure. */
-int cuv_ledger_holders(struct cuv_ledger *l, const char *path, struct cuv_strv *ret);
+/* The path, and all that Nix knows to refer to it; empty when Nix does not know it. */
+int cuv_ledger_referrers(struct cuv_ledger *l, const char *path, struct cuv_strv *ret);
+/* The paths of all environments, each once. */
+int cuv_ledger_paths(struct cuv_ledger *l, struct cuv_strv *ret);
 /* How many have this lock. */
 int cuv_ledger_count_lock(struct cuv_ledger *l, const char *lock, uint64_t *ret);
 

@@ -10,6 +10,7 @@
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/sdist_rounds.h"
+#include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -346,6 +347,23 @@ static int build(struct making *k, struct cuv_error *err)
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
 
+/* Nix would take a damaged path for built: nobody makes anything of it until it is gone. */
+static int check_damaged(const struct making *k, struct cuv_error *err)
+{
+	const struct cuv_builder *b = k->m->builder;
+	bool damaged = cuv_verify_is_damaged(b, k->paths.env);
+
+	for (size_t i = 0; !damaged && i < k->lock.n; i++)
+		damaged = cuv_verify_is_damaged(b, k->paths.installs.items[i]) ||
+			  cuv_verify_is_damaged(b, k->paths.wheels.items[i]);
+	if (!damaged)
+		return 0;
+	cuv_error_set(err, CUV_E_UNAVAILABLE,
+		      "the environment is damaged, and is built again when what still uses it has ended");
+	err->retry_after_s = 5;
+	return -EINVAL;
+}
+
 static int make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
 	_cleanup_(making_done) struct making k = {.m = m, .pinned = cuv_pins_find(&m->builder->pins, m->ask.python)};
@@ -361,6 +379,8 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	r = cuv_env_paths(&k.lock, &k.pinned->image, &b->pins.scripts, &k.paths);
 	if (r < 0)
 		return internal(err, "the environment's store path", r);
+	if (check_damaged(&k, err) < 0)
+		return -EINVAL;
 	r = cuv_index_load(b, k.paths.env, ret);
 	if (r != 0) {
 		if (locate_wheels(&k, err) < 0 || fetch_wheels(&k, err) < 0 || build(&k, err) < 0)

@@ -222,3 +222,51 @@ int cuv_nix_collect(const struct cuv_builder *b, const struct cuv_nix_options *o
 			return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	return run_nix(b, "nix-store", &argv, &run, &res, err);
 }
+
+/* Store paths as Nix's arguments, after words. */
+static int path_argv(const char *const *words, size_t n_words, const struct cuv_strv *names, struct cuv_strv *argv)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n_words; i++)
+		r = cuv_strv_add(argv, words[i]);
+	for (size_t i = 0; r == 0 && i < names->n; i++)
+		r = cuv_strv_addf(argv, CUV_STORE_DIR "/%s", names->items[i]);
+	return r;
+}
+
+int cuv_nix_verify(const struct cuv_builder *b, const struct cuv_strv *names, const struct cuv_nix_options *o,
+		   bool *ret_whole, struct cuv_error *err)
+{
+	static const char *const words[] = {"nix-store", "--log-format", "internal-json", "--verify-path"};
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_(run_done) struct run run = {.o = o};
+
+	cuv_nix_log_init(&run.log);
+	if (path_argv(words, ARRAY_SIZE(words), names, &argv) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	*ret_whole = run_nix(b, "nix-store", &argv, &run, &res, err) == 0;
+	if (*ret_whole)
+		return 0;
+	/* It says so by its status, as it does where a file can't be read. */
+	if (res.end != CUV_CHILD_EXITED || res.status != 1)
+		return -EINVAL;
+	*err = CUV_ERROR_INIT;
+	return 0;
+}
+
+int cuv_nix_delete(const struct cuv_builder *b, const struct cuv_strv *names, const struct cuv_nix_options *o,
+		   struct cuv_error *err)
+{
+	static const char *const words[] = {"nix-store", "--log-format", "internal-json", "--delete",
+					    "--ignore-liveness"};
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_(run_done) struct run run = {.o = o};
+
+	cuv_nix_log_init(&run.log);
+	if (path_argv(words, ARRAY_SIZE(words), names, &argv) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	return run_nix(b, "nix-store", &argv, &run, &res, err);
+}

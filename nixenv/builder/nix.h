@@ -35,4 +35,12 @@ int cuv_nix_build(const struct cuv_builder *b, const struct cuv_image *image, co
  * with err as above. */
 int cuv_nix_collect(const struct cuv_builder *b, const struct cuv_nix_options *o, struct cuv_error *err);
 
+/* Hashes paths again; *ret_whole is false when at least one is not what Nix noted. 0;
+ * -EINVAL with err. */
+int cuv_nix_verify(const struct cuv_builder *b, const struct cuv_strv *names, const struct cuv_nix_options *o,
+		   bool *ret_whole, struct cuv_error *err);
+/* Deletes paths, whatever links lead to them; they must be all that refer to each other. */
+int cuv_nix_delete(const struct cuv_builder *b, const struct cuv_strv *names, const struct cuv_nix_options *o,
+		   struct cuv_error *err);
+
 #endif

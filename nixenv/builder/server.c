@@ -395,6 +395,9 @@ static void flight_fail(struct server *sv, struct cuv_flight *flight, const stru
 	cuv_log(CUV_LOG_INFO, "environment-failed", CUV_S("key", flight->key.hex),
 		CUV_S("code", cuv_error_name(err->code)), CUV_S("message", err->message));
 	cuv_cache_put_failed(sv->cache, &flight->key, err);
+	/* Perhaps of damage that can be healed by now. */
+	if (err->code == CUV_E_UNAVAILABLE)
+		cuv_desk_tend_later(&sv->desk);
 	for_each_follower(sv, s, flight) session_fail(s, err);
 	cuv_flight_end(flight);
 }

@@ -134,3 +134,21 @@ def test_a_bar_on_a_terminal(folder):
     assert building.wait() == 0
     os.close(ours)
     assert "\r\x1b[Kresolving…" in shown.decode() and shown.endswith(b"\r\x1b[K"), shown
+
+
+def test_verify_builds_again_what_is_damaged(folder):
+    def env(*words, status=0):
+        done = shell.cuvette("env", words[0], "--state", folder, *words[1:])
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    digest = env("build", "-r", shell.requirements(SIX), "--exclude-newer", shell.DATE).strip()
+    [file] = (folder / "nix/nix/store").glob("*-six-1.16.0/lib/python3.11/site-packages/six.py")
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(whole + b"# one line more\n")
+    out = env("verify", digest)
+    assert f"repaired   {digest}" in out and out.splitlines()[-1].endswith(" 1 damaged")
+    assert file.read_bytes() == whole
+    assert env("verify").splitlines()[-1].endswith(" 0 damaged")
+    env("verify", UNKNOWN, status=1)

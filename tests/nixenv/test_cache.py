@@ -226,3 +226,65 @@ def test_chores_are_not_the_managers_to_ask_for(state):
     done = subprocess.run([str(ENVASK), "--builder", str(BUILDER), "--state", str(state), *ids(state), "--as-manager",
                            "--chore", "gc", "--count", "0"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3 and "closed the session" in done.stderr
+
+
+# --- damage ---
+
+
+def damage(state, name):
+    """Another byte in one of its files, as a bad disk makes it."""
+    file = sorted(path for path in physical(state, name).rglob("*.py") if path.stat().st_size > 20)[0]
+    file.chmod(0o644)
+    with open(file, "r+b") as f:
+        f.seek(10)
+        byte = f.read(1)
+        f.seek(10)
+        f.write(bytes([byte[0] ^ 1]))
+    file.chmod(0o444)
+    return file
+
+
+def of_package(answer, word):
+    [name] = [name for name in answer["closure"] if word in name]
+    return name
+
+
+def test_damage_is_found_and_what_has_it_is_built_again(state):
+    idna = environment_of(state, PACKAGES["idna"])
+    both = environment_of(state, PACKAGES["idna"] + PACKAGES["six"])
+    chore(state, "pin", both["digest"])
+    assert chore(state, "verify")["damaged"] == []
+    file = damage(state, of_package(idna, "-idna-"))
+    bad = file.read_bytes()
+    found = chore(state, "verify", both["digest"])
+    assert found["damaged"] == [of_package(idna, "-idna-")] and found["in_use"] == []
+    assert {e["digest"] for e in found["again"]} == {idna["digest"], both["digest"]}
+    assert not file.exists() and not is_known(state, idna["digest"]) and not is_known(state, both["digest"])
+    again = environment_of(state, PACKAGES["idna"])
+    assert again["closure"] == idna["closure"] and not again["cached"] and file.read_bytes() != bad
+    assert environment_of(state, PACKAGES["idna"] + PACKAGES["six"])["digest"] == both["digest"]
+    assert chore(state, "verify")["damaged"] == []
+    chore(state, "unpin", both["digest"])
+
+
+def test_no_run_begins_on_damage_that_is_in_use(state):
+    with holding(state, PACKAGES["six"], "--keep") as answer:
+        name = of_package(answer, "-six-")
+        file = damage(state, name)
+        found = chore(state, "verify")
+        assert found["damaged"] == found["in_use"] == [name] and file.exists()
+        failure = ask(state, PACKAGES["six"])[0]["failure"]
+        assert failure["code"] == "unavailable" and failure["retry_after"] == 5
+        assert "damaged" in failure["message"]
+    chore(state, "verify")
+    assert not file.exists()
+    assert environment_of(state, PACKAGES["six"])["closure"] == answer["closure"]
+
+
+def test_what_is_not_there_at_all_is_damaged_too(state):
+    answer = environment_of(state, PACKAGES["six"])
+    subprocess.run(["rm", "-rf", str(physical(state, of_package(answer, "-six-")))], check=True)
+    found = chore(state, "verify", answer["digest"])
+    assert found["damaged"] == [of_package(answer, "-six-")]
+    assert environment_of(state, PACKAGES["six"])["closure"] == answer["closure"]
+    assert chore(state, "verify", "0" * 32, status=1)["failure"]["code"] == "environment-unknown"
