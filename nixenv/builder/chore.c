@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,6 +154,22 @@ static json_t *strings(const struct cuv_strv *v)
 	return a;
 }
 
+/* A lock that is sent has no index's addresses: the builder finds those anew. */
+static void strip_addresses(struct cuv_lock *lock)
+{
+	for (size_t i = 0; i < lock->n; i++) {
+		struct cuv_locked *p = &lock->packages[i];
+
+		if (p->origin.kind == CUV_ORIGIN_INDEX) {
+			free(p->url);
+			p->url = NULL;
+		} else if (!p->origin.user_url) {
+			free(p->origin.url);
+			p->origin.url = NULL;
+		}
+	}
+}
+
 /* What went, with the lock that makes it again, whose record is kept for that. */
 static json_t *locks_of(const struct chore *c, const struct cuv_strv *gone)
 {
@@ -168,7 +185,10 @@ static json_t *locks_of(const struct chore *c, const struct cuv_strv *gone)
 		if (cuv_ledger_find(c->l, gone->items[i], &row) != 0 || strlen(row.lock) != CUV_SHA256_HEX_SIZE - 1)
 			continue;
 		(void)snprintf(lock_digest, sizeof(lock_digest), "sha256:%s", row.lock);
-		if (cuv_locks_load(c->b, lock_digest, &lock) == 0 && cuv_lock_complete(&lock, &text) == 0)
+		if (cuv_locks_load(c->b, lock_digest, &lock) < 0)
+			continue;
+		strip_addresses(&lock);
+		if (cuv_lock_complete(&lock, &text) == 0)
 			json_array_append_new(again, json_pack("{s:s, s:s, s:s}", "digest", digest, "python",
 							       lock.python, "lock", cuv_buf_str(&text)));
 	}
