@@ -296,3 +296,46 @@ int cuv_child_run(const struct cuv_child_spec *spec, struct cuv_child_result *re
 	res = CUV_CHILD_RESULT_INIT;
 	return 0;
 }
+
+pid_t cuv_child_start(const struct cuv_child_spec *spec, int both_fd, int err_fd)
+{
+	struct cuv_child_spec with_stdin = *spec;
+	_cleanup_close_ int null = -1, ours = -1, theirs = -1;
+	struct pipes p = {{-1, -1, -1}, {-1, -1, -1}};
+	pid_t parent = getpid(), pid;
+	int ends[2], r;
+
+	if (err_fd < 0) {
+		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (null < 0)
+			return -errno;
+		err_fd = null;
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	ours = ends[0];
+	theirs = ends[1];
+	with_stdin.stdin_fd = both_fd;
+	p.theirs[PIPE_OUT] = both_fd;
+	p.theirs[PIPE_ERR] = err_fd;
+	p.theirs[PIPE_FAIL] = theirs;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		child_main(&with_stdin, &p, parent);
+	theirs = cuv_close(theirs);
+	r = await_exec(ours);
+	if (r < 0) {
+		cuv_child_stop(pid);
+		return r;
+	}
+	return pid;
+}
+
+void cuv_child_stop(pid_t pid)
+{
+	struct cuv_child_result unused = CUV_CHILD_RESULT_INIT;
+
+	finish(pid, CUV_CHILD_CANCELLED, &unused);
+}

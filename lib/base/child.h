@@ -15,6 +15,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/strv.h"
 
+#include <sys/types.h>
+
 /* 0 leaves a limit as it is inherited. */
 struct cuv_child_limits {
 	uint64_t cpu_s;
@@ -71,6 +73,13 @@ void cuv_child_result_done(struct cuv_child_result *r);
 /* Runs it. 0 when the program was executed (look at ret->end); -errno when it
  * could not be (nothing is left behind; ret stays empty). */
 int cuv_child_run(const struct cuv_child_spec *spec, struct cuv_child_result *ret);
+
+/* Starts one that is spoken with: both_fd is its stdin and stdout, err_fd its stderr
+ * (-1: /dev/null). Of spec it takes path, argv, env, cwd, limits and before_exec. The
+ * pid of a program that was executed, or -errno. It is the caller's to stop. */
+pid_t cuv_child_start(const struct cuv_child_spec *spec, int both_fd, int err_fd);
+/* Kills it with its process group, and reaps it. */
+void cuv_child_stop(pid_t pid);
 
 static inline bool cuv_child_ok(const struct cuv_child_result *r)
 {

@@ -84,6 +84,8 @@ static int take_finished(struct fetch *f, struct cuv_error *err)
 		if (t->done) {
 			cuv_transfer_close(t, f->multi);
 			f->n_done++;
+			if (f->o->on_file && !f->o->on_file(f->o->file_arg, t->item))
+				return cuv_error_set(err, CUV_E_CANCELLED, "the files are not wanted any more");
 		}
 	}
 	return 0;

@@ -43,7 +43,11 @@ struct cuv_download_options {
 	int cancel_fd; /* readable or hung up: given up */
 	/* Ten times a second at most, and at the end. */
 	void (*on_progress)(void *arg, const struct cuv_download_progress *p);
+	/* One that is there, whole and checked; others are still on their way. False: all
+	 * is given up, with CANCELLED. NULL: nobody asks. */
+	bool (*on_file)(void *file_arg, const struct cuv_download *item);
 	void *arg;
+	void *file_arg;
 };
 
 /* 0 when all files are there with the right hashes; -EINVAL with err:

@@ -45,7 +45,7 @@ void cuv_index_drop_key(const struct cuv_builder *b, const char *key_hex);
 bool cuv_index_pinned(const struct cuv_builder *b, const char *store_name);
 int cuv_index_pin(const struct cuv_builder *b, const char *store_name, bool pinned);
 
-/* Wheels and installations that Nix has taken as valid; what was removed since is
+/* Wheels built here that Nix has taken as valid; what was removed since is
  * not known any more. */
 bool cuv_index_known(const struct cuv_builder *b, const char *store_name);
 int cuv_index_learn(const struct cuv_builder *b, const char *store_name);

@@ -6,9 +6,9 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
 #include "nixenv/builder/evict.h"
+#include "nixenv/builder/installs.h"
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
-#include "nixenv/builder/nix.h"
 #include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
@@ -29,11 +29,25 @@ struct making {
 	struct cuv_lock lock;
 	struct cuv_directs directs; /* wheels that were fetched before the lock was made */
 	struct cuv_env_paths paths;
-	uint64_t deadline_ns; /* of downloads and build */
+	struct cuv_installs *installs;
+	bool needed[CUV_PACKAGES_MAX]; /* wheels to be fetched */
+	uint64_t deadline_ns;	       /* of downloads and build */
+};
+
+/* Its wheels on their way. */
+struct fetching {
+	struct making *k;
+	struct cuv_download items[CUV_PACKAGES_MAX];
+	size_t index[CUV_PACKAGES_MAX]; /* which package of the lock */
+	size_t n;
+	struct cuv_strv files;
+	struct cuv_strv names;
+	bool refused;
 };
 
 static void making_done(struct making *k)
 {
+	cuv_installs_freep(&k->installs);
 	cuv_lock_done(&k->lock);
 	cuv_directs_done(&k->directs);
 	cuv_env_paths_done(&k->paths);
@@ -156,20 +170,23 @@ static int make_lock(struct making *k, struct cuv_error *err)
 
 /* --- the wheels --- */
 
-/* Needed are wheels that the store lacks and whose installation it lacks too. */
-static bool wheel_needed(const struct making *k, size_t i)
+/* A wheel is installed while others are still on their way. */
+static bool on_file(void *arg, const struct cuv_download *item)
 {
-	return !cuv_index_known(k->m->builder, k->paths.installs.items[i]) &&
-	       !cuv_index_known(k->m->builder, k->paths.wheels.items[i]);
+	struct fetching *f = arg;
+	size_t i = f->index[item - f->items];
+
+	f->k->lock.packages[i].size_bytes = item->size_bytes;
+	f->refused = !cuv_installs_give(f->k->installs, i, item->path);
+	return !f->refused;
 }
 
 /* What a lock that was sent does not say, or is not believed. */
 static int locate_wheels(struct making *k, struct cuv_error *err)
 {
-	bool wanted[CUV_PACKAGES_MAX];
 	const struct cuv_locate what = {
 		.pinned = k->pinned,
-		.wanted = wanted,
+		.wanted = k->needed,
 		.work = k->m->work,
 		.deadline_ns = cuv_deadline_ms(k->m->ask.resolve_ms),
 		.cancel_fd = k->m->cancel_fd,
@@ -177,99 +194,95 @@ static int locate_wheels(struct making *k, struct cuv_error *err)
 
 	if (k->m->ask.source != CUV_ENV_LOCK)
 		return 0;
-	for (size_t i = 0; i < k->lock.n; i++)
-		wanted[i] = wheel_needed(k, i);
 	progress(k->m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
 	return cuv_locate_wheels(k->m->builder, &what, &k->lock, err);
 }
 
-struct wheels {
-	struct cuv_download items[CUV_PACKAGES_MAX];
-	size_t index[CUV_PACKAGES_MAX]; /* which package of the lock */
-	size_t n;
-	size_t n_missing; /* the first ones; the others are there already */
-	struct cuv_strv files;
-	struct cuv_strv names;
-};
-
-static void wheels_free(struct wheels **w)
-{
-	if (*w) {
-		cuv_strv_done(&(*w)->files);
-		cuv_strv_done(&(*w)->names);
-	}
-	free(*w);
-}
-
-/* Those that were fetched already, or those that were not. */
-static int list_some(const struct making *k, bool fetched, struct wheels *w)
+/* What was fetched before the lock was made is given at once. False when something
+ * has failed already. */
+static bool give_directs(struct making *k)
 {
 	for (size_t i = 0; i < k->lock.n; i++) {
+		const struct cuv_direct_wheel *direct = cuv_directs_find(&k->directs, &k->lock.packages[i].sha256);
+
+		if (!k->needed[i] || !direct)
+			continue;
+		k->needed[i] = false;
+		if (!cuv_installs_give(k->installs, i, direct->path))
+			return false;
+	}
+	return true;
+}
+
+static void fetching_free(struct fetching **f)
+{
+	if (*f) {
+		cuv_strv_done(&(*f)->files);
+		cuv_strv_done(&(*f)->names);
+	}
+	free(*f);
+}
+
+static int list_wheels(struct fetching *f)
+{
+	struct making *k = f->k;
+
+	for (size_t i = 0; i < k->lock.n; i++) {
 		const struct cuv_locked *p = &k->lock.packages[i];
-		const struct cuv_direct_wheel *direct = cuv_directs_find(&k->directs, &p->sha256);
 		char name[CUV_STORE_NAME_SIZE];
 		int r;
 
-		if (!wheel_needed(k, i) || (direct != NULL) != fetched)
+		if (!k->needed[i])
 			continue;
 		if (!p->url || (r = cuv_lock_wheel_name(p, name)) < 0)
 			return -EINVAL;
-		if ((r = cuv_strv_addf(&w->files, "%s/%s", k->m->work, name)) < 0 ||
-		    (r = cuv_strv_addf(&w->names, "the wheel of %s %s", p->name, p->version)) < 0)
+		if ((r = cuv_strv_addf(&f->files, "%s/%s", k->m->work, name)) < 0 ||
+		    (r = cuv_strv_addf(&f->names, "the wheel of %s %s", p->name, p->version)) < 0)
 			return r;
-		if (direct && rename(direct->path, w->files.items[w->n]) < 0)
-			return -errno;
-		w->index[w->n++] = i;
+		f->index[f->n++] = i;
 	}
-	return 0;
-}
+	for (size_t i = 0; i < f->n; i++) {
+		const struct cuv_locked *p = &k->lock.packages[f->index[i]];
 
-static int list_wheels(const struct making *k, struct wheels *w)
-{
-	int r = list_some(k, false, w);
-
-	w->n_missing = w->n;
-	if (r == 0)
-		r = list_some(k, true, w);
-	for (size_t i = 0; r == 0 && i < w->n; i++) {
-		const struct cuv_locked *p = &k->lock.packages[w->index[i]];
-
-		w->items[i] = (struct cuv_download){
+		f->items[i] = (struct cuv_download){
 			.url = p->url,
-			.path = w->files.items[i],
-			.what = w->names.items[i],
+			.path = f->files.items[i],
+			.what = f->names.items[i],
 			.source = p->origin.kind == CUV_ORIGIN_URL ? CUV_SOURCE_USER : CUV_SOURCE_INDEX,
 			.hash_known = true,
 			.sha256 = p->sha256,
 			.size_bytes = p->size_bytes,
 		};
 	}
-	return r;
+	return 0;
 }
 
-static int fetch_wheels(struct making *k, struct cuv_error *err)
+static int fetch_missing(struct fetching *f, struct cuv_error *err)
 {
-	const struct cuv_builder *b = k->m->builder;
-	const struct cuv_download_options o = download_options(k);
-	const struct cuv_nix_options nix = {
-		.tmp = k->m->work, .deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd};
-	_cleanup_(wheels_free) struct wheels *w = calloc(1, sizeof(*w));
-	int r = w ? list_wheels(k, w) : -ENOMEM;
+	struct cuv_download_options o = download_options(f->k);
+	int r = list_wheels(f);
 
 	if (r < 0)
 		return internal(err, "the list of wheels", r);
-	if (w->n == 0)
-		return 0;
-	if (cuv_download_all(w->items, w->n_missing, &o, err) < 0 || cuv_nix_add_fixed(b, &w->files, &nix, err) < 0)
+	o.on_file = on_file;
+	o.file_arg = f;
+	if (cuv_download_all(f->items, f->n, &o, err) < 0 && !f->refused)
 		return -EINVAL;
-	for (size_t i = 0; i < w->n; i++) {
-		k->lock.packages[w->index[i]].size_bytes = w->items[i].size_bytes;
-		(void)unlink(w->files.items[i]);
-		r = cuv_index_learn(b, k->paths.wheels.items[w->index[i]]);
-		if (r < 0)
-			return internal(err, "the note of a wheel", r);
-	}
 	return 0;
+}
+
+/* What fails because of an installation is told to who waits for those. */
+static int fetch_wheels(struct making *k, struct cuv_error *err)
+{
+	_cleanup_(fetching_free) struct fetching *f = NULL;
+
+	if (!give_directs(k))
+		return 0;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return internal(err, "the list of wheels", -ENOMEM);
+	f->k = k;
+	return fetch_missing(f, err);
 }
 
 /* --- the build --- */
@@ -279,24 +292,6 @@ static void on_build(void *arg, uint32_t done, uint32_t total)
 	struct making *k = arg;
 
 	progress(k->m, CUV_PHASE_BUILDING, done, total, 0, 0);
-}
-
-/* A build that failed may have failed because Nix has lost something that we
- * believed it had: the next attempt fetches all again. */
-static void forget_all(const struct making *k)
-{
-	for (size_t i = 0; i < k->lock.n; i++) {
-		cuv_index_forget(k->m->builder, k->paths.wheels.items[i]);
-		cuv_index_forget(k->m->builder, k->paths.installs.items[i]);
-	}
-}
-
-static int write_lock(const struct making *k, const char *path)
-{
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_LOCK_BYTES_MAX);
-	int r = cuv_lock_canonical(&k->lock, &text);
-
-	return r < 0 ? r : cuv_builder_write(&k->m->builder->state, path, text.data, text.len);
 }
 
 /* Wheels that the store had already were not measured by a download. */
@@ -315,33 +310,19 @@ static void measure_wheels(struct making *k)
 static int build(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
-	const struct cuv_nix_options nix = {.tmp = k->m->work,
-					    .deadline_ns = k->deadline_ns,
-					    .cancel_fd = k->m->cancel_fd,
-					    .on_progress = on_build,
-					    .arg = k};
-	char lock_file[PATH_MAX], link[PATH_MAX], built[CUV_STORE_NAME_SIZE];
+	const struct cuv_installs_wait wait = {
+		.deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd, .on_progress = on_build, .arg = k};
+	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
 	int r;
 
-	on_build(k, 0, 0);
-	cuv_path_join(k->m->work, "lock.json", lock_file);
-	cuv_index_env_link(b, k->paths.env, link);
-	r = write_lock(k, lock_file);
-	if (r < 0)
-		return internal(err, "the lock's file", r);
-	if (cuv_nix_build(b, &k->pinned->image, lock_file, link, &nix, built, err) < 0) {
-		if (err->code != CUV_E_CANCELLED)
-			forget_all(k);
+	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->needed, err) < 0 || locate_wheels(k, err) < 0 ||
+	    cuv_installs_begin(k->installs, err) < 0 || fetch_wheels(k, err) < 0 ||
+	    cuv_installs_wait(k->installs, &wait, err) < 0)
 		return -EINVAL;
-	}
-	if (strcmp(built, k->paths.env) != 0) {
-		cuv_log(CUV_LOG_ERROR, "store-path-differs", CUV_S("computed", k->paths.env), CUV_S("built", built));
-		(void)unlink(link);
-		return cuv_error_set(err, CUV_E_INTERNAL, "the environment was built at another place than computed");
-	}
-	for (size_t i = 0; i < k->lock.n; i++)
-		if ((r = cuv_index_learn(b, k->paths.installs.items[i])) < 0)
-			return internal(err, "the note of an installation", r);
+	cuv_index_env_link(b, k->paths.env, link);
+	cuv_store_path(k->paths.env, path);
+	if ((r = cuv_builder_link(&b->state, path, link)) < 0)
+		return internal(err, "the environment's link", r);
 	measure_wheels(k);
 	r = cuv_locks_keep(b, &k->lock, k->m->ask.source != CUV_ENV_LOCK);
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
@@ -372,7 +353,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	int r;
 
 	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
-	if (make_lock(&k, err) < 0)
+	if (cuv_installs_open(b, m->work, &k.installs, err) < 0 || make_lock(&k, err) < 0)
 		return -EINVAL;
 	resolved = cuv_now_ns();
 	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
@@ -383,7 +364,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 		return -EINVAL;
 	r = cuv_index_load(b, k.paths.env, ret);
 	if (r != 0) {
-		if (locate_wheels(&k, err) < 0 || fetch_wheels(&k, err) < 0 || build(&k, err) < 0)
+		if (build(&k, err) < 0)
 			return -EINVAL;
 		r = cuv_index_load(b, k.paths.env, ret);
 		if (r != 0)

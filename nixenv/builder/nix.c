@@ -14,10 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* One build may not take longer than this, whatever the request allows. */
 #define DISK_FREE_BYTES_MIN (16u * 1024u * 1024u)
 #define DISK_FREE_INODES_MIN 64u
-#define BUILD_STEP_S 900
 
 static const char *const program_folders[] = {
 	"/usr/bin",
@@ -38,7 +36,7 @@ static int find_program(const char *name, char ret[PATH_MAX])
 
 int cuv_nix_check(struct cuv_error *err)
 {
-	static const char *const names[] = {"nix-build", "nix-store"};
+	static const char *const names[] = {"nix-daemon", "nix-store"};
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -61,6 +59,25 @@ static int nix_env(const struct cuv_builder_state *s, const char *tmp, struct cu
 	r = r ? r : cuv_strv_addf(env, "TMPDIR=%s", tmp);
 	return r;
 }
+
+int cuv_nix_program(const struct cuv_builder *b, const char *name, const char *tmp, char ret_path[PATH_MAX],
+		    struct cuv_strv *env, struct cuv_error *err)
+{
+	if (find_program(name, ret_path) < 0)
+		return cuv_nix_check(err);
+	if (nix_env(&b->state, tmp, env) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	return 0;
+}
+
+/* Its heap grows with what is asked, which is ours; what a wheel makes grow runs in
+ * the build, which limits itself. */
+const struct cuv_child_limits cuv_nix_limits = {
+	.cpu_s = 3600,
+	.file_bytes = CUV_CLOSURE_BYTES_MAX,
+	.descriptors = 4096,
+	.processes = 1024,
+};
 
 /* What one run of Nix shares with its callbacks. */
 struct run {
@@ -91,6 +108,20 @@ static bool disk_is_full(const char *folder)
 	       (fs.f_bavail * fs.f_frsize < DISK_FREE_BYTES_MIN || (fs.f_files && fs.f_favail < DISK_FREE_INODES_MIN));
 }
 
+int cuv_nix_failure(const struct cuv_nix_log *log, const char *tmp, int status, struct cuv_error *err)
+{
+	if (err->code == CUV_E_NONE)
+		(void)cuv_nix_log_error(log, err);
+	if (err->code != CUV_E_NO_SPACE && disk_is_full(tmp)) {
+		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
+		err->retry_after_s = 60;
+	}
+	if (err->code != CUV_E_NO_SPACE)
+		cuv_log(CUV_LOG_WARNING, "nix-failed", CUV_I("status", status), CUV_S("error", err->message),
+			CUV_S("log", cuv_buf_str(&log->messages)));
+	return -EINVAL;
+}
+
 static int failed(const struct run *run, const struct cuv_child_result *res, struct cuv_error *err)
 {
 	if (res->end == CUV_CHILD_TIMEOUT)
@@ -100,16 +131,7 @@ static int failed(const struct run *run, const struct cuv_child_result *res, str
 	if (res->end == CUV_CHILD_SIGNALED)
 		(void)cuv_error_set_errno(err, res->status == SIGKILL ? -ENOMEM : 0, "Nix was killed by signal %d",
 					  res->status);
-	else
-		cuv_nix_log_error(&run->log, err);
-	if (err->code != CUV_E_NO_SPACE && disk_is_full(run->o->tmp)) {
-		cuv_error_set(err, CUV_E_NO_SPACE, "the service's disk is full");
-		err->retry_after_s = 60;
-	}
-	if (err->code != CUV_E_NO_SPACE)
-		cuv_log(CUV_LOG_WARNING, "nix-failed", CUV_I("status", res->status), CUV_S("error", err->message),
-			CUV_S("log", cuv_buf_str(&run->log.messages)));
-	return -EINVAL;
+	return cuv_nix_failure(&run->log, run->o->tmp, res->status, err);
 }
 
 static int run_nix(const struct cuv_builder *b, const char *program, const struct cuv_strv *argv, struct run *run,
@@ -120,22 +142,13 @@ static int run_nix(const struct cuv_builder *b, const char *program, const struc
 	char path[PATH_MAX];
 	int r;
 
-	if (find_program(program, path) < 0)
-		return cuv_nix_check(err);
-	if (nix_env(&b->state, run->o->tmp, &env) < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (cuv_nix_program(b, program, run->o->tmp, path, &env, err) < 0)
+		return -EINVAL;
 	spec.path = path;
 	spec.argv = argv;
 	spec.env = &env;
 	spec.cwd = run->o->tmp;
-	/* Its heap grows with the expression, which is ours; what a wheel makes
-	 * grow runs in the build, which limits itself. */
-	spec.limits = (struct cuv_child_limits){
-		.cpu_s = 3600,
-		.file_bytes = CUV_CLOSURE_BYTES_MAX,
-		.descriptors = 4096,
-		.processes = 1024,
-	};
+	spec.limits = cuv_nix_limits;
 	spec.deadline_ns = run->o->deadline_ns;
 	spec.cancel_fd = run->o->cancel_fd;
 	spec.on_stderr = on_stderr;
@@ -162,51 +175,6 @@ int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files,
 		if (cuv_strv_add(&argv, files->items[i]) < 0)
 			return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	return run_nix(b, "nix-store", &argv, &run, &res, err);
-}
-
-static int build_argv(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file,
-		      const char *link, struct cuv_strv *argv)
-{
-	char recipe[PATH_MAX], hex[CUV_SHA256_HEX_SIZE], step[16];
-	const char *const words[] = {
-		"nix-build", recipe,	     "--argstr",      "lock", lock_file,    "--argstr", "image",
-		image->name, "--argstr",     "sha256",	      hex,    "--out-link", link,	"--timeout",
-		step,	     "--log-format", "internal-json",
-	};
-
-	cuv_path_join(b->state.recipes, "build.nix", recipe);
-	cuv_hex(image->sha256.bytes, sizeof(image->sha256.bytes), hex);
-	(void)snprintf(step, sizeof(step), "%d", BUILD_STEP_S);
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (cuv_strv_add(argv, words[i]) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-int cuv_nix_build(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file, const char *link,
-		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err)
-{
-	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
-	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
-	_cleanup_(run_done) struct run run = {.o = o};
-	static const char prefix[] = CUV_STORE_DIR "/";
-	char path[CUV_STORE_PATH_SIZE + 1];
-	size_t len;
-
-	cuv_nix_log_init(&run.log);
-	if (build_argv(b, image, lock_file, link, &argv) < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-	if (run_nix(b, "nix-build", &argv, &run, &res, err) < 0)
-		return -EINVAL;
-	len = strcspn(cuv_buf_str(&res.out), "\n");
-	if (len >= sizeof(path) || len <= strlen(prefix) || memcmp(res.out.data, prefix, strlen(prefix)) != 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "Nix did not say what it has built");
-	memcpy(path, res.out.data, len);
-	path[len] = '\0';
-	if (!cuv_store_name_valid(path + strlen(prefix)))
-		return cuv_error_set(err, CUV_E_INTERNAL, "Nix has built something that is no store path");
-	memcpy(ret_name, path + strlen(prefix), len - strlen(prefix) + 1);
-	return 0;
 }
 
 int cuv_nix_collect(const struct cuv_builder *b, const struct cuv_nix_options *o, struct cuv_error *err)

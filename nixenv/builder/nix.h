@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The things that Nix is started for: taking downloaded wheels into the store,
- * building an environment, and collecting what nobody needs. One process each, on the
- * chroot store, with our own settings and an environment made here.
+ * What Nix's programs have in common, and collecting what nobody needs. Each runs on
+ * the chroot store, with our own settings and an environment made here. Environments
+ * are built by daemons of its that nix_daemon.h speaks with.
  */
 #ifndef CUV_BUILDER_NIX_H
 #define CUV_BUILDER_NIX_H
 
+#include "lib/base/child.h"
 #include "nixenv/builder/builder.h"
+#include "nixenv/builder/nix_log.h"
 
 struct cuv_nix_options {
 	const char *tmp; /* a folder for its work in progress */
@@ -17,6 +19,17 @@ struct cuv_nix_options {
 	void *arg;
 };
 
+/* Path and environment of one of Nix's programs; tmp is a folder for its work in
+ * progress. 0; -EINVAL with err UNAVAILABLE or INTERNAL. */
+int cuv_nix_program(const struct cuv_builder *b, const char *name, const char *tmp, char ret_path[PATH_MAX],
+		    struct cuv_strv *env, struct cuv_error *err);
+extern const struct cuv_child_limits cuv_nix_limits;
+/* The error that a log comes to, NO_SPACE if tmp's file system is full, whatever it
+ * says; it is logged. status stands there too. Returns -EINVAL. */
+int cuv_nix_failure(const struct cuv_nix_log *log, const char *tmp, int status, struct cuv_error *err);
+/* Seconds that one build may take, whatever the request allows. */
+#define CUV_NIX_BUILD_S 900
+
 /* 0 when Nix's programs are there; -EINVAL with err UNAVAILABLE. */
 int cuv_nix_check(struct cuv_error *err);
 
@@ -24,12 +37,6 @@ int cuv_nix_check(struct cuv_error *err);
  * -EINVAL with err: NO_SPACE, BUILD_TIMEOUT, CANCELLED or INTERNAL. */
 int cuv_nix_add_fixed(const struct cuv_builder *b, const struct cuv_strv *files, const struct cuv_nix_options *o,
 		      struct cuv_error *err);
-
-/* Builds the environment of the lock in lock_file on the image (all wheels are in the store)
- * and makes the link, which is a GC root. ret_name is what was built. 0; -EINVAL
- * with err as above, or BUILD_FAILED with the installer's reason. */
-int cuv_nix_build(const struct cuv_builder *b, const struct cuv_image *image, const char *lock_file, const char *link,
-		  const struct cuv_nix_options *o, char ret_name[CUV_STORE_NAME_SIZE], struct cuv_error *err);
 
 /* Deletes what no link in gcroots leads to (evict.h has the lock for it). 0; -EINVAL
  * with err as above. */

@@ -61,6 +61,22 @@ static void judge(struct cuv_nix_log *l, const char *text)
 	l->build_failed |= has(text, len, "builder for ") || has(text, len, "failed with exit code");
 }
 
+void cuv_nix_log_failure(struct cuv_nix_log *l, const char *text)
+{
+	judge(l, text);
+	keep(l, text);
+}
+
+void cuv_nix_log_line(struct cuv_nix_log *l, const char *text)
+{
+	static const char ours[] = "cuvette: ";
+
+	if (strncmp(text, ours, strlen(ours)) == 0)
+		cuv_error_copy_text(l->reason, sizeof(l->reason), text + strlen(ours), strlen(text + strlen(ours)));
+	else
+		keep(l, text);
+}
+
 static void on_message(struct cuv_nix_log *l, json_t *j)
 {
 	const char *text = json_string_value(json_object_get(j, "msg"));
@@ -73,10 +89,8 @@ static void on_message(struct cuv_nix_log *l, json_t *j)
 		l->total = n;
 	else if (strncmp(text, "this derivation will be built", 29) == 0)
 		l->total = 1;
-	else if (level == 0) {
-		judge(l, text);
-		keep(l, text);
-	}
+	else if (level == 0)
+		cuv_nix_log_failure(l, text);
 }
 
 static void on_start(struct cuv_nix_log *l, json_t *j)
@@ -100,18 +114,13 @@ static void on_stop(struct cuv_nix_log *l, json_t *j)
 
 static void on_result(struct cuv_nix_log *l, json_t *j)
 {
-	static const char ours[] = "cuvette: ";
 	const char *text;
 
 	if (json_integer_value(json_object_get(j, "type")) != RESULT_LOG_LINE)
 		return;
 	text = json_string_value(json_array_get(json_object_get(j, "fields"), 0));
-	if (!text)
-		return;
-	if (strncmp(text, ours, strlen(ours)) == 0)
-		cuv_error_copy_text(l->reason, sizeof(l->reason), text + strlen(ours), strlen(text + strlen(ours)));
-	else
-		keep(l, text);
+	if (text)
+		cuv_nix_log_line(l, text);
 }
 
 static void on_line(struct cuv_nix_log *l, const char *line, size_t len)
@@ -121,8 +130,7 @@ static void on_line(struct cuv_nix_log *l, const char *line, size_t len)
 	const char *action;
 
 	if (len < strlen(mark) || memcmp(line, mark, strlen(mark)) != 0) {
-		judge(l, line);
-		keep(l, line);
+		cuv_nix_log_failure(l, line);
 		return;
 	}
 	j = json_loadb(line + strlen(mark), len - strlen(mark), 0, NULL);

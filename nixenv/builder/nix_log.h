@@ -30,6 +30,10 @@ void cuv_nix_log_init(struct cuv_nix_log *l);
 void cuv_nix_log_done(struct cuv_nix_log *l);
 /* True when done or total changed. */
 bool cuv_nix_log_feed(struct cuv_nix_log *l, const char *data, size_t len);
+/* The same by parts, for who has them from elsewhere: a failure in Nix's own words (with
+ * the end of a build's log behind "log lines:"), and a line that a build printed. */
+void cuv_nix_log_failure(struct cuv_nix_log *l, const char *text);
+void cuv_nix_log_line(struct cuv_nix_log *l, const char *text);
 /* The error of a build that failed; returns -EINVAL. */
 int cuv_nix_log_error(const struct cuv_nix_log *l, struct cuv_error *err);
 

@@ -8,7 +8,7 @@
  *     req/<key>                       the environment that a request came to
  *     pin/<store name>                an environment that is never evicted
  *   recipes/                          our Nix expressions and nix.conf
- *   known/<store name>                wheels and installations that Nix has taken
+ *   known/<store name>                wheels built here that Nix has taken
  *   locks/<hex>.json                  locks with addresses and sizes, by digest
  *   leases/<store name>               who uses an environment (lib/base/lease.h)
  *   damaged/<store name>              what `env verify` has found to be other than built

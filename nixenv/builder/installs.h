@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building one environment: its installations, several at a time and the largest
+ * first, each as soon as its wheel's bytes are there, and then the environment. One
+ * Nix daemon and one thread for each processor; what is valid already is left alone.
+ *
+ * Order of calls: open (early: the first daemon starts while the resolver waits for
+ * the network), plan, begin, give for each wheel that was asked for, wait.
+ */
+#ifndef CUV_BUILDER_INSTALLS_H
+#define CUV_BUILDER_INSTALLS_H
+
+#include "nixenv/builder/builder.h"
+
+struct cuv_installs;
+
+/* tmp is borrowed, for as long as it lives. 0; -EINVAL with err. */
+int cuv_installs_open(const struct cuv_builder *b, const char *tmp, struct cuv_installs **ret, struct cuv_error *err);
+/* Stops what is being done. */
+void cuv_installs_freep(struct cuv_installs **s);
+
+/* Asks the store what it has. ret_needed[i]: package i's wheel is to be given. All is
+ * borrowed for as long as it lives. 0; -EINVAL with err. */
+int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const struct cuv_env_paths *paths,
+		      bool *ret_needed, struct cuv_error *err);
+/* Begins with what the store has the wheels of. From here to the end this process has
+ * threads, and must not fork. 0; -EINVAL with err. */
+int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err);
+/* Package i's wheel, whole and with the right hash; the file is taken. False when
+ * something has failed already, which wait tells. */
+bool cuv_installs_give(struct cuv_installs *s, size_t i, const char *path);
+
+struct cuv_installs_wait {
+	uint64_t deadline_ns;
+	int cancel_fd; /* readable or hung up: given up */
+	void (*on_progress)(void *arg, uint32_t done, uint32_t total);
+	void *arg;
+};
+/* To the end. 0: the environment is valid; -EINVAL with err: BUILD_TIMEOUT,
+ * CANCELLED, or what nix_daemon.h says. */
+int cuv_installs_wait(struct cuv_installs *s, const struct cuv_installs_wait *o, struct cuv_error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Nix daemon of our own (`nix-daemon --stdio`), spoken with over a socket: it takes
+ * files into the store and builds derivations that are sent to it whole. So no
+ * expression is evaluated, no .drv file is written, and one process serves many builds.
+ *
+ * Calls block; each is for one thread at a time. A call that failed with a broken
+ * connection makes all later ones fail.
+ */
+#ifndef CUV_BUILDER_NIX_DAEMON_H
+#define CUV_BUILDER_NIX_DAEMON_H
+
+#include "nixenv/builder/builder.h"
+#include "nixenv/derivation.h"
+
+struct cuv_nix_daemon;
+
+/* Starts one, without waiting for it; for single-threaded processes. tmp is borrowed.
+ * 0; -EINVAL with err. */
+int cuv_nix_daemon_start(const struct cuv_builder *b, const char *tmp, struct cuv_nix_daemon **ret,
+			 struct cuv_error *err);
+/* From any thread: the call that it is in fails, and all later ones. */
+void cuv_nix_daemon_break(struct cuv_nix_daemon *d);
+/* Kills it. */
+void cuv_nix_daemon_freep(struct cuv_nix_daemon **d);
+
+/* All of these: -EINVAL with err NO_SPACE, BUILD_TIMEOUT, BUILD_FAILED (with the
+ * installer's reason), NO_MEMORY, NO_PROCESSES or INTERNAL. */
+
+/* Marks which of these store names are valid. */
+int cuv_nix_daemon_valid(struct cuv_nix_daemon *d, const struct cuv_strv *store_names, bool *ret,
+			 struct cuv_error *err);
+/* Adds what must come to lie at store_name: a text without references, or a file by
+ * its flat SHA-256. Nix hashes it as it writes. */
+int cuv_nix_daemon_add_text(struct cuv_nix_daemon *d, const char *store_name, const void *data, size_t len,
+			    struct cuv_error *err);
+int cuv_nix_daemon_add_file(struct cuv_nix_daemon *d, const char *store_name, const char *path, struct cuv_error *err);
+/* Builds one whose inputs are all valid, unless its output is. */
+int cuv_nix_daemon_build(struct cuv_nix_daemon *d, const struct cuv_derivation *drv, struct cuv_error *err);
+
+#endif

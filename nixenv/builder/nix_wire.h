@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The words of Nix's daemon protocol: numbers of eight bytes, little end first, and
+ * strings padded to eight. Before each answer the daemon sends messages: what a build
+ * printed, what it works at, or an error in the answer's place.
+ */
+#ifndef CUV_BUILDER_NIX_WIRE_H
+#define CUV_BUILDER_NIX_WIRE_H
+
+#include "nixenv/builder/nix_log.h"
+
+#define CUV_NIX_STRING_MAX (64u << 20) /* a longer one is no protocol */
+
+/* fd is borrowed; reads and writes block. */
+struct cuv_nix_wire {
+	int fd;
+	size_t at, end; /* of what was read and not used */
+	char in[8192];
+};
+#define CUV_NIX_WIRE_INIT(socket) ((struct cuv_nix_wire){.fd = (socket)})
+
+/* All that read: 0, -EPIPE at the end of the stream, -EPROTO or -errno. */
+int cuv_nix_wire_u64(struct cuv_nix_wire *w, uint64_t *ret);
+/* Replaces out's content; what does not fit is left out. */
+int cuv_nix_wire_string(struct cuv_nix_wire *w, struct cuv_buf *out);
+/* Reads messages to their end. -EREMOTEIO when there was an error, in log then. */
+int cuv_nix_wire_messages(struct cuv_nix_wire *w, struct cuv_nix_log *log);
+
+/* For requests: appended to a buffer, whose error is sticky. */
+void cuv_nix_put_u64(struct cuv_buf *b, uint64_t value);
+void cuv_nix_put_string(struct cuv_buf *b, const char *s, size_t len);
+
+#endif
