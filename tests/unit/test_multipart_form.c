@@ -196,6 +196,19 @@ TEST(a_lock_or_a_digest_stands_for_requirements)
 	assert_string_equal(v.request.spec.env_digest, DIGEST);
 	assert_int_equal(v.request.spec.requirements_len, 0);
 
+	/* the first Python that it is for, unless one is asked for */
+	{
+		_cleanup_upload_ struct upload w;
+
+		read_upload(&w, SIZE_MAX,
+			    BYTES(CODE FILE_PART("lock", "l.toml", "requires-python = '>=3.13'\n" LOCK_TEXT) END));
+		assert_ok(w.result);
+		assert_string_equal(u.request.spec.python->version, "3.11");
+		assert_string_equal(w.request.spec.python->version, "3.13");
+	}
+	REFUSED(CODE FILE_PART("lock", "l.toml", "requires-python = '>=3.13'\n" LOCK_TEXT) FIELD("python", "3.11"),
+		LOCK_MISMATCH, "lock it for 3.11");
+	REFUSED(CODE FILE_PART("lock", "l.toml", "requires-python = '>=3.99'\n" LOCK_TEXT), LOCK_MISMATCH, ">=3.99");
 	REFUSED(CODE REQUIREMENTS FIELD("env", DIGEST), FIELD_CONFLICT, "one of");
 	REFUSED(CODE FILE_PART("lock", "l.toml", LOCK_TEXT) FIELD("env", DIGEST), FIELD_CONFLICT, "one of");
 	REFUSED(CODE FIELD("env", DIGEST) FIELD("exclude_newer", "2024-01-01"), FIELD_CONFLICT, "exclude_newer");
