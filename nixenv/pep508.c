@@ -49,6 +49,7 @@ int cuv_name_normalize(const char *name, size_t len, struct cuv_buf *out)
 static int read_name(struct cuv_scan *s, const char *what, char **ret)
 {
 	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(CUV_NAME_LEN_MAX);
+	const char *article = what[0] == 'e' ? "an" : "a";
 	size_t start = s->pos;
 	int r;
 
@@ -59,17 +60,17 @@ static int read_name(struct cuv_scan *s, const char *what, char **ret)
 	if (s->pos == start)
 		return cuv_scan_fail(
 			s, start, CUV_E_REQUIREMENT_INVALID,
-			"the name of a %s can't begin with `%c`; it has letters and digits, and . _ - between "
+			"the name of %s %s can't begin with `%c`; it has letters and digits, and . _ - between "
 			"them",
-			what, cuv_scan_peek(s));
+			article, what, cuv_scan_peek(s));
 	if (s->pos - start > CUV_NAME_LEN_MAX)
-		return cuv_scan_fail(s, start, CUV_E_TOO_LARGE, "the name of a %s may have at most %d characters", what,
-				     CUV_NAME_LEN_MAX);
+		return cuv_scan_fail(s, start, CUV_E_TOO_LARGE, "the name of %s %s may have at most %d characters",
+				     article, what, CUV_NAME_LEN_MAX);
 	r = cuv_name_normalize(s->text + start, s->pos - start, &name);
 	if (r > 0)
 		return cuv_scan_fail(s, start, CUV_E_REQUIREMENT_INVALID,
-				     "the name of a %s begins and ends with a letter or digit, which `%.*s` does not",
-				     what, CUV_SCAN_SHOWN(s->pos - start), s->text + start);
+				     "the name of %s %s begins and ends with a letter or digit, which `%.*s` does not",
+				     article, what, CUV_SCAN_SHOWN(s->pos - start), s->text + start);
 	if (r < 0)
 		return r;
 	*ret = cuv_buf_take(&name, NULL);
