@@ -13,6 +13,7 @@
 #define CUV_BUILDER_DIRECT_H
 
 #include "nixenv/builder/download.h"
+#include "nixenv/builder/sdist_record.h"
 #include "nixenv/lock.h"
 #include "nixenv/python.h"
 #include "nixenv/requirements.h"
@@ -22,11 +23,13 @@
 
 struct cuv_direct_wheel {
 	size_t item;	  /* of the requirements */
+	char *file;	  /* owned; the wheel's name */
 	char *path;	  /* owned; below the folder */
 	char *what;	  /* owned; for messages */
 	bool not_fitting; /* with a marker, so it may not be meant: not fetched */
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes;
+	char commit[65]; /* it was built from this one of a repository; "": not built */
 };
 
 struct cuv_directs {
@@ -37,13 +40,24 @@ struct cuv_directs {
 #define CUV_DIRECTS_INIT ((struct cuv_directs){0})
 void cuv_directs_done(struct cuv_directs *d);
 
-/* Fetches all of them into <work>/direct/<sha256>/<file>; none are an empty list. The
- * requirements get their hashes. 0; -EINVAL with err, whose line counts in the
- * canonical text: ADDRESS_REFUSED, URL_UNAVAILABLE, HASH_MISMATCH,
- * WHEEL_UNAVAILABLE (not for this platform), ENVIRONMENT_TOO_LARGE, or as
- * cuv_download_all. */
-int cuv_directs_fetch(struct cuv_requirements *reqs, const struct cuv_python *python, const char *work,
+/* Fetches all of them into <work>/direct/<sha256>/<file>; none are an empty list. 0;
+ * -EINVAL with err, whose line counts in the canonical text: ADDRESS_REFUSED,
+ * URL_UNAVAILABLE, HASH_MISMATCH, WHEEL_UNAVAILABLE (not for this platform),
+ * ENVIRONMENT_TOO_LARGE, or as cuv_download_all. */
+int cuv_directs_fetch(const struct cuv_requirements *reqs, const struct cuv_python *python, const char *work,
 		      const struct cuv_download_options *o, struct cuv_directs *ret, struct cuv_error *err);
+
+/* Adds a wheel that the store has, built from a commit of the repository that a
+ * requirement names; path is its file. 0, or -EINVAL with err. */
+int cuv_directs_add_built(const struct cuv_requirements *reqs, size_t item, const struct cuv_sdist_wheel *wheel,
+			  const char *path, const char *commit, struct cuv_directs *d, struct cuv_error *err);
+
+/* Gives the requirements the hashes of their wheels, in place of those that they list:
+ * whatever the index has, only these are taken. 0, or -EINVAL with err. */
+int cuv_directs_pin(struct cuv_requirements *reqs, const struct cuv_directs *d, struct cuv_error *err);
+
+/* Gives an error the place of a requirement; returns -EINVAL. */
+int cuv_directs_at_line(const struct cuv_requirements *reqs, size_t item, struct cuv_error *err);
 
 /* The canonical text with versions in place of addresses, line for line. */
 int cuv_directs_text(const struct cuv_requirements *reqs, const struct cuv_directs *d, struct cuv_buf *out);

@@ -32,7 +32,7 @@ struct cuv_git_ask {
 	const struct cuv_settings *settings;
 	const char *url;	  /* https://host/path, without git+ and ref */
 	const char *ref;	  /* "": the default branch */
-	const char *subdirectory; /* must be a folder of the commit; NULL: none is asked for */
+	const char *subdirectory; /* a folder of the commit, which becomes the top; NULL: all of it */
 	const char *what;	  /* "the repository of foo", for messages */
 	const char *work;	  /* a folder; git/ is made in it */
 	bool landlock;

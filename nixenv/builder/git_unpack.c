@@ -28,7 +28,6 @@
 struct unpack {
 	git_repository *repo;
 	struct archive *out;
-	const char *subdirectory; /* NULL once it was met, or never wanted */
 	uint64_t bytes;
 	unsigned files;
 	unsigned submodules;
@@ -182,8 +181,6 @@ static void write_tree(struct unpack *u, const git_tree *tree, const char *path,
 		fail(STATUS_LIMIT, "folders are too deep");
 	count(u, 0);
 	write_entry(u, path, AE_IFDIR, 0755, NULL, 0);
-	if (u->subdirectory && strcmp(path + strlen(TOP "/"), u->subdirectory) == 0 && depth > 0)
-		u->subdirectory = NULL;
 	/* git's own order, which is by bytes. */
 	for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
 		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
@@ -216,16 +213,31 @@ static void write_tree(struct unpack *u, const git_tree *tree, const char *path,
 	}
 }
 
-static void write_commit(struct unpack *u, const char *commit_hex)
+static git_tree *find_subdirectory(struct unpack *u, const git_tree *tree, const char *path)
+{
+	git_tree_entry *entry = NULL;
+	git_tree *found = NULL;
+
+	if (git_tree_entry_bypath(&entry, tree, path) < 0 || git_tree_entry_filemode(entry) != GIT_FILEMODE_TREE ||
+	    git_tree_lookup(&found, u->repo, git_tree_entry_id(entry)) < 0)
+		fail(1, "the subdirectory is no folder of the commit");
+	git_tree_entry_free(entry);
+	return found;
+}
+
+static void write_commit(struct unpack *u, const char *commit_hex, const char *subdirectory)
 {
 	git_commit *commit = NULL;
-	git_tree *tree = NULL;
+	git_tree *tree = NULL, *below = NULL;
 	git_oid oid;
 
 	check(git_oid_fromstr(&oid, commit_hex), "the commit's name");
 	check(git_commit_lookup(&commit, u->repo, &oid), "what the ref names is no commit");
 	check(git_commit_tree(&tree, commit), "the commit has no files");
-	write_tree(u, tree, TOP, 0);
+	if (subdirectory)
+		below = find_subdirectory(u, tree, subdirectory);
+	write_tree(u, below ? below : tree, TOP, 0);
+	git_tree_free(below);
 	git_tree_free(tree);
 	git_commit_free(commit);
 }
@@ -238,7 +250,6 @@ int cuv_git_unpack_main(int argc, char **argv)
 
 	if (argc < 4 || argc > 5 || cuv_parse_u64(argv[2], CUV_GIT_PACK_BYTES_MAX, &offset) < 0)
 		return 2;
-	u.subdirectory = argc == 5 ? argv[4] : NULL;
 	/* libarchive writes names by it. */
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		fail(1, "there is no locale C.UTF-8");
@@ -250,11 +261,9 @@ int cuv_git_unpack_main(int argc, char **argv)
 	    archive_write_set_options(u.out, "hdrcharset=UTF-8") < ARCHIVE_WARN ||
 	    archive_write_open_filename(u.out, "source.tar") != ARCHIVE_OK)
 		fail(1, "the archive can't be written");
-	write_commit(&u, argv[3]);
+	write_commit(&u, argv[3], argc == 5 ? argv[4] : NULL);
 	if (archive_write_close(u.out) != ARCHIVE_OK)
 		fail(1, "the archive can't be written");
-	if (u.subdirectory)
-		fail(1, "the subdirectory is no folder of the commit");
 	archive_write_free(u.out);
 	return 0;
 }

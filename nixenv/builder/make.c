@@ -9,6 +9,7 @@
 #include "nixenv/builder/installs.h"
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/repository.h"
 #include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
@@ -76,21 +77,6 @@ static int internal(struct cuv_error *err, const char *what, int r)
 
 /* --- the lock --- */
 
-/* What the parser knows and nothing builds yet. */
-static int check_served(const struct cuv_requirements *reqs, struct cuv_error *err)
-{
-	for (size_t i = 0; i < reqs->n; i++) {
-		if (reqs->items[i].direct.kind != CUV_DIRECT_GIT)
-			continue;
-		(void)cuv_error_set(err, CUV_E_REQUIREMENT_UNSUPPORTED,
-				    "a package from a repository is not served by this version; name a version from "
-				    "the index, as in name==1.2.3, or the address of a wheel");
-		err->line = (uint32_t)i + 1;
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static void on_download(void *arg, const struct cuv_download_progress *p)
 {
 	struct making *k = arg;
@@ -124,8 +110,9 @@ static int resolve(struct making *k, struct cuv_error *err)
 	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
 	/* The other process promised canonical text; what is not that is not read. */
 	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &reqs, err) < 0 ||
-	    check_served(reqs, err) < 0 ||
-	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0)
+	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
+	    cuv_repositories_build(m, reqs, k->deadline_ns, &k->directs, err) < 0 ||
+	    cuv_directs_pin(reqs, &k->directs, err) < 0)
 		return -EINVAL;
 	if (cuv_directs_text(reqs, &k->directs, &text) < 0 ||
 	    cuv_requirements_write_constraints(reqs, &constraints) < 0)

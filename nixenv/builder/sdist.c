@@ -27,6 +27,7 @@
 struct work {
 	const struct cuv_make *m;
 	const struct cuv_locked *p;
+	const char *path; /* of the source distribution, where it is there; else NULL */
 	const struct cuv_pinned *pinned;
 	char python[32];
 	uint64_t deadline_ns;
@@ -98,6 +99,10 @@ static int fetch(struct work *k, struct cuv_error *err)
 
 	if (k->sdist_fd >= 0)
 		return 0;
+	if (k->path) {
+		k->sdist_fd = open(k->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		return k->sdist_fd < 0 ? internal(k, err, "its source", -errno) : 0;
+	}
 	if (!k->p->origin.url)
 		return cuv_error_set(err, CUV_E_BUILD_FAILED,
 				     "%s: nothing says where its source distribution can be fetched", k->what);
@@ -281,9 +286,9 @@ static int check_name(const struct work *k, const char *file, struct cuv_error *
 	struct cuv_wheel w;
 
 	if (cuv_wheel_parse(file, &w) < 0 || !cuv_wheel_is_of(&w, k->p->name) ||
-	    normal_version(k->p->version, strlen(k->p->version), &wanted) < 0 ||
 	    normal_version(w.version.at, w.version.len, &given) < 0 ||
-	    strcmp(cuv_buf_str(&wanted), cuv_buf_str(&given)) != 0)
+	    (k->p->version[0] && (normal_version(k->p->version, strlen(k->p->version), &wanted) < 0 ||
+				  strcmp(cuv_buf_str(&wanted), cuv_buf_str(&given)) != 0)))
 		return cuv_error_set(err, CUV_E_BUILD_FAILED, "%s: its build gave another wheel: `%s`", k->what, file);
 	if (cuv_wheel_rank(&w, k->pinned->python) < 0)
 		return cuv_error_set(err, CUV_E_BUILD_FAILED,
@@ -462,20 +467,26 @@ static int build(struct work *k, struct cuv_sdist_wheel *ret, struct cuv_error *
 int cuv_sdist_build(const struct cuv_make *m, const struct cuv_locked *p, uint64_t deadline_ns,
 		    struct cuv_sdist_wheel *ret, struct cuv_error *err)
 {
-	_cleanup_(work_done) struct work k = {.m = m, .p = p, .deadline_ns = deadline_ns, .sdist_fd = -1};
+	return cuv_sdist_build_file(m, p, NULL, deadline_ns, ret, err);
+}
+
+int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, const char *path, uint64_t deadline_ns,
+			 struct cuv_sdist_wheel *ret, struct cuv_error *err)
+{
+	_cleanup_(work_done) struct work k = {.m = m, .p = p, .path = path, .deadline_ns = deadline_ns, .sdist_fd = -1};
 	const char *parts[] = {"date", k.hex, NULL, NULL, NULL, NULL, NULL};
 	char date[32], recipes[CUV_SHA256_HEX_SIZE], indexes[CUV_SHA256_HEX_SIZE];
 	struct cuv_sdist_key key;
 
 	if (m->launcher < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE,
-				     "%s %s would be built from its source distribution, and there is no launcher here",
-				     p->name, p->version);
+				     "%s %s would be built from source, and there is no launcher here", p->name,
+				     p->version);
 	k.pinned = cuv_pins_find(&m->builder->pins, m->ask.python);
 	if (!k.pinned)
 		return cuv_error_set(err, CUV_E_INTERNAL, "there is no Python %s", m->ask.python);
 	(void)snprintf(k.python, sizeof(k.python), "/usr/bin/python%s", m->ask.python);
-	(void)snprintf(k.what, sizeof(k.what), "%.120s %.64s", p->name, p->version);
+	(void)snprintf(k.what, sizeof(k.what), "%.120s%s%.64s", p->name, p->version[0] ? " " : "", p->version);
 	cuv_hex(p->origin.sha256.bytes, sizeof(p->origin.sha256.bytes), k.hex);
 	(void)snprintf(date, sizeof(date), "%" PRId64, m->ask.exclude_s);
 	cuv_hex(k.pinned->recipes.bytes, sizeof(k.pinned->recipes.bytes), recipes);

@@ -27,5 +27,9 @@ bool cuv_sdist_allowed(const struct cuv_make *m);
  * NO_SPACE or INTERNAL. */
 int cuv_sdist_build(const struct cuv_make *m, const struct cuv_locked *p, uint64_t deadline_ns,
 		    struct cuv_sdist_wheel *ret, struct cuv_error *err);
+/* The same from a file that is there already, whose hash is in p's origin. p may have no
+ * version (""): then it is whichever the wheel says. */
+int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, const char *path, uint64_t deadline_ns,
+			 struct cuv_sdist_wheel *ret, struct cuv_error *err);
 
 #endif
