@@ -53,6 +53,9 @@ check-full: ## the same with the long form of the tests in tests/fault, then che
 	$(Q)CUVETTE_TEST_FULL=1 $(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory check-v2 FULL=1
 
+reproduce: all ## images, zygotes and three environments twice in stores that differ in all that should not matter; compared
+	$(Q)BUILD=$(BUILD) tests/reproduce/run
+
 check-deps:
 	$(Q)tools/deps run check
 
@@ -73,6 +76,6 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), findings kept below build/
 	$(Q)$(MAKE) --no-print-directory $(LIBFUZZER) fuzz-programs
 	$(Q)tests/fuzz/run $(BUILD)/libfuzzer/tests/libfuzzer $(FUZZ_SECONDS)
 
-.PHONY: check check-full check-deps check-unit check-asan check-valgrind check-fresh fuzz test-programs fuzz-programs
+.PHONY: check check-full reproduce check-deps check-unit check-asan check-valgrind check-fresh fuzz test-programs fuzz-programs
 
 -include mk/bench.mk

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from helpers import ROOT, clean_state, environment_of, nix, nix_env, owner, physical, suite_state
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -40,8 +42,9 @@ def staged(state, answer):
     return folder
 
 
-def test_same_store_path():
-    answer = environment_of(suite_state(), "requests==2.31.0\n")
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_same_store_path(python):
+    answer = environment_of(suite_state(), "requests==2.31.0\n", "--python", python)
     folder = staged(suite_state(), answer)
     assert build(suite_state(), folder, folder / "lock.json") == "/nix/store/" + answer["env"]
 
