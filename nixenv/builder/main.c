@@ -15,16 +15,16 @@
  *   client ──session──► main (server.c) ──fork──► between ──fork──► worker (make.c)
  *                        poll loop, cache          waits only        pid 1 of its own
  *                                                                    pid namespace
- *                                                      uv, nix-store, nix-build ◄──┘
+ *                                                      uv, nix-daemon, nix-store ◄─┘
  *
  * An unknown one becomes a flight: one worker per key, and every session that asks
  * for the same key follows it. The worker resolves (uv, in a root of its own with
  * nothing of the host, under Landlock, without capabilities; resolve.c), computes
  * the store path of the answer in C (so a lock that is known needs no build),
- * fetches the wheels that the store lacks (download.c), gives them to Nix and has
- * Nix install them (nix.c; the expressions are nixenv/nix/, written to the state
- * folder at start). A link is made when Nix has said that the environment is
- * valid; so what a link leads to is whole.
+ * fetches the wheels that the store lacks (download.c), gives each to Nix as it comes
+ * and has Nix install it (installs.c; what nixenv/nix/ defines, sent as derivations).
+ * A link is made when Nix has said that the environment is valid; so what a link leads
+ * to is whole.
  *
  * No user's byte reaches uv or Nix but as canonical requirements text and as JSON
  * data. No foreign code runs here: wheels are unpacked and byte-compiled, and
