@@ -211,13 +211,15 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 	ret->busy = alone < 0;
 	if (alone < 0)
 		return 0;
-	(void)cuv_ledger_totals(l, &before);
+	if (l)
+		(void)cuv_ledger_totals(l, &before);
 	if (cuv_nix_collect(b, &nix, err) < 0)
 		return -EINVAL;
 	ret->collected = true;
 	forget_collected(b);
 	forget_leases(b);
-	(void)cuv_ledger_totals(l, &after);
+	if (l)
+		(void)cuv_ledger_totals(l, &after);
 	if (before.store_bytes > after.store_bytes)
 		ret->freed += before.store_bytes - after.store_bytes;
 	cuv_log(CUV_LOG_INFO, "store-collected", CUV_I("freed_bytes", ret->freed),
@@ -294,31 +296,23 @@ int cuv_evict(const struct cuv_builder *b, struct cuv_ledger *l, const struct cu
 	return r < 0 ? ledger_failed(r, err) : 0;
 }
 
-static bool has_room(const struct cuv_builder *b, uint64_t bytes)
+static uint64_t free_bytes(const struct cuv_builder *b)
 {
 	struct statvfs fs;
 
-	return statvfs(b->state.store, &fs) == 0 && fs.f_bavail * fs.f_frsize >= bytes;
+	return statvfs(b->state.store, &fs) == 0 ? fs.f_bavail * fs.f_frsize : 0;
 }
 
-int cuv_evict_for_space(const struct cuv_builder *b, uint64_t wanted_bytes, const char *tmp, int cancel_fd,
-			struct cuv_eviction *ret, struct cuv_error *err)
+int cuv_evict_for_space(const struct cuv_builder *b, const char *tmp, int cancel_fd, struct cuv_eviction *ret,
+			struct cuv_error *err)
 {
-	int r = 0;
-	_cleanup_ledger_ struct cuv_ledger *l = cuv_ledger_open(b, &r);
-	_cleanup_(leave_alone) struct eviction e = {.b = b, .l = l, .ret = ret};
-	struct cuv_ledger_totals t;
+	const uint64_t before = free_bytes(b);
+	uint64_t after;
 
-	if (!l)
-		return ledger_failed(r, err);
-	(void)cuv_ledger_reconcile(l);
-	if (collect(b, l, tmp, cancel_fd, ret, err) < 0)
+	/* Without the ledger, which may find no space itself. Nix keeps some for this. */
+	if (collect(b, NULL, tmp, cancel_fd, ret, err) < 0)
 		return -EINVAL;
-	for (int i = 0; i < ROUNDS && !ret->busy && !has_room(b, wanted_bytes); i++) {
-		/* Half of what there is, and so on: few collections, whatever their number. */
-		if (cuv_ledger_totals(l, &t) < 0 || t.environments == 0 ||
-		    evict_down(&e, &t, t.live_bytes / 2, UINT64_MAX) < 0 || collect(b, l, tmp, cancel_fd, ret, err) < 0)
-			break;
-	}
+	after = free_bytes(b);
+	ret->freed = after > before ? after - before : 0;
 	return 0;
 }

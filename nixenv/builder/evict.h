@@ -45,10 +45,10 @@ struct cuv_evict_how {
 int cuv_evict(const struct cuv_builder *b, struct cuv_ledger *l, const struct cuv_evict_how *how,
 	      struct cuv_eviction *ret, struct cuv_error *err);
 
-/* Makes room when the disk is full: a collection first; then, while there is less
- * than wanted_bytes free, one old environment after the other. */
-int cuv_evict_for_space(const struct cuv_builder *b, uint64_t wanted_bytes, const char *tmp, int cancel_fd,
-			struct cuv_eviction *ret, struct cuv_error *err);
+/* Makes room when the disk is full: one collection. Environments stay: who has filled
+ * the disk may be somebody else. */
+int cuv_evict_for_space(const struct cuv_builder *b, const char *tmp, int cancel_fd, struct cuv_eviction *ret,
+			struct cuv_error *err);
 
 /* One, whatever the budget; ret_freed are the bytes that only it had. 0; -EBUSY it is in use (its holders have been
  * asked to let go if they can); -errno. */

@@ -21,8 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SPACE_BYTES (512u * CUV_MIB) /* wanted when the disk was full */
-
 /* One environment in the making. */
 struct making {
 	const struct cuv_make *m;
@@ -386,7 +384,7 @@ int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, 
 	full = *err;
 	if (cuv_remove_tree(m->work) < 0 || mkdir(m->work, 0755) < 0)
 		return -EINVAL;
-	if (cuv_evict_for_space(b, SPACE_BYTES, m->work, m->cancel_fd, &made_room, err) < 0 || made_room.freed == 0 ||
+	if (cuv_evict_for_space(b, m->work, m->cancel_fd, &made_room, err) < 0 || made_room.freed == 0 ||
 	    (store = cuv_store_share(b)) < 0) {
 		*err = full;
 		return -EINVAL;

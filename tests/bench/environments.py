@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What environments cost: one that is known, and one that has to be made."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -102,3 +103,57 @@ def environment(report: Report, service, folder: pathlib.Path, length) -> None:
         report.goal(f"{name}: environment against uv with byte code", rows[-1][3], GOALS[name])
     report.table(["resolve and build", "ours ms", "uv venv + install, bytecode, ms", "ratio", "as by default, ms", "ratio"],
                  rows)
+
+
+# --- many environments ---
+
+MANY = (100, 1000, 10_000)
+LETTERS = "0123456789abcdfghijklmnpqrsvwxyz"  # of Nix's base 32
+
+
+def fake(state: pathlib.Path, manifest: dict, numbers: range) -> None:
+    """Environments as the index sees them: a folder with a manifest, and the two links."""
+    roots, owner = state / "nix/nix/var/nix/gcroots/cuvette", os.stat(state / "nix").st_uid
+    for number in numbers:
+        digest = "".join(LETTERS[byte & 31] for byte in hashlib.sha256(b"%d" % number).digest())
+        name = f"{digest}-cuvette-environment"
+        place = state / "nix/nix/store" / name
+        place.mkdir()
+        (place / "cuvette.json").write_text(json.dumps({**manifest, "closure": [name]}))
+        for link in (roots / "env" / name, roots / "req" / hashlib.sha256(name.encode()).hexdigest()):
+            link.symlink_to(f"/nix/store/{name}")
+        for path in (place, place / "cuvette.json"):
+            os.chown(path, owner, owner)
+
+
+def asked(state: pathlib.Path, *words) -> tuple[list[dict], float]:
+    """What a builder of its own answers, and the seconds until it has ended."""
+    owner = os.stat(state / "nix").st_uid
+    ids = ["--uid", str(owner)] if os.geteuid() == 0 != owner else []
+    begun = time.monotonic()
+    done = subprocess.run([HELPERS / "envask", "--builder", client.BIN / "cuvette-builder", "--state", state, *ids, "--quiet",
+                           "--exclude-newer", client.DATE, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()], time.monotonic() - begun
+
+
+def many(report: Report, service, folder: pathlib.Path, length) -> None:
+    report.head("Many environments known: each question to a builder of its own")
+    state, text, made, rows = service.state, folder / "requirements.txt", 0, []
+    text.write_text("six==1.16.0\n")
+    [real] = asked(state, text)[0]
+    manifest = json.loads((state / "nix/nix/store" / real["env"] / "cuvette.json").read_text())
+    try:
+        for n in MANY:
+            fake(state, manifest, range(made, n))
+            made = n
+            _, learning = asked(state, "--chore", "list")
+            [answer], listing = asked(state, "--chore", "list")
+            answers, _ = asked(state, "--repeat", "2000", text)
+            times = [float(a["ask_us"]) for a in answers]
+            [gone], evicting = asked(state, "--chore", "gc", "--count", str(answer["count"] - 50))
+            assert gone["evicted"] == 50, gone
+            rows.append([n, times[0], median(times[1:]), learning, listing, evicting])
+    finally:
+        asked(state, "--chore", "gc", "--count", "0")
+    report.table(["environments", "first lookup µs", "then, median µs", "list, all new s", "list s", "evict 50, collect s"], rows)
