@@ -9,6 +9,7 @@ import threading
 
 import folder
 import httpx
+import leftovers
 import pytest
 from folder import client
 
@@ -57,6 +58,25 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
         assert answers[0].status_code == 503 and folder.code_of(answers[0]) == "unavailable"
         assert int(answers[0].headers["retry-after"]) >= 1
     folder.works_within(service, BACK_SECONDS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an init's namespaces are root's to see")
+def test_a_run_that_dies_with_its_init_has_not_ended_by_itself(service):
+    folder.works_within(service, BACK_SECONDS)
+    for _ in range(3):
+        answers, mark = [], folder.new_mark()
+        code = folder.marked(mark, "import time\ntime.sleep(30)\n")
+        worker = threading.Thread(target=lambda to=answers, run=code: to.append(service.run(run)))
+        worker.start()
+        client.wait_until(lambda name=mark: folder.processes_with(name), 20, "the run started")
+        box = os.readlink(f"/proc/{folder.processes_with(mark)[0]}/ns/pid")
+        [init] = [pid for pid, row in leftovers.below(service.process.pid).items()
+                  if row[2] == "cuvette-init" and os.readlink(f"/proc/{pid}/ns/pid") == box]
+        os.kill(init, signal.SIGKILL)
+        worker.join(20)
+        assert answers[0].status_code == 500 and folder.is_retryable(answers[0]), answers[0].text
+    killed = service.answer("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    assert killed["status"] == "killed"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as the manager")

@@ -27,7 +27,6 @@
 /* From the end of a box until its init is reaped: the kernel takes that long only
  * when somebody keeps what has died in it, and keepers wait for it. */
 #define END_MS 5000
-#define VERDICT_MS 50
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
 enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK };
@@ -66,6 +65,7 @@ struct place {
 	unsigned slot;
 	int init_fd;			/* pidfd, until the keeper has it */
 	int link;			/* from its init, until it is made */
+	int alive;			/* the same from then on: its other end is closed when init exits */
 	int status;			/* to its keeper */
 	int streams[CUV_MAKER_STREAMS]; /* of the run to be forked when the box is made; -1: none */
 	bool rehearse;
@@ -75,10 +75,8 @@ struct place {
 	struct cuv_maker_pooled pooled; /* of these, the ones that serve more than one box */
 	int hello;			/* from a run that is to come; -1: none is awaited */
 	uint64_t hello_deadline_ns;
-	pid_t run; /* 0: none */
-	struct cuv_box_event ended;
-	uint64_t verdict_ns; /* when ended is to be told; CUV_NEVER: not, or told */
-	uint64_t end_ns;     /* when its init must be gone; CUV_NEVER: nothing has ended it */
+	pid_t run;	 /* 0: none */
+	uint64_t end_ns; /* when its init must be gone; CUV_NEVER: nothing has ended it */
 };
 
 struct maker {
@@ -149,6 +147,7 @@ static void clear_place(struct maker *m, struct place *p)
 {
 	cuv_close(p->init_fd);
 	cuv_close(p->link);
+	cuv_close(p->alive);
 	cuv_close(p->status);
 	cuv_close(p->hello);
 	close_all(p->streams, CUV_MAKER_STREAMS);
@@ -215,12 +214,13 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 		cuv_fdmsg_done(msg);
 		return;
 	}
-	*p = (struct place){.slot = q->slot, .init_fd = -1, .link = -1, .hello = -1, .status = msg->fds[streams]};
+	*p = (struct place){
+		.slot = q->slot, .init_fd = -1, .link = -1, .alive = -1, .hello = -1, .status = msg->fds[streams]};
 	p->rehearse = q->rehearse;
 	for (i = 0; i < CUV_MAKER_STREAMS; i++)
 		p->streams[i] = i < streams ? msg->fds[i] : -1;
 	p->pooled = CUV_MAKER_POOLED_INIT;
-	p->end_ns = p->verdict_ns = CUV_NEVER;
+	p->end_ns = CUV_NEVER;
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++)
 		p->ns[i] = -1;
 	for (i = streams + 1; i < msg->n; i++)
@@ -302,7 +302,7 @@ static void on_link(struct maker *m, struct place *p)
 
 	if (r == -EAGAIN)
 		return;
-	p->link = cuv_close(p->link);
+	p->alive = TAKE_FD(p->link);
 	if (r != 0 || msg.n != CUV_MAKER_OWN_NAMESPACES) {
 		if (r == 0)
 			cuv_fdmsg_done(&msg);
@@ -450,25 +450,27 @@ static void on_keeper(struct maker *m)
 	tell_warm(m);
 }
 
-static void tell_ended(struct place *p)
+/* Its init's descriptors are closed before the kernel kills what is in its namespace. */
+static bool init_exits(const struct place *p)
 {
-	p->verdict_ns = CUV_NEVER;
-	tell(p->status, &p->ended, NULL, 0);
-	end_box(p);
+	struct pollfd alive = {.fd = p->alive, .events = 0};
+
+	return poll(&alive, 1, 0) > 0;
 }
 
 /* A run that was killed may have been so because its init was: the kernel kills all
- * that is in its namespace, and init is gone when that is done. Then the run has not
- * ended by itself; the keeper sees the box gone, which is a failure and no result. */
+ * that is in its namespace while init exits. Then the run has not ended by itself; the
+ * keeper sees the box gone, which is a failure and no result. */
 static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
 {
-	p->run = 0;
-	p->ended = (struct cuv_box_event){
+	const struct cuv_box_event e = {
 		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
-	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
-		p->verdict_ns = cuv_deadline_ms(VERDICT_MS);
-	else
-		tell_ended(p);
+	const bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+
+	p->run = 0;
+	if (!killed || !init_exits(p))
+		tell(p->status, &e, NULL, 0);
+	end_box(p);
 }
 
 static void reap(struct maker *m)
@@ -513,7 +515,7 @@ static size_t poll_place(const struct place *p, struct pollfd *fds, size_t n, ui
 	fds[n + P_OF_KEEPER] = (struct pollfd){.fd = ends ? -1 : p->status, .events = 0};
 	if (p->hello >= 0)
 		*next = CUV_MIN(*next, p->hello_deadline_ns);
-	*next = CUV_MIN(*next, CUV_MIN(p->end_ns, p->verdict_ns));
+	*next = CUV_MIN(*next, p->end_ns);
 	return n + P_OF_PLACE;
 }
 
@@ -538,8 +540,6 @@ static void check_deadlines(struct maker *m, uint64_t asked_ns)
 
 		if (p->init == 0)
 			continue;
-		if (asked_ns >= p->verdict_ns)
-			tell_ended(p);
 		if (p->hello >= 0 && asked_ns >= p->hello_deadline_ns)
 			end_zygote(m, "it did not fork in time");
 		if (asked_ns >= p->end_ns)

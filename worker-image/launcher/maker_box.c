@@ -85,10 +85,7 @@ void cuv_maker_box_main(const struct cuv_maker_order *o)
 	r = hand_over(o);
 	if (r < 0)
 		fail(o, CUV_STAGE_FORK, r);
-	keep[0] = o->status;
-	r = cuv_close_others(keep, 1);
-	if (r == 0)
-		r = cuv_privileges_drop_all();
+	r = cuv_privileges_drop_all();
 	if (r < 0)
 		fail(o, CUV_STAGE_PRIVILEGES, r);
 	while (poll(&p, 1, -1) < 0 || !(p.revents & (POLLHUP | POLLERR)))
