@@ -24,6 +24,14 @@ static int find_service(const struct cuv_attach_spec *spec, struct cuv_attach *a
 	return 0;
 }
 
+/* Of a service the service's own setting counts. */
+static bool sdists_wanted(void)
+{
+	const char *value = getenv("ALLOW_SDIST");
+
+	return !value || strcmp(value, "0") != 0;
+}
+
 int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, struct cuv_error *err)
 {
 	struct cuv_crew_spec crew = {
@@ -32,6 +40,7 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.allow_degraded = spec->allow_degraded,
 		.log_fd = -1,
 		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
+		.no_sdists = !sdists_wanted(),
 		.chores = spec->builder_only,
 		.cancel_fd = spec->cancel_fd,
 	};

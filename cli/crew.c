@@ -180,8 +180,13 @@ static int add_budget(const struct cuv_crew_spec *spec, struct cuv_strv *args)
 
 /* The builder has boxes of its own, for what it builds: a third holder of the end that
  * the manager and we have. */
-static int join_launcher(const struct cuv_crew *crew, struct cuv_daemon_spec *d, struct cuv_strv *args)
+static int join_launcher(const struct cuv_crew_spec *spec, const struct cuv_crew *crew, struct cuv_daemon_spec *d,
+			 struct cuv_strv *args)
 {
+	int r = spec->no_sdists ? cuv_strv_add(args, "--no-sdists") : 0;
+
+	if (r < 0)
+		return r;
 	d->fds[2] = crew->joint[CUV_ROLE_LAUNCHER].client;
 	return d->fds[2] < 0 ? 0 : add_pair(args, "--launcher-fd", "6");
 }
@@ -205,7 +210,7 @@ static int start_builder(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 	if (r == 0)
 		r = join(joint, &d, &args);
 	if (r == 0)
-		r = join_launcher(crew, &d, &args);
+		r = join_launcher(spec, crew, &d, &args);
 	/* An ordinary user's own cgroup is the boxes' to divide. */
 	if (r == 0 && spec->state->root && crew->cgroup.procs[0] < 0)
 		(void)cuv_cgroup_make(&spec->builder_limits, &crew->cgroup);

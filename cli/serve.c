@@ -120,6 +120,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.log_fd = STDERR_FILENO,
 		.builder_limits = {.memory_bytes = s->builder_memory_bytes, .processes = s->builder_processes},
 		.env_budget = s->env_budget,
+		.no_sdists = s->no_sdists,
 		.listen = s->listen,
 		.clients = s->clients,
 		.request_memory = s->request_memory,

@@ -42,6 +42,7 @@ enum {
 	POOL,
 	FAVORDYNMODS,
 	LOG,
+	SDIST,
 	CHECK
 };
 
@@ -80,6 +81,8 @@ static const struct cuv_option options[] = {
 			  "as root: processes enter control groups without delay, on the whole machine"},
 	[LINT_SERVERS] = {"lint_servers", 0, "N", "LINT_SERVERS", "2",
 			  "ruffs that are kept for format and lint, at most 2; 0: one is started for each request"},
+	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
+		   "0: packages without a wheel that fits are refused, not built"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -279,8 +282,13 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->request_memory = v[REQUESTS].text;
 	ret->drain = v[DRAIN].text;
 	ret->lint_servers = v[LINT_SERVERS].text;
+	ret->no_sdists = v[SDIST].text[0] == '0';
 	ret->check = v[CHECK].text != NULL;
-	r = read_listen(ret, &err);
+	r = (strcmp(v[SDIST].text, "0") == 0 || strcmp(v[SDIST].text, "1") == 0)
+		    ? 0
+		    : cuv_error_set(&err, CUV_E_BAD_REQUEST, "allow-sdist: %s is neither 0 nor 1", v[SDIST].text);
+	if (r == 0)
+		r = read_listen(ret, &err);
 	if (r == 0)
 		r = read_numbers(ret, &err);
 	if (r == 0)

@@ -116,7 +116,8 @@ static int begin_environment(struct job *j)
 				  .exclude_s = j->spec->exclude_s,
 				  .resolve_ms = j->spec->resolve_ms,
 				  .build_ms = j->spec->build_ms,
-				  .sdist = j->spec->sdist};
+				  /* The builder's setting may be against it. */
+				  .sdist = true};
 
 	if (ask.source == CUV_ENV_DIGEST)
 		snprintf(ask.digest, sizeof(ask.digest), "%s", j->spec->env_digest);

@@ -51,7 +51,6 @@ struct cuv_job_spec {
 	const char *requirements; /* text of the first two */
 	size_t requirements_len;
 	const char *env_digest; /* of the third */
-	bool sdist;		/* source distributions may be built */
 	/* What the requirements were read from, whose lines errors are about; NULL: none. */
 	const struct cuv_requirements *source;
 	const char *stdin_data;

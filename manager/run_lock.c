@@ -9,7 +9,7 @@
 static int read_for(const char *text, size_t len, const struct cuv_python *wanted, struct cuv_lock *ret,
 		    struct cuv_error *err)
 {
-	struct cuv_pylock_options o = {.python = wanted ? wanted : cuv_pythons};
+	struct cuv_pylock_options o = {.python = wanted ? wanted : cuv_pythons, .sdist = true};
 	struct cuv_error other;
 	int r = cuv_pylock_upload(text, len, &o, ret, err);
 

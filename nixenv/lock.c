@@ -69,7 +69,11 @@ int cuv_lock_add(struct cuv_lock *l, const char *name, const char *version, cons
 
 int cuv_lock_set_origin(struct cuv_locked *p, const struct cuv_origin *o)
 {
-	struct cuv_origin c = {.kind = o->kind, .sha256 = o->sha256, .user_url = o->user_url};
+	struct cuv_origin c = {.kind = o->kind,
+			       .sha256 = o->sha256,
+			       .user_url = o->user_url,
+			       .as_of_s = o->as_of_s,
+			       .rebuilt = o->rebuilt};
 
 	if (copy(o->file, &c.file) < 0 || copy(o->url, &c.url) < 0 || copy(o->commit, &c.commit) < 0 ||
 	    copy(o->subdirectory, &c.subdirectory) < 0) {

@@ -47,6 +47,22 @@ enum cuv_origin_kind {
 		_CUV_ORIGIN_MAX,
 };
 
+/* Whether building a wheel a second time gave the same bytes.
+ * X(enum suffix, "name in JSON") */
+#define CUV_REBUILT_TABLE(X)                                                                                           \
+	X(UNKNOWN, "unknown")                                                                                          \
+	X(SAME, "same")                                                                                                \
+	X(DIFFERS, "differs")
+enum cuv_rebuilt {
+#define X(suffix, name) CUV_REBUILT_##suffix,
+	CUV_REBUILT_TABLE(X)
+#undef X
+		_CUV_REBUILT_MAX,
+};
+const char *cuv_rebuilt_name(enum cuv_rebuilt r);
+/* _CUV_REBUILT_MAX for a name that is none. */
+enum cuv_rebuilt cuv_rebuilt_find(const char *name);
+
 /* What a wheel was, or is to be, built from: a source distribution (file and
  * sha256) or a commit of a repository (url and commit). Of other kinds all is unset. */
 struct cuv_origin {
@@ -57,6 +73,8 @@ struct cuv_origin {
 	char *commit;		  /* 40 or 64 hex digits; NULL: a source distribution */
 	char *subdirectory;	  /* below its root; NULL: the root */
 	bool user_url;		  /* a user named the address, not an index */
+	int64_t as_of_s;	  /* date of the build requirements, s since 1970; 0: not known */
+	enum cuv_rebuilt rebuilt;
 };
 
 struct cuv_locked {

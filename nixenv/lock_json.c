@@ -36,7 +36,9 @@ static json_t *origin_to_json(const struct cuv_origin *o)
 	if (set_text(j, "kind", origin_names[o->kind]) < 0 || set_text(j, "file", o->file) < 0 ||
 	    (o->file && set_hash(j, "sha256", &o->sha256) < 0) || set_text(j, "url", o->url) < 0 ||
 	    set_text(j, "commit", o->commit) < 0 || set_text(j, "subdirectory", o->subdirectory) < 0 ||
-	    (o->user_url && json_object_set_new(j, "user_url", json_true()) < 0))
+	    (o->user_url && json_object_set_new(j, "user_url", json_true()) < 0) ||
+	    (o->as_of_s && json_object_set_new(j, "as_of", json_integer(o->as_of_s)) < 0) ||
+	    (o->rebuilt && set_text(j, "rebuilt", cuv_rebuilt_name(o->rebuilt)) < 0))
 		return NULL;
 	return json_incref(j);
 }
@@ -98,6 +100,27 @@ int cuv_lock_digest(const struct cuv_lock *l, char ret[CUV_LOCK_DIGEST_SIZE])
 	return 0;
 }
 
+static const char *const rebuilt_names[_CUV_REBUILT_MAX] = {
+#define X(suffix, name) [CUV_REBUILT_##suffix] = name,
+	CUV_REBUILT_TABLE(X)
+#undef X
+};
+
+const char *cuv_rebuilt_name(enum cuv_rebuilt r)
+{
+	cuv_assert((unsigned)r < _CUV_REBUILT_MAX);
+	return rebuilt_names[r];
+}
+
+enum cuv_rebuilt cuv_rebuilt_find(const char *name)
+{
+	enum cuv_rebuilt r = CUV_REBUILT_UNKNOWN;
+
+	while (r < _CUV_REBUILT_MAX && strcmp(rebuilt_names[r], name) != 0)
+		r++;
+	return r;
+}
+
 /* --- reading --- */
 
 static int parse_hash(const char *hex, struct cuv_sha256 *ret)
@@ -108,18 +131,25 @@ static int parse_hash(const char *hex, struct cuv_sha256 *ret)
 /* The strings are the JSON's: a copy is made by cuv_lock_set_origin. */
 static int parse_origin(json_t *j, struct cuv_locked *p)
 {
-	const char *kind, *hex = NULL, *file = NULL, *url = NULL, *commit = NULL, *subdirectory = NULL;
+	const char *kind, *hex = NULL, *file = NULL, *url = NULL, *commit = NULL, *subdirectory = NULL,
+			  *rebuilt = "unknown";
 	struct cuv_origin o = {.kind = CUV_ORIGIN_INDEX};
+	json_int_t as_of = 0;
 	int user_url = 0;
 
-	if (json_unpack(j, "{s:s, s?s, s?s, s?s, s?s, s?s, s?b !}", "kind", &kind, "file", &file, "sha256", &hex, "url",
-			&url, "commit", &commit, "subdirectory", &subdirectory, "user_url", &user_url) < 0 ||
+	if (json_unpack(j, "{s:s, s?s, s?s, s?s, s?s, s?s, s?b, s?I, s?s !}", "kind", &kind, "file", &file, "sha256",
+			&hex, "url", &url, "commit", &commit, "subdirectory", &subdirectory, "user_url", &user_url,
+			"as_of", &as_of, "rebuilt", &rebuilt) < 0 ||
 	    !file != !hex || parse_hash(hex, &o.sha256) < 0)
 		return -EINVAL;
 	while (o.kind < _CUV_ORIGIN_MAX && strcmp(origin_names[o.kind], kind) != 0)
 		o.kind++;
 	if (o.kind == _CUV_ORIGIN_MAX)
 		return -EINVAL;
+	o.rebuilt = cuv_rebuilt_find(rebuilt);
+	if (as_of < 0 || o.rebuilt == _CUV_REBUILT_MAX)
+		return -EINVAL;
+	o.as_of_s = as_of;
 	o.user_url = user_url;
 	o.file = (char *)(uintptr_t)file;
 	o.url = (char *)(uintptr_t)url;

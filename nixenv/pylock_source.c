@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/base/clock.h"
 #include "nixenv/pep440.h"
 #include "nixenv/pep440_compare.h"
 #include "nixenv/pylock_reader.h"
@@ -227,11 +228,22 @@ static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struc
 	return cuv_lock_set_wheel(p, f.name, &hash, size) < 0 ? no_memory(r) : 0;
 }
 
+/* As of which date it was built (nixenv/pylock_write.h); what is not understood is nothing. */
+static int64_t read_as_of(const json_t *package)
+{
+	const json_t *tool = json_object_get(json_object_get(package, "tool"), "cuvette");
+	const char *date = json_string_value(json_object_get(tool, "as-of"));
+	int64_t as_of_s;
+
+	return date && cuv_parse_rfc3339(date, &as_of_s) == 0 ? as_of_s : 0;
+}
+
 static int add_source(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
-		      const char *version, const struct cuv_origin *o)
+		      const char *version, struct cuv_origin *o)
 {
 	if (!version)
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "%s needs a `version`", name);
+	o->as_of_s = read_as_of(package);
 	if (add_package(r, entry, name, version, NULL, NULL, NULL, 0) < 0)
 		return -EINVAL;
 	if (cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], o) < 0)

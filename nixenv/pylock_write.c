@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/pylock_write.h"
 
+#include "lib/base/clock.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -88,6 +90,20 @@ static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
 	cuv_buf_add_char(out, '\n');
 }
 
+/* As of which date its build requirements were chosen, which is needed to do it again;
+ * and whether that gave the same bytes. */
+static void add_build(struct cuv_buf *out, const struct cuv_origin *o)
+{
+	char date[CUV_RFC3339_SIZE];
+
+	if (o->as_of_s) {
+		cuv_format_rfc3339(o->as_of_s, date);
+		cuv_buf_addf(out, "as-of = %s\n", date);
+	}
+	if (o->rebuilt)
+		cuv_buf_addf(out, "rebuilt = \"%s\"\n", cuv_rebuilt_name(o->rebuilt));
+}
+
 static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 {
 	add_text(out, "\n[[packages]]\nname = ", p->name);
@@ -100,6 +116,7 @@ static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 		cuv_buf_add_str(out, "\n[packages.tool.cuvette]\nwheel = ");
 		add_wheel(out, p);
 		cuv_buf_add_char(out, '\n');
+		add_build(out, &p->origin);
 		return;
 	}
 	cuv_buf_add_str(out, "wheels = [");

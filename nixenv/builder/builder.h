@@ -19,6 +19,7 @@ struct cuv_builder {
 	struct cuv_pins pins;
 	struct cuv_settings settings;
 	struct cuv_budget budget;
+	bool no_sdists;
 	int launcher; /* control socket of the launcher; -1: none */
 	bool sealed;  /* the resolver runs under Landlock */
 };

@@ -80,6 +80,7 @@ struct options {
 	bool chores;
 	struct cuv_budget budget;
 	int launcher_fd;
+	bool no_sdists;
 };
 
 static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
@@ -95,6 +96,7 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --env-bytes N          what environments may take together; 0: no bound\n"
 			   "  --env-count N          how many there may be; 0: no bound\n"
 			   "  --launcher-fd N        a control socket of the launcher, for what is built in boxes\n"
+			   "  --no-sdists            build no source distributions, whoever asks for it\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
 
@@ -115,6 +117,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"gid", required_argument, NULL, 'g'},
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"launcher-fd", required_argument, NULL, 'L'},
+		{"no-sdists", no_argument, NULL, 'S'},
 		{"control-fd", required_argument, NULL, 'c'},
 		{"allow-degraded", required_argument, NULL, 'd'},
 		{"chores", no_argument, NULL, 'C'},
@@ -152,6 +155,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->control_fd = (int)n;
 		else if (c == 'L' && (r = parse_number(optarg, 1023, &n)) == 0)
 			o->launcher_fd = (int)n;
+		else if (c == 'S')
+			o->no_sdists = true;
 		else if (c == 'h' || c == 'V')
 			return fputs(c == 'h' ? help : "cuvette-builder " CUV_VERSION "\n", stdout) < 0 ? -EIO : 1;
 		else if (c == '?')
@@ -220,6 +225,7 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 	int r = cuv_settings_read(&b->settings);
 
 	b->launcher = o->launcher_fd;
+	b->no_sdists = o->no_sdists;
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the package index's settings can't be read: %s",
 				     strerror(-r));

@@ -10,6 +10,7 @@
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/repository.h"
+#include "nixenv/builder/sdist.h"
 #include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
@@ -145,7 +146,7 @@ static int take_lock(struct making *k, struct cuv_error *err)
 	}
 	if (strcmp(k->lock.python, m->ask.python) != 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python %s", k->lock.python);
-	return 0;
+	return cuv_sdist_build_lock(m, &k->lock, cuv_deadline_ms(m->ask.build_ms), err);
 }
 
 static int make_lock(struct making *k, struct cuv_error *err)

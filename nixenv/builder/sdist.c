@@ -53,7 +53,7 @@ static void work_done(struct work *k)
 
 bool cuv_sdist_allowed(const struct cuv_make *m)
 {
-	return m->ask.sdist && m->depth < CUV_SDIST_DEPTH_MAX;
+	return m->ask.sdist && m->launcher >= 0 && m->depth < CUV_SDIST_DEPTH_MAX;
 }
 
 static int internal(const struct work *k, struct cuv_error *err, const char *what, int r)
@@ -370,7 +370,7 @@ static int build_again(struct work *k, uint64_t took_ns, struct cuv_sdist_wheel 
 		return -EINVAL;
 	}
 	if (r == 0)
-		w->same = strcmp(again.store_name, w->store_name) == 0 ? CUV_SDIST_SAME : CUV_SDIST_DIFFERS;
+		w->rebuilt = strcmp(again.store_name, w->store_name) == 0 ? CUV_REBUILT_SAME : CUV_REBUILT_DIFFERS;
 	return 0;
 }
 
@@ -415,7 +415,7 @@ static int build_new(struct work *k, struct cuv_sdist_wheel *ret, struct cuv_err
 	if (build_again(k, cuv_now_ns() - start, ret, err) < 0 || add_to_store(k, path, ret, err) < 0)
 		return -EINVAL;
 	cuv_log(CUV_LOG_INFO, "sdist-built", CUV_S("package", k->what), CUV_S("wheel", ret->store_name),
-		CUV_I("ms", (cuv_now_ns() - start) / CUV_NS_PER_MS), CUV_I("same", ret->same == CUV_SDIST_SAME));
+		CUV_I("ms", (cuv_now_ns() - start) / CUV_NS_PER_MS), CUV_S("rebuilt", cuv_rebuilt_name(ret->rebuilt)));
 	return 0;
 }
 
@@ -501,4 +501,60 @@ int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, c
 	if (make_folder(&k, err) < 0 || build(&k, ret, err) < 0)
 		return -EINVAL;
 	return keep_built(&k, &key, ret, err);
+}
+
+/* The date that the lock says, else today's: then it is said by the next one. */
+static int64_t date_of(const struct cuv_make *m, const struct cuv_locked *p)
+{
+	const int64_t now = cuv_wall_s();
+
+	return p->origin.as_of_s ? p->origin.as_of_s : m->ask.exclude_s ? m->ask.exclude_s : now - now % 86400;
+}
+
+static int build_locked(const struct cuv_make *m, struct cuv_locked *p, uint64_t deadline_ns, struct cuv_error *err)
+{
+	struct cuv_make dated = *m;
+	struct cuv_sdist_wheel wheel;
+	int r;
+
+	if (!cuv_sdist_allowed(m))
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+				     "%s %s is locked as a source distribution, and those are not built here%s",
+				     p->name, p->version, m->builder->no_sdists ? " (ALLOW_SDIST=0)" : "");
+	if (p->origin.commit || p->origin.subdirectory)
+		return cuv_error_set(
+			err, CUV_E_LOCK_UNSUPPORTED,
+			"%s %s is locked as part of a repository or archive; lock it as a source distribution", p->name,
+			p->version);
+	dated.ask.exclude_s = date_of(m, p);
+	if (cuv_sdist_build(&dated, p, deadline_ns, &wheel, err) < 0)
+		return -EINVAL;
+	if (p->file && memcmp(&wheel.sha256, &p->sha256, sizeof(wheel.sha256)) != 0)
+		return cuv_error_set(
+			err, CUV_E_HASH_MISMATCH,
+			"%s %s, built again from its source distribution, is not the wheel that the lock names",
+			p->name, p->version);
+	p->origin.as_of_s = dated.ask.exclude_s;
+	p->origin.rebuilt = wheel.rebuilt;
+	r = cuv_lock_set_wheel(p, wheel.file, &wheel.sha256, wheel.size_bytes);
+	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
+}
+
+int cuv_sdist_build_lock(const struct cuv_make *m, struct cuv_lock *l, uint64_t deadline_ns, struct cuv_error *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct cuv_locked *p = &l->packages[i];
+		struct cuv_sdist_wheel wheel = {.sha256 = p->sha256};
+
+		if (p->origin.kind != CUV_ORIGIN_BUILT)
+			continue;
+		if (p->file) {
+			(void)snprintf(wheel.file, sizeof(wheel.file), "%s", p->file);
+			if (cuv_sdist_wheel_locate(&wheel) == 0 && is_at_hand(m->builder, &wheel))
+				continue;
+		}
+		if (build_locked(m, p, deadline_ns, err) < 0)
+			return -EINVAL;
+	}
+	return cuv_lock_seal(l, err);
 }

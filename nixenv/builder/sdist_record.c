@@ -15,9 +15,6 @@
 #define RECORD_BYTES_MAX (128u * 1024u)
 #define KEY_VERSION "cuvette-sdist-1"
 
-static const char *const same_names[] = {
-	[CUV_SDIST_SAME_UNKNOWN] = "unknown", [CUV_SDIST_SAME] = "same", [CUV_SDIST_DIFFERS] = "differs"};
-
 void cuv_sdist_key(const char *const *parts, struct cuv_sdist_key *ret)
 {
 	crypto_hash_sha256_state state;
@@ -80,7 +77,7 @@ json_t *cuv_sdist_wheel_to_json(const struct cuv_sdist_wheel *w)
 
 	cuv_hex(w->sha256.bytes, sizeof(w->sha256.bytes), hex);
 	return json_pack("{s:s, s:s, s:I, s:s}", "file", w->file, "sha256", hex, "size", (json_int_t)w->size_bytes,
-			 "rebuilt", same_names[w->same]);
+			 "rebuilt", cuv_rebuilt_name(w->rebuilt));
 }
 
 int cuv_sdist_wheel_from_json(json_t *j, struct cuv_sdist_wheel *ret)
@@ -95,10 +92,8 @@ int cuv_sdist_wheel_from_json(json_t *j, struct cuv_sdist_wheel *ret)
 		return -EINVAL;
 	memcpy(w.file, file, strlen(file) + 1);
 	w.size_bytes = (uint64_t)size;
-	for (size_t i = 0; i < ARRAY_SIZE(same_names); i++)
-		if (strcmp(same, same_names[i]) == 0)
-			w.same = (enum cuv_sdist_same)i;
-	if (cuv_sdist_wheel_locate(&w) < 0)
+	w.rebuilt = cuv_rebuilt_find(same);
+	if (w.rebuilt == _CUV_REBUILT_MAX || cuv_sdist_wheel_locate(&w) < 0)
 		return -EINVAL;
 	*ret = w;
 	return 0;

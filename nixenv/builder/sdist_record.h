@@ -9,6 +9,7 @@
 #define CUV_SDIST_RECORD_H
 
 #include "nixenv/builder/builder.h"
+#include "nixenv/lock.h"
 #include "nixenv/wheel.h"
 
 #include <jansson.h>
@@ -25,15 +26,12 @@ json_t *cuv_sdist_record_load(const struct cuv_builder *b, const struct cuv_sdis
 /* 0 or -errno. */
 int cuv_sdist_record_keep(const struct cuv_builder *b, const struct cuv_sdist_key *key, const json_t *record);
 
-/* Whether building it a second time gave the same bytes. */
-enum cuv_sdist_same { CUV_SDIST_SAME_UNKNOWN, CUV_SDIST_SAME, CUV_SDIST_DIFFERS };
-
 /* A wheel that was made here. */
 struct cuv_sdist_wheel {
 	char file[CUV_WHEEL_FILE_MAX + 1];
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes;
-	enum cuv_sdist_same same;
+	enum cuv_rebuilt rebuilt;
 	char store_name[CUV_STORE_NAME_SIZE]; /* follows from file and hash */
 };
 /* Fills in the store name; -EINVAL when the file's name can stand in none. */

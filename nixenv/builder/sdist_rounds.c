@@ -50,7 +50,10 @@ static int remember(struct rounds *k, const struct cuv_locked *p, const struct c
 	struct cuv_origin *o = &k->origins[k->n];
 	struct cuv_offer *offer = &k->offers[k->n];
 
-	*o = (struct cuv_origin){.kind = CUV_ORIGIN_BUILT, .sha256 = p->origin.sha256};
+	*o = (struct cuv_origin){.kind = CUV_ORIGIN_BUILT,
+				 .sha256 = p->origin.sha256,
+				 .as_of_s = k->m->ask.exclude_s,
+				 .rebuilt = w->rebuilt};
 	o->file = strdup(p->origin.file);
 	o->url = p->origin.url ? strdup(p->origin.url) : NULL;
 	k->sizes[k->n] = w->size_bytes;
@@ -147,6 +150,23 @@ static int mark_built(const struct rounds *k, struct cuv_lock *l, struct cuv_err
 	return cuv_lock_seal(l, err);
 }
 
+/* Whether it was tried to do without a wheel, and if not, who decided so. */
+static void say_why(const struct rounds *k, bool last, struct cuv_error *err)
+{
+	const struct cuv_builder *b = k->m->builder;
+	const char *why =
+		!last ? "and no source distribution that would do; choose another version"
+		: b->no_sdists
+			? "; source distributions are not built here (ALLOW_SDIST=0), so choose a version that has one"
+			: NULL;
+
+	if (!why || k->lacking.n == 0)
+		return;
+	(void)snprintf(err->message, sizeof(err->message),
+		       "`%.128s` has no wheel for CPython %s on " CUV_PLATFORM "%s%s", k->lacking.items[0],
+		       k->m->ask.python, *why == ';' ? "" : " ", why);
+}
+
 int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, struct cuv_lock *ret,
 		     struct cuv_error *err)
 {
@@ -170,7 +190,10 @@ int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, s
 		r = cuv_resolve(m->builder, &k->what, ret, err);
 		if (r == 0)
 			return mark_built(k, ret, err);
-		if (err->code != CUV_E_WHEEL_UNAVAILABLE || round == ROUNDS_MAX || !cuv_sdist_allowed(m))
+		if (err->code != CUV_E_WHEEL_UNAVAILABLE)
+			return r;
+		say_why(k, round == ROUNDS_MAX || !cuv_sdist_allowed(m), err);
+		if (round == ROUNDS_MAX || !cuv_sdist_allowed(m))
 			return r;
 		first = *err;
 		r = plan(k, &planned, err);

@@ -207,7 +207,7 @@ static int64_t date_in_effect(int64_t exclude_s)
 	return exclude_s <= 0 || exclude_s > now ? now - now % DAY_S : exclude_s;
 }
 
-static int read_ask(struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf *text)
+static int read_ask(const struct cuv_builder *b, struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf *text)
 {
 	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
 	struct stat st;
@@ -219,6 +219,7 @@ static int read_ask(struct cuv_frame *f, struct cuv_env_ask *ask, struct cuv_buf
 		return -EBADMSG;
 	ask->resolve_ms = CUV_MIN(ask->resolve_ms, RESOLVE_MS_MAX);
 	ask->build_ms = CUV_MIN(ask->build_ms, BUILD_MS_MAX);
+	ask->sdist = ask->sdist && b->launcher >= 0 && !b->no_sdists;
 	/* What is locked was dated when it was. */
 	if (ask->source == CUV_ENV_REQUIREMENTS)
 		ask->exclude_s = date_in_effect(ask->exclude_s);
@@ -297,7 +298,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	size_t len;
 
 	s->asked_ns = cuv_now_ns();
-	if (read_ask(f, &ask, &text) < 0) {
+	if (read_ask(sv->b, f, &ask, &text) < 0) {
 		session_close(s);
 		return;
 	}

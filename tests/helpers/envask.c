@@ -569,6 +569,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	o->file = optind < argc ? argv[optind] : NULL;
+	if (o->ask.source != CUV_ENV_REQUIREMENTS)
+		o->ask.exclude_s = 0;
 	if ((!o->connect && (!o->builder || !o->state)) ||
 	    (!o->tools && o->ask.source != CUV_ENV_DIGEST && !o->file && !o->chore.verb) ||
 	    o->parallel > PARALLEL_MAX || o->parallel == 0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Source distributions for tests: small ones of our own, and an index that serves them."""
 import contextlib
+import gzip
 import hashlib
 import http.server
 import io
@@ -36,7 +37,7 @@ PLAIN = "def build_wheel(folder, config=None, metadata=None):\n    return wheel(
 def sdist(name, version, files):
     """The bytes of a .tar.gz with these {path: text or TarInfo} below name-version/."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as archive:
         for path, content in files.items():
             if isinstance(content, tarfile.TarInfo):
                 archive.addfile(content)

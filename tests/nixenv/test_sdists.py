@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/run: seconds=600
 """Source distributions, built in boxes of a real launcher."""
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,8 @@ def index():
 def request(index, requirements, *options, log=False):
     """One answer, with the index beside the machine's own."""
     found = ask(suite_state(), requirements, "--launcher", str(LAUNCHER), *options,
-                env={"UV_INDEX": index.address}, log=log)
+                env={"UV_INDEX": index.address,
+                     "CUVETTE_TRUSTED_ORIGINS": index.address.removesuffix("/simple")}, log=log)
     return (found[0][0], found[1]) if log else found[0]
 
 
@@ -55,7 +57,7 @@ def test_setup_py_only(index):
     index.add_sdist("cuv-old", data)
     answer, log = request(index, "cuv-old==1.0\n", log=True)
     assert answer["packages"] == ["cuv-old 1.0"], answer
-    assert '"event":"sdist-built"' in log and '"same":1' in log
+    assert '"event":"sdist-built"' in log and '"rebuilt":"same"' in log
     [package] = complete_lock(answer)["packages"]
     assert package["file"] == "cuv_old-1.0-py3-none-any.whl" and package["origin"]["kind"] == "built"
     assert package["origin"]["file"] == "cuv-old-1.0.tar.gz" and len(package["origin"]["sha256"]) == 64
@@ -211,7 +213,6 @@ def test_build_requirements_that_are_not_served(index, requires):
 
 
 def test_hash_lists_are_about_the_source(index):
-    import hashlib
     data = own("cuv_hashed")
     index.add_sdist("cuv-hashed", data)
     good = hashlib.sha256(data).hexdigest()
@@ -220,11 +221,44 @@ def test_hash_lists_are_about_the_source(index):
     assert found["code"] == "hash-mismatch", found
 
 
+def forget_what_was_built():
+    """The store keeps its environments; what was built is neither known nor at hand."""
+    for folder in ("sdists", "known"):
+        for file in (suite_state() / "nix" / folder).iterdir():
+            if folder == "sdists" or "cuv_" in file.name:
+                file.unlink()
+
+
+def test_a_lock_with_a_source(index):
+    """It is built from the source by its hash, and must come to the wheel that is named."""
+    data = own("cuv_locked")
+    index.add_sdist("cuv-locked", data)
+    first = built(index, "cuv-locked\n")
+    lock = complete_lock(first)
+    [package] = lock["packages"]
+    assert package["origin"]["as_of"] == first["exclude_s"] and package["origin"]["rebuilt"] == "same"
+    assert "url" not in package and package["origin"]["url"].startswith("http://127.0.0.1")
+    # An environment of a run before has what it was made of then.
+    package["origin"] |= {"user_url": True, "sha256": hashlib.sha256(data).hexdigest(),
+                          "url": f"{index.address[:-7]}/files/cuv-locked/cuv-locked-1.0.tar.gz"}
+    forget_what_was_built()
+    answer, log = request(index, json.dumps(lock), "--lock", log=True)
+    assert answer.get("digest") == first["digest"] and "sdist-built" in log, json.dumps(answer)
+    pending = {**lock, "packages": [{key: package[key] for key in ("name", "version", "origin")}]}
+    assert built(index, json.dumps(pending), "--lock")["digest"] == first["digest"]
+    [wrong] = json.loads(json.dumps(lock))["packages"]
+    wrong["sha256"] = "0" * 64
+    found = failure(index, json.dumps({**lock, "packages": [wrong]}), "--lock")
+    assert found["code"] == "hash-mismatch" and "built again" in found["message"], found
+    [off] = ask(suite_state(), json.dumps({**lock, "packages": [wrong]}), "--lock", env={"UV_INDEX": index.address})
+    assert off["failure"]["code"] == "wheel-unavailable", off
+
+
 def test_bytes_that_differ_are_told(index):
     code = hostile("return wheel(folder, files={'cuv_random.py': os.urandom(8).hex()})")
     index.add_sdist("cuv-random", own("cuv_random", code))
     answer, log = request(index, "cuv-random\n", log=True)
-    assert '"same":0' in log
+    assert '"rebuilt":"differs"' in log
     assert built(index, "cuv-random>=1\n")["lock_digest"] == answer["lock_digest"]
 
 
@@ -272,7 +306,7 @@ def test_without_a_compiler(index):
 def test_c_extension(index, build_root):
     index.add_sdist("cuv-c", sdist("cuv-c", "1.0", {"setup.py": C_SETUP, "cuv_c.c": C_SOURCE}))
     answer, log = request(index, "cuv-c\n", log=True)
-    assert answer.get("packages") == ["cuv-c 1.0"] and '"same":1' in log, answer
+    assert answer.get("packages") == ["cuv-c 1.0"] and '"rebuilt":"same"' in log, answer
     [package] = complete_lock(answer)["packages"]
     assert package["file"] == "cuv_c-1.0-cp311-cp311-linux_x86_64.whl"
 
