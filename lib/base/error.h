@@ -54,7 +54,7 @@
 	X(HASH_MISMATCH, "hash-mismatch", 422, "a downloaded file has another hash than the lock says")                \
 	X(ADDRESS_REFUSED, "address-refused", 422, "an address that may not be fetched from")                          \
 	X(URL_UNAVAILABLE, "url-unavailable", 422, "an address in the requirements does not give its file")            \
-	X(BUILD_FAILED, "build-failed", 422, "a wheel could not be installed")                                         \
+	X(BUILD_FAILED, "build-failed", 422, "a wheel could not be installed, or a source distribution not be built")  \
 	X(RESOLVE_TIMEOUT, "resolve-timeout", 422, "the resolver took longer than its limit")                          \
 	X(BUILD_TIMEOUT, "build-timeout", 422, "building the environment took longer than its limit")                  \
 	X(CANCELLED, "cancelled", 499, "the client went away")                                                         \

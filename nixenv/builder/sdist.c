@@ -440,7 +440,9 @@ static int check_root(const struct work *k, struct cuv_error *err)
 
 	if (!k->compiled || cuv_pins_check_build_root(k->pinned, &k->m->builder->state, &why) == 0)
 		return 0;
-	return cuv_error_set(err, why.code, "%s is to be compiled: %s", k->what, why.message);
+	/* Not a matter of time: for who asks, the package is as good as without a wheel. */
+	return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s has no wheel that fits and is to be compiled: %s",
+			     k->what, why.message);
 }
 
 static int build(struct work *k, struct cuv_sdist_wheel *ret, struct cuv_error *err)

@@ -22,8 +22,8 @@ bool cuv_sdist_allowed(const struct cuv_make *m);
 
 /* Builds the wheel of a package whose origin is a source distribution; afterwards it is
  * in the store and the index knows it. p is borrowed and not changed. 0; -EINVAL with
- * err: BUILD_FAILED, BUILD_TIMEOUT, HASH_MISMATCH, UNAVAILABLE (no root with a compiler,
- * no launcher), what the build requirements' environment fails with, CANCELLED,
+ * err: BUILD_FAILED, BUILD_TIMEOUT, HASH_MISMATCH, WHEEL_UNAVAILABLE (no root with a
+ * compiler), UNAVAILABLE (no launcher), what the build requirements' environment fails with, CANCELLED,
  * NO_SPACE or INTERNAL. */
 int cuv_sdist_build(const struct cuv_make *m, const struct cuv_locked *p, uint64_t deadline_ns,
 		    struct cuv_sdist_wheel *ret, struct cuv_error *err);

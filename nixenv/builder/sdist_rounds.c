@@ -197,10 +197,13 @@ int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, s
 			return r;
 		first = *err;
 		r = plan(k, &planned, err);
-		if (r == 0)
-			r = build_planned(k, &planned, err);
 		/* What wheels lack is then not to be had from source distributions either. */
-		if (r > 0 || (r < 0 && err->code == CUV_E_WHEEL_UNAVAILABLE))
+		if (r < 0 && err->code == CUV_E_WHEEL_UNAVAILABLE)
+			*err = first;
+		if (r < 0)
+			return -EINVAL;
+		r = build_planned(k, &planned, err);
+		if (r > 0)
 			*err = first;
 		if (r != 0)
 			return -EINVAL;

@@ -98,8 +98,14 @@ def test_an_impossible_version_is_422_with_the_line(service):
     assert error["code"] == "requirements-unresolvable" and error["details"]["line"] == 3
 
 
-def test_a_package_that_has_only_a_source_distribution_is_422(service):
-    error = error_of(service.run("pass\n", "docopt==0.6.2\n", exclude_newer=DATE), 422)
+def test_a_package_that_has_only_a_source_distribution_is_built(service):
+    answer = service.answer("import docopt\nprint(docopt.__version__)\n", "docopt==0.6.2\n", exclude_newer=DATE)
+    assert answer["status"] == "success" and answer["stdout"] == "0.6.2\n", answer
+    assert [p["name"] for p in answer["environment"]["packages"]] == ["docopt"]
+
+
+def test_a_package_without_anything_for_this_platform_is_422(service):
+    error = error_of(service.run("pass\n", "pywin32==306\n", exclude_newer=DATE), 422)
     assert error["code"] == "wheel-unavailable" and error["details"]["line"] == 1
 
 
@@ -114,7 +120,7 @@ def test_a_package_for_another_python_is_422(service):
     assert error["code"] in ("wheel-unavailable", "requirements-unresolvable")
 
 
-@pytest.mark.parametrize("text", ["cuvette-tests-ask-for-what-is-not-there\n", "docopt==0.6.2\n"])
+@pytest.mark.parametrize("text", ["cuvette-tests-ask-for-what-is-not-there\n", "pywin32==306\n"])
 def test_explanations_name_no_host_and_no_path(service, text):
     error = error_of(service.run("pass\n", text, exclude_newer=DATE), 422)
     whole = str(error)

@@ -120,7 +120,7 @@ def test_the_pinned_tools_run():
 
 
 def test_update_pins_makes_pins_of_the_same_form(tmp_path):
-    done = subprocess.run([ROOT / "tools/image-update-pins", "--unpacker", UNPACK, "--to", tmp_path],
+    done = subprocess.run([ROOT / "tools/image-update-pins", "--unpacker", UNPACK, "--to", tmp_path, *FILES],
                           capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     for old in PINNED:
