@@ -16,9 +16,9 @@ enum handling {
 
 static const char editable_advice[] = "local projects are not built; name a version from the index, as in name==1.2.3";
 static const char index_advice[] = "packages come from the service's own index; remove this line";
-static const char wheel_advice[] = "the service installs wheels and builds nothing; remove this line";
+static const char wheel_advice[] = "a wheel is taken wherever one fits, and built from source where none does; remove this line";
 static const char hash_advice[] = "hashes are checked wherever a line has --hash; remove this line";
-static const char build_advice[] = "nothing is built from source, so build settings have no use; remove it";
+static const char build_advice[] = "source distributions are built with their own settings only; remove it";
 
 static const struct option {
 	const char *name;
@@ -27,7 +27,7 @@ static const struct option {
 	const char *text; /* why nothing is lost, or what to do instead */
 } options[] = {
 	{"--pre", 0, IGNORED, "pre-releases are taken where a specifier names one, as in name>=2.0rc1"},
-	{"--prefer-binary", 0, IGNORED, "only wheels are installed anyway"},
+	{"--prefer-binary", 0, IGNORED, "a wheel is taken wherever one fits anyway"},
 	{"--trusted-host", 0, IGNORED_WITH_VALUE, "packages come from the service's own index"},
 	{"--use-feature", 0, IGNORED_WITH_VALUE, "it is about pip, which is not used"},
 	{"--requirement", 'r', INCLUDE, NULL},

@@ -68,13 +68,10 @@ static int remember(struct rounds *k, const struct cuv_locked *p, const struct c
 /* The user's own hashes are of what an index has, so of the source distribution. */
 static int check_listed(const struct rounds *k, const struct cuv_locked *p, struct cuv_error *err)
 {
-	const struct cuv_requirement *req = cuv_requirements_find(k->what.reqs, p->name);
 	char text[7 + CUV_SHA256_HEX_SIZE] = "sha256:";
 
-	if (!req || req->hashes.n == 0)
-		return 0;
 	cuv_hex(p->origin.sha256.bytes, sizeof(p->origin.sha256.bytes), text + 7);
-	if (cuv_strv_has(&req->hashes, text))
+	if (cuv_requirements_allow_hash(k->what.reqs, p->name, text))
 		return 0;
 	return cuv_error_set(err, CUV_E_HASH_MISMATCH, "the source distribution of %s %s has none of the listed hashes",
 			     p->name, p->version);

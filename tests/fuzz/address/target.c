@@ -7,6 +7,7 @@
 #include "nixenv/builder/access.h"
 #include "nixenv/builder/proxy.h"
 #include "nixenv/builder/transfer.h"
+#include "tests/fuzz/text.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ static char *line(const char **rest)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_free_ char *text = strndup((const char *)data, size), *address = NULL, *range = NULL, *list = NULL;
+	_cleanup_free_ char *text = fuzz_text(data, size), *address = NULL, *range = NULL, *list = NULL;
 	_cleanup_(cuv_access_done) struct cuv_access a = {0};
 	_cleanup_buf_ struct cuv_buf scrubbed = CUV_BUF_INIT(1u << 20);
 	const char *rest = text;

@@ -4,6 +4,7 @@
  * found has a name that can be asked for.
  */
 #include "nixenv/git_wire.h"
+#include "tests/fuzz/text.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ static void check_oid(const char *oid)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = size ? memchr(data, '\n', size) : NULL;
-	_cleanup_free_ char *ref = end ? strndup((const char *)data, (size_t)(end - data)) : NULL;
+	_cleanup_free_ char *ref = end ? fuzz_text(data, (size_t)(end - data)) : NULL;
 	_cleanup_buf_ struct cuv_buf request = CUV_BUF_INIT(1024);
 	struct cuv_git_offer offer;
 	size_t len, offset;

@@ -7,6 +7,7 @@
 #include "nixenv/builder/build_answer.h"
 #include "nixenv/builder/resolve_error.h"
 #include "nixenv/builder/sdist_plan.h"
+#include "tests/fuzz/text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static void check_names(const char *text, size_t size)
 {
 	_cleanup_strv_ struct cuv_strv names = CUV_STRV_INIT;
 	_cleanup_buf_ struct cuv_buf clean = CUV_BUF_INIT(1 << 20);
-	_cleanup_free_ char *copy = strndup(text, size);
+	_cleanup_free_ char *copy = fuzz_text(text, size);
 
 	cuv_assert(copy && cuv_resolve_lacking(copy, NAMES_MAX, &names) == 0 && names.n <= NAMES_MAX);
 	/* They become arguments and text of a configuration. */
