@@ -3,6 +3,7 @@
 """Which processes the builder starts, and what is left of them."""
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -138,6 +139,37 @@ def test_killed_builder_leaves_nothing():
         if killed:
             return
     raise AssertionError("the answer was always quicker")
+
+
+def killed_after(state, seconds, choose):
+    """A process of the flight, or the builder itself, is killed; whatever came of the request."""
+    asking = Asking(state, SLOW, "--quiet")
+    try:
+        time.sleep(seconds)
+        own = [pid for pid in processes_of(asking.process.pid) if pid != asking.process.pid]
+        victim = choose(own) if own else asking.builder
+        if not asking.answered():
+            kill(victim)
+        if victim != asking.builder:  # somebody must tell the client, within the builder's own time
+            assert select.select([asking.process.stdout], [], [], ANSWER_S)[0], "no answer after a child was killed"
+            kill(asking.builder)
+        wait_for(lambda: not build_processes(state), 20, "all of the builder's processes are gone")
+    finally:
+        asking.end()
+
+
+def test_killed_at_any_moment():
+    seed = int(os.environ.get("CUVETTE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+    dice = random.Random(seed)
+    print(f"again: CUVETTE_FAULT_SEED={seed}")
+    for _ in range(10 if os.environ.get("CUVETTE_TEST_FULL") else 1):
+        with clean_state() as state:
+            for _ in range(10):
+                killed_after(state, dice.uniform(0.02, 1.5), dice.choice)
+            answer = environment_of(state, SLOW)
+            assert [p.split()[0] for p in answer["packages"]][:2] == ["numpy", "pandas"]
+            check_whole(state, answer)
+            assert list((state / "nix/tmp").iterdir()) == []
 
 
 def test_last_session_to_leave_ends_the_flight():
