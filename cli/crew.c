@@ -121,7 +121,7 @@ static void let_go(const struct cuv_crew_spec *spec, struct cuv_joint *j)
 	j->worker = cuv_close(j->worker);
 }
 
-/* For a single run a zygote would cost more than it saves. */
+/* For a single run a zygote would cost more than it saves. Leases are for zygotes. */
 static int add_zygotes(const struct cuv_crew_spec *spec, struct cuv_strv *args)
 {
 	size_t i;
@@ -129,6 +129,7 @@ static int add_zygotes(const struct cuv_crew_spec *spec, struct cuv_strv *args)
 
 	if (!spec->zygote_args)
 		return add_pair(args, "--zygotes", "0");
+	r = add_pair(args, "--leases", spec->state->leases);
 	for (i = 0; r == 0 && i < spec->zygote_args->n; i++)
 		r = cuv_strv_add(args, spec->zygote_args->items[i]);
 	return r;
@@ -143,8 +144,6 @@ static int start_launcher(const struct cuv_crew_spec *spec, struct cuv_crew *cre
 
 	if (r == 0)
 		r = add_pair(&args, "--store", spec->state->store);
-	if (r == 0)
-		r = add_pair(&args, "--leases", spec->state->leases);
 	if (r == 0)
 		r = add_pair(&args, "--instance", spec->instance);
 	if (r == 0 && spec->boxes)

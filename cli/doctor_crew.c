@@ -86,9 +86,9 @@ static void add_tool(struct cuv_findings *f, const char *name, const char *store
 }
 
 /* A service without one serves all the same. */
-static void add_zygote(struct cuv_findings *f, const char *store_name)
+static void add_zygote(struct cuv_findings *f, const char *name, const char *store_name)
 {
-	struct cuv_finding *x = cuv_findings_add(f, "store", "zygote", store_name[0] ? CUV_FOUND_OK : CUV_FOUND_INFO);
+	struct cuv_finding *x = cuv_findings_add(f, "store", name, store_name[0] ? CUV_FOUND_OK : CUV_FOUND_INFO);
 
 	if (store_name[0]) {
 		cuv_finding_text(x, "/nix/store/%s", store_name);
@@ -96,6 +96,22 @@ static void add_zygote(struct cuv_findings *f, const char *store_name)
 		cuv_finding_text(x, "not in the store: every run starts an interpreter of its own");
 		cuv_finding_fix(x, "make store");
 	}
+}
+
+/* "image" is the first Python's, "image-3.13" another's. */
+static const char *name_of(const struct cuv_tools *t, size_t i, const char *what)
+{
+	static char names[2 * CUV_PYTHONS_MAX][32]; /* findings borrow them to the end */
+	static size_t n;
+	const char *version = t->pythons[i].python;
+	size_t major = strcspn(version, ".") + 1;
+
+	if (i == 0)
+		return what;
+	cuv_assert(n < ARRAY_SIZE(names));
+	(void)snprintf(names[n], sizeof(names[n]), "%s-%.*s", what, (int)(major + strcspn(version + major, ".")),
+		       version);
+	return names[n++];
 }
 
 static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
@@ -109,12 +125,12 @@ static void add_tools(const struct cuv_peers *peers, struct cuv_findings *f)
 	}
 	for (size_t i = 0; i < tools.n_pythons; i++)
 		if (i == 0 || tools.pythons[i].made)
-			add_tool(f, "image", tools.pythons[i].image, tools.pythons[i].python);
+			add_tool(f, name_of(&tools, i, "image"), tools.pythons[i].image, tools.pythons[i].python);
 	add_tool(f, "uv", tools.uv, tools.uv_version);
 	add_tool(f, "ruff", tools.ruff, tools.ruff_version);
 	for (size_t i = 0; i < tools.n_pythons; i++)
 		if (i == 0 || tools.pythons[i].made)
-			add_zygote(f, tools.pythons[i].zygote);
+			add_zygote(f, name_of(&tools, i, "zygote"), tools.pythons[i].zygote);
 	if (!tools.resolver_sealed) {
 		struct cuv_finding *x = cuv_findings_add(f, "store", "resolver", CUV_FOUND_INFO);
 
