@@ -52,14 +52,16 @@ def net_namespaces() -> int:
 def state_files(state: pathlib.Path) -> set[str]:
     """What lies in the state folder, without what is meant to grow: store, its
     register and logs, known environments, caches."""
-    grows = ("nix/nix/store", "nix/nix/var", "nix/home", "nix/uv-cache", "nix/known", "nix/locks", "nix/leases")
+    grows = ("nix/nix/store", "nix/nix/var", "nix/home", "nix/uv-cache", "nix/known", "nix/locks", "nix/leases",
+             "nix/damaged", "nix/sdists", "nix/cuvette.db", "nix/gc.lock")
     found = set()
     for folder, names, files in os.walk(state):
         relative = os.path.relpath(folder, state)
         if relative.startswith(grows):
             names.clear()
             continue
-        found |= {os.path.normpath(os.path.join(relative, name)) for name in files + names}
+        found |= {path for path in (os.path.normpath(os.path.join(relative, name)) for name in files + names)
+                  if not path.startswith(grows)}
     return found
 
 
