@@ -265,10 +265,13 @@ static int kill_all(const int *dirs, size_t n, uint64_t wait_ms)
 	}
 }
 
-int cuv_cgroup_slot_is_empty(struct cuv_cgroup_slot *s)
+int cuv_cgroup_slot_is_empty(const struct cuv_cgroup_slot *s)
 {
+	/* Opened anew each time: version 1 shows who keeps the file open the list that it
+	 * was shown before, for a second after each reading. */
+	_cleanup_close_ int fd = openat(s->dir[0], "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	char first[16];
-	int n = cuv_cgroup_slot_read(s, s->dir[0], "cgroup.procs", sizeof(first), first);
+	int n = fd < 0 ? -errno : read_text(fd, sizeof(first), first);
 
 	return n < 0 ? n : n == 0;
 }

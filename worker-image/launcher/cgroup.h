@@ -104,7 +104,7 @@ int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s);
 int cuv_cgroup_slot_open_procs(const struct cuv_cgroup_slot *s, int ret_fds[CUV_CGROUP_HIERARCHIES_MAX]);
 /* 1 when no process is in it, 0 when there are some, or -errno. Whoever enters a
  * slot enters the first hierarchy first, and leaves all by its end. */
-int cuv_cgroup_slot_is_empty(struct cuv_cgroup_slot *s);
+int cuv_cgroup_slot_is_empty(const struct cuv_cgroup_slot *s);
 /* Kills until it is empty, at most wait_ms. 0, -ETIMEDOUT or -errno. */
 int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms);
 

@@ -629,6 +629,8 @@ uint64_t cuv_zygotes_tick(struct cuv_zygotes *z)
 			clear_if_left(g);
 		else if (g->state == CUV_ZYGOTE_ENDING && g->keepers == 0)
 			g->news = cuv_close(g->news);
+		else if (g->state == CUV_ZYGOTE_FAILED && !is_alive(g) && g->keepers == 0 && g->clear_by_ns == 0)
+			give_lease_back(g); /* its last run was there still when it was cleared */
 	}
 	if (pss > z->set.memory_bytes) {
 		struct cuv_zygote *g = oldest(z, true);
