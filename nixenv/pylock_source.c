@@ -228,14 +228,22 @@ static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struc
 	return cuv_lock_set_wheel(p, f.name, &hash, size) < 0 ? no_memory(r) : 0;
 }
 
-/* As of which date it was built (nixenv/pylock_write.h); what is not understood is nothing. */
-static int64_t read_as_of(const json_t *package)
+/* As of which date it was built (nixenv/pylock_write.h); what is not understood is
+ * nothing. What its build needs is resolved as of it, and days to come have no index yet. */
+static int read_as_of(struct cuv_pylock_reader *r, const json_t *package, int64_t *ret)
 {
 	const json_t *tool = json_object_get(json_object_get(package, "tool"), "cuvette");
 	const char *date = json_string_value(json_object_get(tool, "as-of"));
 	int64_t as_of_s;
 
-	return date && cuv_parse_rfc3339(date, &as_of_s) == 0 ? as_of_s : 0;
+	*ret = 0;
+	if (!date || cuv_parse_rfc3339(date, &as_of_s) < 0)
+		return 0;
+	if (as_of_s > cuv_wall_s())
+		return cuv_pylock_fail(r, cuv_pylock_place(tool, "as-of"), CUV_E_LOCK_INVALID,
+				       "`as-of` must not be in the future");
+	*ret = as_of_s;
+	return 0;
 }
 
 static int add_source(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
@@ -243,7 +251,8 @@ static int add_source(struct cuv_pylock_reader *r, const json_t *package, const 
 {
 	if (!version)
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "%s needs a `version`", name);
-	o->as_of_s = read_as_of(package);
+	if (read_as_of(r, package, &o->as_of_s) < 0)
+		return -EINVAL;
 	if (add_package(r, entry, name, version, NULL, NULL, NULL, 0) < 0)
 		return -EINVAL;
 	if (cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], o) < 0)

@@ -338,6 +338,9 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	uint64_t start = cuv_now_ns(), resolved;
 	int r;
 
+	/* The key would be that of a request that nobody can make yet. */
+	if (m->ask.source == CUV_ENV_REQUIREMENTS && m->ask.exclude_s > cuv_wall_s())
+		return cuv_error_set(err, CUV_E_INTERNAL, "an environment as of a day to come");
 	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
 	if (cuv_installs_open(b, m->work, &k.installs, err) < 0 || make_lock(&k, err) < 0)
 		return -EINVAL;

@@ -505,12 +505,13 @@ int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, c
 	return keep_built(&k, &key, ret, err);
 }
 
-/* The date that the lock says, else today's: then it is said by the next one. */
+/* The date that the lock says, else today's: then it is said by the next one. Never one
+ * to come: what is resolved for it is found by whoever asks for that day later. */
 static int64_t date_of(const struct cuv_make *m, const struct cuv_locked *p)
 {
-	const int64_t now = cuv_wall_s();
+	const int64_t now = cuv_wall_s(), said = p->origin.as_of_s ? p->origin.as_of_s : m->ask.exclude_s;
 
-	return p->origin.as_of_s ? p->origin.as_of_s : m->ask.exclude_s ? m->ask.exclude_s : now - now % 86400;
+	return said > 0 && said <= now ? said : now - now % 86400;
 }
 
 static int build_locked(const struct cuv_make *m, struct cuv_locked *p, uint64_t deadline_ns, struct cuv_error *err)

@@ -26,6 +26,26 @@ static int upload(const char *text, bool sources, struct cuv_lock *l, struct cuv
 	return cuv_pylock_upload(text, strlen(text), &o, l, err);
 }
 
+/* What its build needs would be kept for a day whose index nobody has seen. */
+TEST(a_source_of_a_day_to_come)
+{
+#define BUILT(date)                                                                                                    \
+	V P "sdist = { name = \"a-1.0.tar.gz\", url = \"" U("a-1.0.tar.gz") "\", hashes = { sha256 = \"" H1 "\" } }\n" \
+									    "[packages.tool.cuvette]\nas-of = " date   \
+									    "\n"
+	struct cuv_error err;
+	struct cuv_lock l;
+
+	assert_ok(upload(BUILT("2024-02-02T00:00:00Z"), true, &l, &err));
+	assert_int_equal(l.packages[0].origin.as_of_s, 1706832000);
+	cuv_lock_done(&l);
+	assert_int_equal(upload(BUILT("9000-01-01T00:00:00Z"), true, &l, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_LOCK_INVALID);
+	assert_int_equal(err.line, 7);
+	cuv_lock_done(&l);
+#undef BUILT
+}
+
 /* As uv writes it: one inline table a line, in arrays over several lines. */
 TEST(the_shape_of_uv)
 {
@@ -390,6 +410,7 @@ TEST(too_many)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_source_of_a_day_to_come),
 		cmocka_unit_test(the_shape_of_uv),
 		cmocka_unit_test(the_shape_of_pip),
 		cmocka_unit_test(the_shape_of_pdm),
