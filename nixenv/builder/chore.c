@@ -219,12 +219,14 @@ static int do_verify(struct chore *c, json_t *answer, struct cuv_error *err)
 }
 
 /* What was damaged while somebody used it. */
-static int heal(struct chore *c, struct cuv_error *err)
+static void heal(struct chore *c)
 {
 	_cleanup_verified_ struct cuv_verified found = {0};
 	const struct cuv_verify v = verify_of(c);
+	struct cuv_error err = CUV_ERROR_INIT;
 
-	return cuv_verify_heal(&v, &found, err);
+	if (cuv_verify_heal(&v, &found, &err) < 0)
+		cuv_log(CUV_LOG_WARNING, "heal-failed", CUV_S("error", err.message));
 }
 
 /* --- all --- */
@@ -237,7 +239,9 @@ static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
 	case CUV_CHORE_GC:
 		return do_gc(c, answer, err);
 	case CUV_CHORE_TEND:
-		return heal(c, err) < 0 ? -EINVAL : do_gc(c, answer, err);
+		/* Damage that stays is no reason to let the disk fill. */
+		heal(c);
+		return do_gc(c, answer, err);
 	case CUV_CHORE_PIN:
 	case CUV_CHORE_UNPIN:
 		return do_pin(c, answer, err);

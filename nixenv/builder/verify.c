@@ -224,7 +224,7 @@ int cuv_verify(const struct cuv_verify *v, const struct cuv_strv *digests, struc
 
 /* Leases on all environments among these, alone. */
 struct seized {
-	int fds[CUV_CLOSURE_MAX];
+	int *fds; /* room for one of each name */
 	size_t n;
 };
 
@@ -235,6 +235,12 @@ static void seized_done(struct seized *s)
 	s->n = 0;
 }
 
+static void seized_free(struct seized *s)
+{
+	seized_done(s);
+	free(s->fds);
+}
+
 static int seize_once(const struct cuv_verify *v, const struct cuv_strv *names, struct seized *ret)
 {
 	int r = 0;
@@ -242,8 +248,6 @@ static int seize_once(const struct cuv_verify *v, const struct cuv_strv *names, 
 	for (size_t i = 0; r == 0 && i < names->n; i++) {
 		if (!is_environment(names->items[i]))
 			continue;
-		if (ret->n >= ARRAY_SIZE(ret->fds))
-			return -E2BIG;
 		r = cuv_lease_seize(v->b->state.leases, names->items[i]);
 		if (r == -EBUSY)
 			(void)cuv_lease_want(v->b->state.leases, names->items[i], true);
@@ -261,6 +265,10 @@ static int seize(const struct cuv_verify *v, const struct cuv_strv *names, struc
 	uint64_t deadline = cuv_deadline_ms(LET_GO_MS);
 	int r;
 
+	/* As many as Nix knows: any number of environments may have the path. */
+	ret->fds = calloc(names->n + 1, sizeof(*ret->fds));
+	if (!ret->fds)
+		return -ENOMEM;
 	while ((r = seize_once(v, names, ret)) == -EBUSY && cuv_now_ns() < deadline) {
 		seized_done(ret);
 		(void)usleep(LET_GO_PAUSE_US);
@@ -285,7 +293,7 @@ static int take_away(const struct cuv_verify *v, const char *name, struct cuv_ve
 	const struct cuv_nix_options nix = {
 		.tmp = v->tmp, .deadline_ns = cuv_deadline_ms(DELETE_MS), .cancel_fd = v->cancel_fd};
 	_cleanup_strv_ struct cuv_strv names = CUV_STRV_INIT;
-	_cleanup_(seized_done) struct seized seized = {.n = 0};
+	_cleanup_(seized_free) struct seized seized = {.fds = NULL};
 	int r = cuv_ledger_referrers(v->l, name, &names);
 
 	if (r < 0)
@@ -313,6 +321,7 @@ int cuv_verify_heal(const struct cuv_verify *v, struct cuv_verified *ret, struct
 {
 	_cleanup_strv_ struct cuv_strv notes = CUV_STRV_INIT;
 	_cleanup_close_ int alone = -1;
+	struct cuv_error last = CUV_ERROR_INIT;
 	int r = list_folder(v->b->state.damaged, &notes);
 
 	if (r < 0)
@@ -323,8 +332,12 @@ int cuv_verify_heal(const struct cuv_verify *v, struct cuv_verified *ret, struct
 	if (alone < 0)
 		return cuv_error_set(err, CUV_E_OVERLOADED, "environments are being made; try again");
 	for (size_t i = 0; i < notes.n; i++)
-		/* It may have gone with another one. */
-		if (cuv_verify_is_damaged(v->b, notes.items[i]) && take_away(v, notes.items[i], ret, err) < 0)
-			return -EINVAL;
-	return 0;
+		/* It may have gone with another one. What one can't be rid of keeps no other. */
+		if (cuv_verify_is_damaged(v->b, notes.items[i]) && take_away(v, notes.items[i], ret, &last) < 0) {
+			cuv_log(CUV_LOG_WARNING, "store-path-not-healed", CUV_S("path", notes.items[i]),
+				CUV_S("error", last.message));
+			*err = last;
+			r = -EINVAL;
+		}
+	return r;
 }

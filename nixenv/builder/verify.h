@@ -36,7 +36,8 @@ struct cuv_verify {
  * down what is damaged. 0, or -EINVAL with err: ENVIRONMENT_UNKNOWN too. */
 int cuv_verify(const struct cuv_verify *v, const struct cuv_strv *digests, struct cuv_verified *ret,
 	       struct cuv_error *err);
-/* Takes away all that is written down as damaged, as far as nobody uses it. */
+/* Takes away all that is written down as damaged, as far as nobody uses it. What fails keeps
+ * nothing else there; err is then of the last. */
 int cuv_verify_heal(const struct cuv_verify *v, struct cuv_verified *ret, struct cuv_error *err);
 
 /* Whether a path is written down as damaged. */
