@@ -159,7 +159,7 @@ static void attach_nix(struct cuv_ledger *l)
 		(void)failed(l, "Nix's own database can't be read");
 }
 
-static int open_file(struct cuv_ledger *l)
+static int open_file(struct cuv_ledger *l, int busy_ms)
 {
 	char path[PATH_MAX];
 	int r;
@@ -169,7 +169,7 @@ static int open_file(struct cuv_ledger *l)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return failed(l, "open");
-	(void)sqlite3_busy_timeout(l->db, LEDGER_BUSY_MS);
+	(void)sqlite3_busy_timeout(l->db, busy_ms);
 	/* It can be made again, so nobody waits for the disk. */
 	r = run_sql(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
 	return r < 0 ? r : migrate(l);
@@ -201,13 +201,13 @@ struct cuv_ledger *cuv_ledger_open(const struct cuv_builder *b, int *ret_error)
 
 	if (r == 0) {
 		l->b = b;
-		r = open_file(l);
+		r = open_file(l, LEDGER_BUSY_MS);
 	}
 	if (r == -EUCLEAN) {
 		cuv_log(CUV_LOG_WARNING, "ledger-made-again");
 		close_file(l);
 		remove_file(b);
-		r = open_file(l);
+		r = open_file(l, LEDGER_BUSY_MS);
 		if (r == 0)
 			r = cuv_ledger_reconcile(l);
 	}
@@ -215,6 +215,22 @@ struct cuv_ledger *cuv_ledger_open(const struct cuv_builder *b, int *ret_error)
 		cuv_ledger_close(&l);
 		*ret_error = r;
 		return NULL;
+	}
+	return l;
+}
+
+struct cuv_ledger *cuv_ledger_open_at_once(const struct cuv_builder *b, int *ret_error)
+{
+	struct cuv_ledger *l = calloc(1, sizeof(*l));
+	int r = l ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		l->b = b;
+		r = open_file(l, 0);
+	}
+	if (r < 0) {
+		cuv_ledger_close(&l);
+		*ret_error = r;
 	}
 	return l;
 }

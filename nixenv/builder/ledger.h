@@ -18,6 +18,9 @@ struct cuv_ledger;
 
 /* NULL with *ret_error -errno when it can't be had even anew. */
 struct cuv_ledger *cuv_ledger_open(const struct cuv_builder *b, int *ret_error);
+/* The same for who must not wait, now or in any call: -EBUSY while another writes, and
+ * -EUCLEAN where it would have to be made again, which is left to who can wait. */
+struct cuv_ledger *cuv_ledger_open_at_once(const struct cuv_builder *b, int *ret_error);
 void cuv_ledger_close(struct cuv_ledger **l);
 #define _cleanup_ledger_ _cleanup_(cuv_ledger_close)
 

@@ -48,21 +48,6 @@ static void drop(struct cuv_uses *u, struct cuv_use *use)
 	free(use);
 }
 
-struct cuv_uses *cuv_uses_free(struct cuv_uses *u)
-{
-	struct cuv_use *use, *next;
-
-	if (!u)
-		return NULL;
-	cuv_uses_flush(u);
-	for (use = u->table; use; use = next) {
-		next = use->hh.next;
-		drop(u, use);
-	}
-	free(u);
-	return NULL;
-}
-
 static struct cuv_use *find_or_add(struct cuv_uses *u, const char *store_name)
 {
 	struct cuv_use *use;
@@ -148,7 +133,9 @@ static int write_all(struct cuv_uses *u, struct cuv_ledger *l)
 	return r < 0 ? r : cuv_ledger_commit(l);
 }
 
-void cuv_uses_flush(struct cuv_uses *u)
+typedef struct cuv_ledger *ledger_opener(const struct cuv_builder *b, int *ret_error);
+
+static void flush(struct cuv_uses *u, ledger_opener *open_ledger)
 {
 	struct cuv_use *use, *next;
 	int r = 0;
@@ -156,12 +143,17 @@ void cuv_uses_flush(struct cuv_uses *u)
 	if (u->due_ns == CUV_NEVER)
 		return;
 	{
-		_cleanup_ledger_ struct cuv_ledger *l = cuv_ledger_open(u->b, &r);
+		_cleanup_ledger_ struct cuv_ledger *l = open_ledger(u->b, &r);
 
 		if (l)
 			r = write_all(u, l);
 	}
-	/* What could not be written is forgotten: it only orders who goes first. */
+	/* While somebody else writes, or until a chore has made it again, the notes stay. */
+	if (r == -EBUSY || r == -EUCLEAN) {
+		u->due_ns = cuv_deadline_ms(CUV_USES_FLUSH_MS);
+		return;
+	}
+	/* What else could not be written is forgotten: it only orders who goes first. */
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "uses-not-written", CUV_S("error", strerror(-r)));
 	for (use = u->table; use; use = next) {
@@ -172,4 +164,24 @@ void cuv_uses_flush(struct cuv_uses *u)
 	}
 	u->noted = 0;
 	u->due_ns = CUV_NEVER;
+}
+
+void cuv_uses_flush(struct cuv_uses *u)
+{
+	flush(u, cuv_ledger_open_at_once);
+}
+
+struct cuv_uses *cuv_uses_free(struct cuv_uses *u)
+{
+	struct cuv_use *use, *next;
+
+	if (!u)
+		return NULL;
+	flush(u, cuv_ledger_open);
+	for (use = u->table; use; use = next) {
+		next = use->hh.next;
+		drop(u, use);
+	}
+	free(u);
+	return NULL;
 }

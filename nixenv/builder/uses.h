@@ -16,7 +16,7 @@ struct cuv_uses;
 struct cuv_use; /* an environment with at least one user */
 
 struct cuv_uses *cuv_uses_new(const struct cuv_builder *b);
-/* Flushes, and gives up all leases. */
+/* Flushes, waiting for the ledger, and gives up all leases. */
 struct cuv_uses *cuv_uses_free(struct cuv_uses *u);
 
 /* One more user of an environment that is there, to be released. NULL when it is not,
@@ -26,6 +26,7 @@ void cuv_uses_release(struct cuv_uses *u, struct cuv_use *use);
 
 /* When to flush, or CUV_NEVER. */
 uint64_t cuv_uses_due_ns(const struct cuv_uses *u);
+/* Never waits: what the ledger has no time for is kept for the next time. */
 void cuv_uses_flush(struct cuv_uses *u);
 
 #endif
