@@ -26,19 +26,19 @@
 
 /* --- the store's lock --- */
 
-static int open_lock(const struct cuv_builder *b)
+static int open_lock(const struct cuv_builder *b, const char *name)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	cuv_path_join(b->state.nix, "gc.lock", path);
+	cuv_path_join(b->state.nix, name, path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	return fd < 0 ? -errno : fd;
 }
 
-int cuv_store_share(const struct cuv_builder *b)
+static int lock_shared(const struct cuv_builder *b, const char *name)
 {
-	_cleanup_close_ int fd = open_lock(b);
+	_cleanup_close_ int fd = open_lock(b, name);
 
 	if (fd < 0)
 		return fd;
@@ -48,21 +48,38 @@ int cuv_store_share(const struct cuv_builder *b)
 	return TAKE_FD(fd);
 }
 
-int cuv_store_alone(const struct cuv_builder *b)
+static int lock_alone(const struct cuv_builder *b, const char *name, uint64_t deadline_ns)
 {
-	_cleanup_close_ int fd = open_lock(b);
-	uint64_t deadline = cuv_deadline_ms(LOCK_WAIT_MS);
+	_cleanup_close_ int fd = open_lock(b, name);
 
 	if (fd < 0)
 		return fd;
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (cuv_now_ns() >= deadline)
+		if (cuv_now_ns() >= deadline_ns)
 			return -EBUSY;
 		(void)usleep(LOCK_PAUSE_US);
 	}
 	return TAKE_FD(fd);
+}
+
+int cuv_store_share(const struct cuv_builder *b)
+{
+	int turn = lock_shared(b, "gc.turn");
+
+	if (turn < 0)
+		return turn;
+	(void)cuv_close(turn);
+	return lock_shared(b, "gc.lock");
+}
+
+int cuv_store_alone(const struct cuv_builder *b)
+{
+	uint64_t deadline = cuv_deadline_ms(LOCK_WAIT_MS);
+	_cleanup_close_ int turn = lock_alone(b, "gc.turn", deadline);
+
+	return turn < 0 ? turn : lock_alone(b, "gc.lock", deadline);
 }
 
 /* --- one environment --- */

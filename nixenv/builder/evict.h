@@ -10,7 +10,9 @@
  *
  * The store's lock (nix/gc.lock) keeps collections away from what is being made:
  * makers share it, a collection has it alone. Here it is waited for, with a deadline;
- * makers wait for a collection, which has one.
+ * makers wait for a collection, which has one. Whoever waits for it alone holds the
+ * turnstile (nix/gc.turn) meanwhile, through which all makers go: those who came before
+ * end, and none comes between, however many there are.
  */
 #ifndef CUV_BUILDER_EVICT_H
 #define CUV_BUILDER_EVICT_H
@@ -18,7 +20,7 @@
 #include "nixenv/builder/builder.h"
 #include "nixenv/builder/ledger.h"
 
-/* The store, for making something in it: a descriptor to close afterwards, or -errno. */
+/* The store, for making something in it; not within one's own making. A descriptor to close afterwards, or -errno. */
 int cuv_store_share(const struct cuv_builder *b);
 /* The store, alone: nothing is being made in it meanwhile. -EBUSY after half a minute. */
 int cuv_store_alone(const struct cuv_builder *b);

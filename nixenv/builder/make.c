@@ -376,8 +376,12 @@ int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, 
 	const struct cuv_builder *b = m->builder;
 	struct cuv_eviction made_room = {0};
 	struct cuv_error full;
-	int store = cuv_store_share(b), r;
+	int store, r;
 
+	/* Whoever needs this one has the lock, and makes room when that is over. */
+	if (m->depth > 0)
+		return make_environment(m, ret, err);
+	store = cuv_store_share(b);
 	if (store < 0)
 		return internal(err, "the store's lock", store);
 	r = make_environment(m, ret, err);

@@ -14,6 +14,7 @@
  *   damaged/<store name>              what `env verify` has found to be other than built
  *   cuvette.db                        sizes and times of use (ledger.h)
  *   gc.lock                           who makes and who collects (evict.h)
+ *   gc.turn                           who waits to collect; makers wait for that
  *   sdists/<hex>.json                 what came of source distributions
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
  *

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -156,6 +157,38 @@ def test_the_builder_keeps_to_its_budget_by_itself(state):
         assert is_known(state, six) and is_known(state, answer["digest"])
 
 
+def test_the_builder_collects_though_damage_stays(state):
+    chore(state, "gc", "--count", "0")
+    idna, six = made(state, "idna", "six")
+    digests(state)
+    set_used(state, **{idna: 1000, six: 2000})
+    # Its lease can't be had: no healing ends well.
+    note, lease = (state / "nix" / folder / f"{six}-cuvette-environment" for folder in ("damaged", "leases"))
+    lease.unlink()
+    lease.mkdir()
+    note.touch()
+    try:
+        with holding(state, PACKAGES["toml"], "--env-count", "2"):
+            wait_for(lambda: not is_known(state, idna), 20, "the oldest went")
+    finally:
+        note.unlink()
+        lease.rmdir()
+
+
+def test_uses_wait_for_a_ledger_that_is_written(state):
+    """The notes of a builder that finds it locked are not lost, and nobody waits for them."""
+    made(state, "idna")
+    uses = chore(state, "list")["environments"][0]["uses"]
+    with contextlib.closing(sqlite3.connect(state / "nix/cuvette.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        # Longer than the time after which a builder writes its notes.
+        with holding(state, PACKAGES["idna"], "--keep"):
+            time.sleep(11)
+            db.execute("COMMIT")
+        [found] = chore(state, "list")["environments"][:1]
+        assert found["uses"] > uses
+
+
 def test_a_pin_keeps_it(state):
     idna, six = made(state, "idna", "six")
     assert chore(state, "pin", idna) == {"pinned": 1}
@@ -220,6 +253,33 @@ def test_collecting_while_others_build(state):
         answer = json.loads(builder.communicate()[0])
         assert "failure" not in answer, answer
         assert all(physical(state, name).is_dir() for name in answer["closure"])
+
+
+def test_whoever_waits_to_collect_lets_no_maker_between(state):
+    [idna] = made(state, "idna")
+    with open(state / "nix/gc.lock", "rb") as lock, open(state / "nix/gc.turn", "rb") as turn:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with subprocess.Popen([str(ENVASK), "--builder", str(BUILDER), "--state", str(state), *ids(state), "--chore",
+                               "gc", "--count", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as collector:
+            wait_for(lambda: not is_free(turn), 20, "the turnstile is taken")
+            with subprocess.Popen(command(state, PACKAGES["six"], "--quiet"), stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, env=environment(), text=True) as maker:
+                time.sleep(1)
+                assert maker.poll() is None and collector.poll() is None
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                done = json.loads(collector.communicate(timeout=60)[0])
+                assert done["collected"] and not is_known(state, idna)
+                assert "failure" not in json.loads(maker.communicate(timeout=60)[0])
+
+
+def is_free(lock):
+    """Whether a maker would get it now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    return True
 
 
 def test_chores_are_not_the_managers_to_ask_for(state):
