@@ -16,7 +16,8 @@ enum handling {
 
 static const char editable_advice[] = "local projects are not built; name a version from the index, as in name==1.2.3";
 static const char index_advice[] = "packages come from the service's own index; remove this line";
-static const char wheel_advice[] = "a wheel is taken wherever one fits, and built from source where none does; remove this line";
+static const char wheel_advice[] =
+	"a wheel is taken wherever one fits, and built from source where none does; remove this line";
 static const char hash_advice[] = "hashes are checked wherever a line has --hash; remove this line";
 static const char build_advice[] = "source distributions are built with their own settings only; remove it";
 
