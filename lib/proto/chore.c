@@ -35,9 +35,7 @@ static bool valid(const struct cuv_chore_ask *m)
 	for (size_t i = 0; i < m->digests.n; i++)
 		if (!cuv_env_digest_valid(m->digests.items[i]))
 			return false;
-	return m->verb == CUV_CHORE_EXPORT
-		       ? m->digests.n == 1
-		       : (m->verb != CUV_CHORE_PIN && m->verb != CUV_CHORE_UNPIN) || m->digests.n > 0;
+	return (m->verb != CUV_CHORE_PIN && m->verb != CUV_CHORE_UNPIN) || m->digests.n > 0;
 }
 
 int cuv_chore_ask_get(struct cuv_reader *r, struct cuv_chore_ask *ret)

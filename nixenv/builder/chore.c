@@ -247,8 +247,6 @@ static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
 		return do_pin(c, answer, err);
 	case CUV_CHORE_VERIFY:
 		return do_verify(c, answer, err);
-	case CUV_CHORE_EXPORT:
-	case CUV_CHORE_IMPORT:
 	case _CUV_CHORE_NONE:
 	case _CUV_CHORE_MAX:
 	default:
