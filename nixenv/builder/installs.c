@@ -256,7 +256,7 @@ static int ask_store(struct cuv_installs *s, bool *ret, struct cuv_error *err)
 }
 
 int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const struct cuv_env_paths *paths,
-		      bool *ret_needed, struct cuv_error *err)
+		      uint64_t deadline_ns, bool *ret_needed, struct cuv_error *err)
 {
 	_cleanup_free_ bool *valid = calloc(2 * lock->n + 3, sizeof(*valid));
 	size_t n = lock->n;
@@ -267,8 +267,11 @@ int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const
 	if (!valid || !s->jobs)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	s->n_jobs = n + 1;
+	cuv_nix_daemon_limit(s->hands[0].daemon, deadline_ns);
 	if (ask_store(s, valid, err) < 0 || add_texts(s, valid + 2 * n, err) < 0)
 		return -EINVAL;
+	/* Its builds are waited for by cuv_installs_wait, which has a deadline itself. */
+	cuv_nix_daemon_limit(s->hands[0].daemon, CUV_NEVER);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j = &s->jobs[i];
 

@@ -22,7 +22,7 @@ void cuv_installs_freep(struct cuv_installs **s);
 /* Asks the store what it has. ret_needed[i]: package i's wheel is to be given. All is
  * borrowed for as long as it lives. 0; -EINVAL with err. */
 int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const struct cuv_env_paths *paths,
-		      bool *ret_needed, struct cuv_error *err);
+		      uint64_t deadline_ns, bool *ret_needed, struct cuv_error *err);
 /* Begins with what the store has the wheels of. From here to the end this process has
  * threads, and must not fork. 0; -EINVAL with err. */
 int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err);

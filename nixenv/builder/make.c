@@ -293,6 +293,23 @@ static void measure_wheels(struct making *k)
 	}
 }
 
+/* What a lock that was sent says of where a wheel comes from is nobody's word but its
+ * sender's, unless it was fetched there just now; others are told what is kept. */
+static void drop_claims(struct making *k)
+{
+	static const struct cuv_origin plain = {.kind = CUV_ORIGIN_INDEX};
+
+	for (size_t i = 0; k->m->ask.source == CUV_ENV_LOCK && i < k->lock.n; i++) {
+		struct cuv_locked *p = &k->lock.packages[i];
+
+		if (p->origin.kind != CUV_ORIGIN_URL || k->needed[i])
+			continue;
+		(void)cuv_lock_set_origin(p, &plain); /* nothing is copied */
+		free(p->url);
+		p->url = NULL;
+	}
+}
+
 static int build(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
@@ -301,8 +318,8 @@ static int build(struct making *k, struct cuv_error *err)
 	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
 	int r;
 
-	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->needed, err) < 0 || locate_wheels(k, err) < 0 ||
-	    cuv_installs_begin(k->installs, err) < 0 || fetch_wheels(k, err) < 0 ||
+	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
+	    locate_wheels(k, err) < 0 || cuv_installs_begin(k->installs, err) < 0 || fetch_wheels(k, err) < 0 ||
 	    cuv_installs_wait(k->installs, &wait, err) < 0)
 		return -EINVAL;
 	cuv_index_env_link(b, k->paths.env, link);
@@ -310,6 +327,7 @@ static int build(struct making *k, struct cuv_error *err)
 	if ((r = cuv_builder_link(&b->state, path, link)) < 0)
 		return internal(err, "the environment's link", r);
 	measure_wheels(k);
+	drop_claims(k);
 	r = cuv_locks_keep(b, &k->lock, k->m->ask.source != CUV_ENV_LOCK);
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
@@ -352,6 +370,15 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	if (check_damaged(&k, err) < 0)
 		return -EINVAL;
 	r = cuv_index_load(b, k.paths.env, ret);
+	/* What was resolved takes the place of what somebody sent. */
+	if (r == 0 && m->ask.source != CUV_ENV_LOCK) {
+		int kept;
+
+		measure_wheels(&k);
+		kept = cuv_locks_keep(b, &k.lock, true);
+		if (kept < 0)
+			return internal(err, "the lock's record", kept);
+	}
 	if (r != 0) {
 		if (build(&k, err) < 0)
 			return -EINVAL;

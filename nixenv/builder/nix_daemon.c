@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* The protocol's own numbers. We speak 1.27, which all of Nix 2.4 and later do. */
@@ -112,6 +113,24 @@ void cuv_nix_daemon_break(struct cuv_nix_daemon *d)
 
 /* --- calls --- */
 
+void cuv_nix_daemon_limit(struct cuv_nix_daemon *d, uint64_t deadline_ns)
+{
+	d->wire.deadline_ns = deadline_ns;
+}
+
+/* A write waits no longer than what is left as the call begins. */
+static void limit_writes(const struct cuv_nix_daemon *d)
+{
+	struct timeval left = {0};
+	uint64_t now = cuv_now_ns(), us;
+
+	if (d->wire.deadline_ns != CUV_NEVER) {
+		us = d->wire.deadline_ns > now ? (d->wire.deadline_ns - now) / 1000 + 1 : 1;
+		left = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+	}
+	(void)setsockopt(d->socket, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left));
+}
+
 /* What it said last, when it ended without an answer. */
 static void read_stderr(struct cuv_nix_daemon *d)
 {
@@ -127,6 +146,10 @@ static void read_stderr(struct cuv_nix_daemon *d)
 
 static int failed(struct cuv_nix_daemon *d, int r, struct cuv_error *err)
 {
+	if (r == -ETIMEDOUT || r == -EAGAIN) {
+		cuv_nix_daemon_break(d);
+		return cuv_error_set(err, CUV_E_BUILD_TIMEOUT, "building the environment took longer than its limit");
+	}
 	if (r == -ENOMEM)
 		return cuv_error_set_errno(err, r, "there is not enough memory to speak with Nix");
 	if (r != -EREMOTEIO) {
@@ -174,6 +197,7 @@ static int call(struct cuv_nix_daemon *d, const struct cuv_buf *request)
 
 	cuv_nix_log_done(&d->log);
 	cuv_nix_log_init(&d->log);
+	limit_writes(d);
 	r = d->greeted ? 0 : greet(d);
 	r = r ? r : cuv_buf_err(request);
 	return r ? r : cuv_write_all(d->socket, request->data, request->len);

@@ -19,6 +19,8 @@ struct cuv_nix_daemon;
  * 0; -EINVAL with err. */
 int cuv_nix_daemon_start(const struct cuv_builder *b, const char *tmp, struct cuv_nix_daemon **ret,
 			 struct cuv_error *err);
+/* Until when later calls may take, CUV_NEVER at first; they fail with BUILD_TIMEOUT. */
+void cuv_nix_daemon_limit(struct cuv_nix_daemon *d, uint64_t deadline_ns);
 /* From any thread: the call that it is in fails, and all later ones. */
 void cuv_nix_daemon_break(struct cuv_nix_daemon *d);
 /* Kills it. */

@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,12 +22,27 @@ enum {
 	TEXT_MAX = 8192,
 };
 
+static int wait_for_more(const struct cuv_nix_wire *w)
+{
+	struct pollfd p = {.fd = w->fd, .events = POLLIN};
+	int r;
+
+	if (w->deadline_ns == CUV_NEVER)
+		return 0;
+	do
+		r = poll(&p, 1, cuv_deadline_poll_ms(w->deadline_ns));
+	while ((r < 0 && errno == EINTR) || (r == 0 && cuv_now_ns() < w->deadline_ns));
+	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
+}
+
 /* Takes up to len bytes of what is there; data may be NULL. Bytes taken, or negative. */
 static ssize_t take(struct cuv_nix_wire *w, void *data, size_t len)
 {
 	if (w->at == w->end) {
-		ssize_t n;
+		ssize_t n = wait_for_more(w);
 
+		if (n < 0)
+			return n;
 		do
 			n = read(w->fd, w->in, sizeof(w->in));
 		while (n < 0 && errno == EINTR);

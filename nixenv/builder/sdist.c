@@ -551,10 +551,15 @@ int cuv_sdist_build_lock(const struct cuv_make *m, struct cuv_lock *l, uint64_t 
 
 		if (p->origin.kind != CUV_ORIGIN_BUILT)
 			continue;
-		if (p->file) {
+		/* What can't be built again is as good as its hash, and no more is said of it
+		 * than that; all else is what its source comes to, by our own records. */
+		if (p->file && (p->origin.commit || p->origin.subdirectory)) {
 			(void)snprintf(wheel.file, sizeof(wheel.file), "%s", p->file);
-			if (cuv_sdist_wheel_locate(&wheel) == 0 && is_at_hand(m->builder, &wheel))
+			if (cuv_sdist_wheel_locate(&wheel) == 0 && is_at_hand(m->builder, &wheel)) {
+				if (cuv_lock_set_origin(p, &(struct cuv_origin){.kind = CUV_ORIGIN_INDEX}) < 0)
+					return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 				continue;
+			}
 		}
 		if (build_locked(m, p, deadline_ns, err) < 0)
 			return -EINVAL;
