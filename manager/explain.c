@@ -16,14 +16,10 @@ static const char *version_of(const struct cuv_environment *e, const char *name)
 	return NULL;
 }
 
-/* Whether the line counts on this platform; one whose marker is not understood does. */
+/* Whether the line counts on this platform. */
 static bool counts(const struct cuv_requirement *item, const struct cuv_environment *e)
 {
-	const struct cuv_marker_env env = {.python_full = e->python};
-	struct cuv_scan s = CUV_SCAN_INIT(item->marker, strlen(item->marker));
-	bool ret = true;
-
-	return s.len == 0 || cuv_marker_eval(&s, &env, &ret) < 0 || ret;
+	return cuv_marker_holds(item->marker, e->python);
 }
 
 static json_t *line(const struct cuv_requirements *reqs, const struct cuv_requirements_line *l,

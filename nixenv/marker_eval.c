@@ -279,3 +279,12 @@ int cuv_marker_eval(struct cuv_scan *s, const struct cuv_marker_env *env, bool *
 		return cuv_scan_fail(s, s->pos, CUV_E_LOCK_INVALID, "after a comparison stands `and`, `or` or nothing");
 	return 0;
 }
+
+bool cuv_marker_holds(const char *marker, const char *python_full)
+{
+	const struct cuv_marker_env env = {.python_full = python_full};
+	struct cuv_scan s = CUV_SCAN_INIT(marker, strlen(marker));
+	bool ret = true;
+
+	return s.len == 0 || cuv_marker_eval(&s, &env, &ret) < 0 || ret;
+}

@@ -27,4 +27,8 @@ struct cuv_marker_env {
 /* Reads the whole scan. 0 with *ret; -EINVAL with the failure in s. */
 int cuv_marker_eval(struct cuv_scan *s, const struct cuv_marker_env *env, bool *ret);
 
+/* Whether a requirement with this canonical marker ("" for none) counts here: one
+ * that is not understood does. */
+bool cuv_marker_holds(const char *marker, const char *python_full);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/direct.h"
 
+#include "nixenv/marker_eval.h"
 #include "nixenv/wheel.h"
 
 #include <errno.h>
@@ -69,9 +70,6 @@ static int add(const struct cuv_requirements *reqs, const struct cuv_python *pyt
 	if (cuv_wheel_parse(req->direct.file, &name) < 0 || !cuv_wheel_is_of(&name, req->name))
 		return cuv_error_set(err, CUV_E_INTERNAL, "a wheel's name does not fit its requirement");
 	if (cuv_wheel_rank(&name, python) < 0) {
-		w->not_fitting = true;
-		if (req->marker[0])
-			return 0;
 		cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "the wheel `%s` does not fit CPython %s on " CUV_PLATFORM,
 			      req->direct.file, python->version);
 		return cuv_directs_at_line(reqs, item, err);
@@ -92,7 +90,8 @@ static int list(const struct cuv_requirements *reqs, const struct cuv_python *py
 	if (!d->folder || !d->items)
 		return out_of_memory(err);
 	for (size_t i = 0; i < reqs->n; i++)
-		if (reqs->items[i].direct.kind == CUV_DIRECT_WHEEL && add(reqs, python, i, d, err) < 0)
+		if (reqs->items[i].direct.kind == CUV_DIRECT_WHEEL &&
+		    cuv_marker_holds(reqs->items[i].marker, python->full) && add(reqs, python, i, d, err) < 0)
 			return -EINVAL;
 	if (mkdir(d->folder, 0755) < 0)
 		return cuv_error_set_errno(err, -errno, "a folder for wheels: %s", strerror(errno));
@@ -118,8 +117,6 @@ static int download(const struct cuv_requirements *reqs, const struct cuv_downlo
 		const struct cuv_direct_wheel *w = &d->items[i];
 		const struct cuv_requirement *req = &reqs->items[w->item];
 
-		if (w->not_fitting)
-			continue;
 		items[n] = (struct cuv_download){
 			.url = req->direct.url,
 			.path = w->path,
@@ -132,11 +129,9 @@ static int download(const struct cuv_requirements *reqs, const struct cuv_downlo
 	}
 	if (cuv_download_all(items, n, o, err) < 0)
 		return err->line ? cuv_directs_at_line(reqs, err->line - 1, err) : -EINVAL;
-	for (size_t i = 0, at = 0; i < d->n; i++) {
-		if (d->items[i].not_fitting)
-			continue;
-		d->items[i].sha256 = items[at].sha256;
-		d->items[i].size_bytes = items[at++].size_bytes;
+	for (size_t i = 0; i < d->n; i++) {
+		d->items[i].sha256 = items[i].sha256;
+		d->items[i].size_bytes = items[i].size_bytes;
 	}
 	return 0;
 }
@@ -207,8 +202,6 @@ int cuv_directs_pin(struct cuv_requirements *reqs, const struct cuv_directs *d, 
 	for (size_t i = 0; i < d->n; i++) {
 		char text[7 + CUV_SHA256_HEX_SIZE];
 
-		if (d->items[i].not_fitting)
-			continue;
 		hash_text(&d->items[i].sha256, text);
 		for (size_t j = 0; j < d->n; j++) {
 			struct cuv_requirement *req = &reqs->items[d->items[j].item];
@@ -228,8 +221,6 @@ static int check(const struct cuv_requirements *reqs, struct cuv_directs *d, str
 		const struct cuv_requirement *req = &reqs->items[w->item];
 		char text[7 + CUV_SHA256_HEX_SIZE];
 
-		if (w->not_fitting)
-			continue;
 		hash_text(&w->sha256, text);
 		if (req->hashes.n > 0 && !cuv_strv_has(&req->hashes, text)) {
 			cuv_error_set(err, CUV_E_HASH_MISMATCH, "%s at its address has none of the listed hashes",
@@ -282,7 +273,8 @@ int cuv_directs_text(const struct cuv_requirements *reqs, const struct cuv_direc
 		if (at < d->n)
 			write_line(&reqs->items[i], d->items[at].file, out);
 		else
-			cuv_buf_addf(out, "%s\n", reqs->items[i].text);
+			cuv_buf_addf(out, "%s\n",
+				     reqs->items[i].direct.kind == CUV_DIRECT_NONE ? reqs->items[i].text : "");
 	}
 	return cuv_buf_err(out);
 }
@@ -290,7 +282,7 @@ int cuv_directs_text(const struct cuv_requirements *reqs, const struct cuv_direc
 const struct cuv_direct_wheel *cuv_directs_find(const struct cuv_directs *d, const struct cuv_sha256 *sha256)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (!d->items[i].not_fitting && memcmp(&d->items[i].sha256, sha256, sizeof(*sha256)) == 0)
+		if (memcmp(&d->items[i].sha256, sha256, sizeof(*sha256)) == 0)
 			return &d->items[i];
 	return NULL;
 }

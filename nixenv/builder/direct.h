@@ -22,11 +22,10 @@
 #define CUV_DIRECT_FOLDER "/direct" /* in the resolver's root */
 
 struct cuv_direct_wheel {
-	size_t item;	  /* of the requirements */
-	char *file;	  /* owned; the wheel's name */
-	char *path;	  /* owned; below the folder */
-	char *what;	  /* owned; for messages */
-	bool not_fitting; /* with a marker, so it may not be meant: not fetched */
+	size_t item; /* of the requirements */
+	char *file;  /* owned; the wheel's name */
+	char *path;  /* owned; below the folder */
+	char *what;  /* owned; for messages */
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes;
 	char commit[65]; /* it was built from this one of a repository; "": not built */
@@ -40,7 +39,7 @@ struct cuv_directs {
 #define CUV_DIRECTS_INIT ((struct cuv_directs){0})
 void cuv_directs_done(struct cuv_directs *d);
 
-/* Fetches all of them into <work>/direct/<sha256>/<file>; none are an empty list. 0;
+/* Fetches all of them whose markers hold into <work>/direct/<sha256>/<file>; none are an empty list. 0;
  * -EINVAL with err, whose line counts in the canonical text: ADDRESS_REFUSED,
  * URL_UNAVAILABLE, HASH_MISMATCH, WHEEL_UNAVAILABLE (not for this platform),
  * ENVIRONMENT_TOO_LARGE, or as cuv_download_all. */
@@ -59,7 +58,8 @@ int cuv_directs_pin(struct cuv_requirements *reqs, const struct cuv_directs *d, 
 /* Gives an error the place of a requirement; returns -EINVAL. */
 int cuv_directs_at_line(const struct cuv_requirements *reqs, size_t item, struct cuv_error *err);
 
-/* The canonical text with versions in place of addresses, line for line. */
+/* The canonical text with versions in place of addresses, line for line; a line with an
+ * address that does not count here is empty. */
 int cuv_directs_text(const struct cuv_requirements *reqs, const struct cuv_directs *d, struct cuv_buf *out);
 
 /* Gives the lock's packages that came out of the folder their origin and address. 0;

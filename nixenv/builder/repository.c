@@ -3,6 +3,7 @@
 
 #include "nixenv/builder/git.h"
 #include "nixenv/builder/sdist.h"
+#include "nixenv/marker_eval.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,7 +69,8 @@ int cuv_repositories_build(const struct cuv_make *m, const struct cuv_requiremen
 		struct cuv_sdist_wheel wheel;
 		char commit[CUV_GIT_OID_SIZE], path[PATH_MAX];
 
-		if (req->direct.kind != CUV_DIRECT_GIT)
+		if (req->direct.kind != CUV_DIRECT_GIT ||
+		    !cuv_marker_holds(req->marker, cuv_python_find(m->ask.python)->full))
 			continue;
 		if (!cuv_sdist_allowed(m)) {
 			cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,

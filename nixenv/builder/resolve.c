@@ -117,7 +117,7 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 		"--python",
 		interpreter,
 		"--python-version",
-		p->version,
+		p->full,
 		"--python-platform",
 		platform,
 		"--only-binary",
@@ -146,8 +146,7 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 		char hex[CUV_SHA256_HEX_SIZE];
 
 		cuv_hex(what->directs->items[i].sha256.bytes, CUV_SHA256_SIZE, hex);
-		if (!what->directs->items[i].not_fitting &&
-		    (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, CUV_DIRECT_FOLDER "/%s", hex) < 0))
+		if (cuv_strv_add(argv, "--find-links") < 0 || cuv_strv_addf(argv, CUV_DIRECT_FOLDER "/%s", hex) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; projects && i < projects->n; i++)

@@ -130,6 +130,19 @@ def test_wheels_of_other_platforms(state, index, host):
     assert host.ours(windows) == []
 
 
+def test_what_its_marker_leaves_out_is_not_fetched(state, index, host):
+    """Neither a wheel that would fit here, nor a repository; a marker that holds changes nothing."""
+    old, path = host.add(wheel("direct-old")), host.add(wheel("direct-new"))
+    text = (f"direct-old @ {host.site}{old} ; python_version < '3'\n"
+            f"direct-repository @ git+{host.site}/repository ; sys_platform == 'win32'\n"
+            f"direct-new @ {host.site}{path} ; python_full_version >= '3.11.1'\n")
+    assert answer_of(state, index, host, text).get("packages") == ["direct-new 1.0"]
+    assert {seen for seen, _ in host.seen} == {path}
+    windows = host.add(wheel("direct-fitting-not", tag="cp311-cp311-win_amd64"))
+    said = failure_of(state, index, host, f"direct-fitting-not @ {host.site}{windows} ; python_version > '3'\n")
+    assert (said["code"], said["line"]) == ("wheel-unavailable", 1) and host.ours(windows) == []
+
+
 def test_wheel_of_another_package(state, index, host):
     file, data, metadata = wheel("direct-liar")
     name = file.replace("direct_liar", "direct_named")
