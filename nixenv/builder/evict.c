@@ -217,6 +217,34 @@ static void forget_leases(const struct cuv_builder *b)
 		(void)closedir(d);
 }
 
+/* Requests' links to environments that are not known: made as theirs went, by who found
+ * them just before. They would keep the paths, and be in nobody's count. What is only
+ * known as damaged stays for whoever still uses it. */
+static void forget_requests(const struct cuv_builder *b)
+{
+	char path[PATH_MAX], env[CUV_STORE_NAME_SIZE];
+	struct dirent *e;
+	DIR *d;
+
+	cuv_path_join(b->state.roots, "req", path);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		_cleanup_close_ int lease = -1;
+		struct cuv_key key = {0};
+
+		if (strlen(e->d_name) != sizeof(key.hex) - 1)
+			continue;
+		memcpy(key.hex, e->d_name, sizeof(key.hex) - 1);
+		if (cuv_index_target(b, &key, env) != 0 || cuv_index_has(b, env))
+			continue;
+		lease = cuv_lease_seize(b->state.leases, env);
+		if (lease >= 0 && !cuv_index_has(b, env))
+			cuv_index_drop_key(b, key.hex);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
 static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char *tmp, int cancel_fd,
 		   struct cuv_eviction *ret, struct cuv_error *err)
 {
@@ -228,6 +256,7 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 	ret->busy = alone < 0;
 	if (alone < 0)
 		return 0;
+	forget_requests(b);
 	if (l)
 		(void)cuv_ledger_totals(l, &before);
 	if (cuv_nix_collect(b, &nix, err) < 0)

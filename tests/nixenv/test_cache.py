@@ -282,6 +282,22 @@ def is_free(lock):
     return True
 
 
+def test_a_link_of_a_request_alone_keeps_nothing(state):
+    """As one is left by a maker that found an environment while it went."""
+    answer = environment_of(state, PACKAGES["idna"])
+    link(state, answer["digest"]).unlink()
+    env = f"{answer['digest']}-cuvette-environment"
+    requests = [path for path in (state / "nix/nix/var/nix/gcroots/cuvette/req").iterdir()
+                if os.readlink(path).endswith(env)]
+    assert requests
+    with open(state / f"nix/leases/{env}", "ab") as lease:
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        chore(state, "gc")
+        assert all(os.path.lexists(path) for path in requests) and physical(state, env).is_dir()
+    chore(state, "gc")
+    assert not any(os.path.lexists(path) for path in requests) and not physical(state, env).exists()
+
+
 def test_chores_are_not_the_managers_to_ask_for(state):
     done = subprocess.run([str(ENVASK), "--builder", str(BUILDER), "--state", str(state), *ids(state), "--as-manager",
                            "--chore", "gc", "--count", "0"], capture_output=True, text=True, timeout=60, check=False)
