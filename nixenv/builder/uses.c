@@ -86,7 +86,8 @@ struct cuv_use *cuv_uses_take(struct cuv_uses *u, const char *store_name)
 
 	if (!use)
 		return NULL;
-	if (use->lease < 0) {
+	/* No lock file is made again for what was evicted: it would be a lease on nothing. */
+	if (use->lease < 0 && cuv_index_has(u->b, store_name)) {
 		r = cuv_lease_take(u->b->state.leases, store_name, true);
 		if (r < 0 && r != -EBUSY)
 			cuv_log(CUV_LOG_WARNING, "lease", CUV_S("environment", store_name),

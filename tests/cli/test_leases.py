@@ -2,6 +2,8 @@
 """What runs keeps its environment, whoever makes room."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -40,6 +42,27 @@ def test_a_warm_zygote_goes_before_its_environment(folder):
         for _ in range(5):
             again = run_until(folder, code, IDNA, "cold", "zygote", "pool")
             assert again["stdout"] == "idna\n" and again["environment"]["digest"] == answer["environment"]["digest"]
+
+
+def test_a_run_keeps_its_environment_whatever_becomes_of_the_builder(folder):
+    with shell.service(folder, "--zygotes", "0") as running:
+        run = shell.start("run", "--state", folder, "--exclude-newer", shell.DATE, "-r", shell.requirements(IDNA),
+                          "--timeout", "200", shell.program("import time\nprint('in', flush=True)\ntime.sleep(180)\n"))
+        try:
+            assert run.stdout.readline() == b"in\n"
+            builder = shell.child(running, "cuvette-builder")
+            os.kill(builder, signal.SIGKILL)
+            shell.wait_until(lambda: "the builder is ready again" in running.log.read_text(), 30, "another builder")
+            kept = make_room(folder)
+            assert run.poll() is None and (kept["in_use"], kept["count"]) == (1, 1), kept
+        finally:
+            run.terminate()
+            run.communicate(timeout=60)
+        shell.wait_until(lambda: make_room(folder)["count"] == 0, 30, "nobody uses it any more")
+
+
+def make_room(folder):
+    return json.loads(shell.cuvette("env", "gc", "--state", folder, "--env-count", "0", "--json").stdout)
 
 
 def test_runs_keep_their_environments(folder):

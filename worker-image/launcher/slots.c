@@ -3,12 +3,14 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/lease.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,7 +41,8 @@ void cuv_slots_init(struct cuv_slots *s, unsigned max, unsigned standby_max, con
 	cuv_zygotes_init(&s->zygotes, zygotes, host, cgroups);
 	cuv_buf_init(&s->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < n; i++)
-		s->slot[i] = (struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
+		s->slot[i] =
+			(struct cuv_slot){.id = i, .ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1, .lease = -1};
 }
 
 /* Makes the slot's namespaces if it has none. The first network made also shows what a
@@ -102,8 +105,14 @@ static void refuse(int session, const char *run_id, const char *what, int r)
 {
 	struct cuv_error err;
 
-	(void)cuv_error_set_errno(&err, r == -ENOSPC ? -EUSERS : r, "%s (%s); the request can be sent again", what,
-				  strerror(-r));
+	if (r == -ESTALE) {
+		cuv_error_set(&err, CUV_E_UNAVAILABLE,
+			      "the run's environment has been evicted; send the request again");
+		err.retry_after_s = 1;
+	} else {
+		(void)cuv_error_set_errno(&err, r == -ENOSPC ? -EUSERS : r, "%s (%s); the request can be sent again",
+					  what, strerror(-r));
+	}
 	cuv_log(CUV_LOG_ERROR, "run-failed", CUV_S("run_id", run_id), CUV_S("why", err.message));
 	(void)cuv_failure_send(session, &err);
 }
@@ -245,6 +254,30 @@ static int find_slot(struct cuv_slots *s, struct cuv_task *task, struct cuv_slot
 	return 0;
 }
 
+/* The builder's session has one too, but a builder can end before the run does. What
+ * runs in a zygote has the zygote's; what is built in a box (a stream) needs none:
+ * nothing is collected while its maker has the store's lock, and it dies with that. */
+static int take_lease(const struct cuv_slots *s, struct cuv_slot *slot, const struct cuv_task *task)
+{
+	int r;
+
+	if (s->host->leases_fd < 0 || !task->run.env[0] || task->run.stream || slot->zygote)
+		return 0;
+	r = cuv_lease_take(s->host->leases_fd, task->run.env, false);
+	if (r < 0)
+		return r == -ENOENT || r == -EBUSY ? -ESTALE : r;
+	slot->lease = r;
+	return 0;
+}
+
+/* Unlocked, not only closed: keepers that were forked meanwhile have it too. */
+static void give_lease_back(struct cuv_slot *slot)
+{
+	if (slot->lease >= 0)
+		(void)flock(slot->lease, LOCK_UN);
+	slot->lease = cuv_close(slot->lease);
+}
+
 static unsigned *counter(struct cuv_slots *s, const struct cuv_task *task)
 {
 	return task->run.stream ? &s->streams : &s->busy;
@@ -255,6 +288,8 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 	struct cuv_slot *slot;
 	int r = find_slot(s, task, &slot);
 
+	if (r == 0)
+		r = take_lease(s, slot, task);
 	if (r < 0) {
 		refuse(task->session, task->run.run_id, "no process can be started for the run", r);
 		cuv_task_free(task);
@@ -278,6 +313,7 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	s->lost++;
 	cuv_log(CUV_LOG_ERROR, "slot-lost", CUV_I("slot", slot->id), CUV_I("lost", s->lost));
 	cuv_slotns_done(&slot->ns);
+	give_lease_back(slot);
 	slot->clear_by_ns = 0;
 	slot->doubts = 0;
 	if (s->next_id < SLOT_IDS) {
@@ -288,7 +324,7 @@ static void replace_slot(struct cuv_slots *s, struct cuv_slot *slot)
 	s->n--;
 	s->max = CUV_MIN(s->max, s->n);
 	*slot = s->slot[s->n];
-	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1};
+	s->slot[s->n] = (struct cuv_slot){.ns = CUV_SLOTNS_INIT, .session = -1, .orders = -1, .lease = -1};
 }
 
 /* A keeper that died in the middle: its box died with it (or is about to). Kills what
@@ -338,6 +374,7 @@ bool cuv_slots_clear(struct cuv_slots *s)
 			continue;
 		clear_slot(s, slot);
 		if (i < s->n && is_free(slot)) {
+			give_lease_back(slot);
 			(void)ready_ns(s, slot);
 			any = true;
 		}
@@ -419,6 +456,8 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 		slot->clear_by_ns = cuv_deadline_ms(CLEAR_MS);
 		clear_slot(s, slot);
 	}
+	if (is_free(slot))
+		give_lease_back(slot);
 	if (is_free(slot) && !s->stopping)
 		(void)ready_ns(s, slot); /* now, not when a run waits for it */
 	if (again)

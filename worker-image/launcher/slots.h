@@ -23,6 +23,7 @@ struct cuv_slot {
 	struct cuv_slotns ns;
 	int session;		   /* the run's, for when its keeper dies */
 	struct cuv_task *task;	   /* owned, its session apart; for when it is given back */
+	int lease;		   /* on the environment of a run in a box of its own; -1: none */
 	struct cuv_zygote *zygote; /* that the keeper's box is in; NULL: a box of its own */
 	uint64_t born_ns;	   /* the keeper */
 	bool undelivered;	   /* the keeper did not get the task */
