@@ -168,7 +168,7 @@ def other_user():
     folder = pathlib.Path(os.environ.get("TMPDIR", "/var/tmp")) / f"u{uuid.uuid4().hex[:6]}"
     try:
         folder.mkdir(parents=True)
-        states.copy(client.base_state(), folder / "s")
+        states.copy(client.base_state(), folder / "s", shared=False)
         subprocess.run(["chown", "-R", f"{uid}:{uid}", str(folder)], check=True)
         who = User(uid=uid, home=str(folder), state=folder / "s")
         lacking = cuvette("doctor", "--lacking", "--state", who.state, who=who)

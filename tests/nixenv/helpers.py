@@ -46,8 +46,8 @@ def clean_state():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="state-"))
     folder.chmod(0o755)
     try:
-        subprocess.run(["cp", "-a", "--reflink=auto", str(base / "nix"), str(folder)], check=True)
-        yield folder
+        states.copy(base, folder / "s")
+        yield folder / "s"
     finally:
         states.remove(folder)
 

@@ -39,21 +39,48 @@ def make_store(folder: pathlib.Path) -> None:
     subprocess.run([str(ROOT / "tools/image-store"), "--quiet", "--python", "all", str(folder)], check=True, stdin=subprocess.DEVNULL)
 
 
-def copy(source: pathlib.Path, target: pathlib.Path) -> None:
-    """A state folder as it is, owners and times included; source is not in use."""
+def _link_or_copy(source: pathlib.Path, into: pathlib.Path) -> None:
+    target = into / source.name
+    if subprocess.run(["cp", "-al", str(source), str(target)], stderr=subprocess.DEVNULL, check=False).returncode:
+        remove(target)  # another file system, or too many links
+        subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(target)], check=True)
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path, way: tuple[str, ...]) -> None:
+    """A folder; what `way` leads to in it is linked."""
+    target.mkdir()
+    for child in source.iterdir():
+        if way == (child.name,):
+            _link_or_copy(child, target)
+        elif way and child.name == way[0]:
+            _copy(child, target / child.name, way[1:])
+        else:
+            subprocess.run(["cp", "-a", "--reflink=auto", str(child), str(target)], check=True)
+    status = source.stat()
+    os.chown(target, status.st_uid, status.st_gid)
+    shutil.copystat(source, target)
+
+
+def copy(source: pathlib.Path, target: pathlib.Path, shared: bool = True) -> None:
+    """A state folder as it is, owners and times included; source is not in use. The
+    files of its store are the same ones, by hard links: nobody writes to them, and a
+    gigabyte for each test would be most of what the tests do. A copy that shall have
+    another owner, or files that are damaged in place, is not `shared`."""
     unfinished = target.with_name(target.name + ".unfinished")
     remove(unfinished)
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(unfinished)], check=True)
+    _copy(source, unfinished, ("nix", "nix", "store") if shared else ())
     unfinished.rename(target)
 
 
 def remove(folder: pathlib.Path) -> None:
-    """Store paths are read-only, which an ordinary user has to undo first."""
+    """Store paths are read-only folders, which an ordinary user has to undo first. Their
+    files may be another store's, too."""
     if not folder.exists():
         return
     if os.geteuid() != 0:
-        subprocess.run(["chmod", "-R", "u+rwX", str(folder)], check=False)
+        subprocess.run(["find", str(folder), "-type", "d", "!", "-perm", "-u=rwx", "-exec", "chmod", "u+rwx", "{}", "+"],
+                       check=False)
     shutil.rmtree(folder)
 
 

@@ -2,6 +2,7 @@
 """The launcher asks the kernel to let processes enter control groups without delay,
 unless it is told not to: seen by the hierarchy that it holds for that, attached
 nowhere, of which every process is a member."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -15,10 +16,15 @@ from suite import launcher  # noqa: E402
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
 
+def leads_to_a_root(fd: pathlib.Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):  # it works meanwhile, and has closed it
+        return os.readlink(fd) == "/"
+    return False
+
+
 def holds_hierarchy(pid: int) -> bool:
     """Others' services may hold it too, so it is looked for among this process's descriptors."""
-    folder = pathlib.Path(f"/proc/{pid}/fd")
-    roots = [str(fd) for fd in folder.iterdir() if os.readlink(fd) == "/"]
+    roots = [str(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() if leads_to_a_root(fd)]
     told = subprocess.run(["stat", "-L", "-f", "-c", "%T", *roots], capture_output=True, text=True, check=False) if roots else None
     return told is not None and "cgroupfs" in told.stdout.split()
 
