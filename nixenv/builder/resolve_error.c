@@ -164,6 +164,19 @@ static bool is_unreachable(const char *text)
 	return false;
 }
 
+/* It was reached, and what it said is no answer of an index. */
+static bool is_wrong_answer(const char *text)
+{
+	static const char *const marks[] = {"Received some unexpected JSON", "Received some unexpected HTML",
+					    "Unsupported `Content-Type`",    "Missing `Content-Type`",
+					    "Invalid `Content-Type`",	     "Unable to parse URL"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (has(text, marks[i]))
+			return true;
+	return false;
+}
+
 static bool is_wheel_matter(const char *text)
 {
 	return has(text, "no usable wheels") || has(text, "no wheels with a matching") ||
@@ -323,6 +336,12 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached");
 		err->retry_after_s = INDEX_RETRY_S;
 		explain(copy, err);
+		return -EINVAL;
+	}
+	if (is_wrong_answer(copy)) {
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE,
+			      "the package index answers with something that is no list of packages");
+		err->retry_after_s = INDEX_RETRY_S;
 		return -EINVAL;
 	}
 	if (!solved_not)

@@ -90,11 +90,11 @@ class Reply:
 
 class Server:
     """Files by path; `behaviours` are functions of a Reply by path, for our downloader
-    only; `auth` is what the Authorization header must be. `seen` are the requests."""
+    only, and `resolver` the same for all others; `auth` is what the Authorization header must be. `seen` are the requests."""
 
     def __init__(self, tls=None):
         self.files, self.behaviours, self.seen, self.auth, self.counts = {}, {}, [], None, {}
-        self.projects = {}
+        self.projects, self.resolver = {}, {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -136,12 +136,16 @@ class Server:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
+        ours = handler.headers.get("User-Agent", "").startswith(OURS)
         data = self.page(path) or self.files.get(path)
         if data is None and path not in self.behaviours:
             handler.send_error(404)
             return
-        ours = handler.headers.get("User-Agent", "").startswith(OURS)
-        if path in self.behaviours and ours:
+        if path in self.resolver and not ours:
+            data = data[0] if isinstance(data, tuple) else data
+            with contextlib.suppress(OSError):
+                self.resolver[path](Reply(handler, data, 1))
+        elif path in self.behaviours and ours:
             self.counts[path] = self.counts.get(path, 0) + 1
             self.behaviours[path](Reply(handler, data, self.counts[path]))
         elif isinstance(data, tuple):

@@ -64,6 +64,14 @@ static const struct sample samples[] = {
 	 "error: Failed to download `foo @ file:///direct/x/foo-1.0-py3-none-any.whl`\n  cause: Failed to extract "
 	 "archive: foo-1.0-py3-none-any.whl\n  cause: Invalid zip file structure\n",
 	 CUV_E_BUILD_FAILED, 2, "can't be read"},
+	{"requests\n",
+	 "error: Received some unexpected JSON from `http://10.1.2.3:9/simple/requests/`\n  cause: expected value at "
+	 "line 1 column 1\n",
+	 CUV_E_INDEX_UNREACHABLE, 0, "no list of packages"},
+	{"requests\n",
+	 "error: Unsupported `Content-Type` \"image/png\" for `http://10.1.2.3:9/simple/requests/`. Expected JSON or "
+	 "HTML.\n",
+	 CUV_E_INDEX_UNREACHABLE, 0, "no list of packages"},
 	{"requests\n", "error: Failed to write /cache/x\n  cause: No space left on device (os error 28)\n",
 	 CUV_E_NO_SPACE, 0, "disk is full"},
 	{"requests\n", "error: Failed to start\n  cause: Resource temporarily unavailable (os error 11)\n",
