@@ -11,6 +11,7 @@
 #include "cli/attach.h"
 #include "cli/cancel.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "lib/proto/chore.h"
 
 #include <jansson.h>
@@ -30,12 +31,11 @@ int cuv_env_verify(int argc, char **argv);
 struct cuv_env_peer {
 	struct cuv_attach attach;
 	struct cuv_cancel cancel;
-	bool quiet; /* no progress */
-	bool line_shown;
-	int phase; /* the last one that was shown as a line */
-	uint64_t shown_ns;
+	struct cuv_progress progress;
 };
-#define CUV_ENV_PEER_INIT ((struct cuv_env_peer){.attach = CUV_ATTACH_INIT, .cancel = CUV_CANCEL_INIT})
+#define CUV_ENV_PEER_INIT                                                                                              \
+	((struct cuv_env_peer){                                                                                        \
+		.attach = CUV_ATTACH_INIT, .cancel = CUV_CANCEL_INIT, .progress.how = CUV_PROGRESS_LINES})
 /* state NULL: the default place. 0 or negative with err set; to be closed either way. */
 int cuv_env_peer_open(struct cuv_env_peer *p, const char *state, struct cuv_error *err);
 /* Ends what was started. If a signal came, this process ends by it here. */

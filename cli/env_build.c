@@ -176,7 +176,8 @@ int cuv_env_build(int argc, char **argv)
 		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
 	if (!cuv_env_digests("env build", &v, 0, 0))
 		return CUV_EXIT_USAGE;
-	peer.quiet = v.value[QUIET].text != NULL;
+	if (v.value[QUIET].text)
+		peer.progress.how = CUV_PROGRESS_NONE;
 	r = make(&peer, &v, NULL, &found, &err);
 	if (r == 0 && v.value[PIN].text)
 		r = pin_it(&peer, found.env.digest, &err);
@@ -204,7 +205,8 @@ int cuv_env_lock(int argc, char **argv)
 		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
 	if (!cuv_env_digests("env lock", &v, v.value[REQUIREMENTS].text ? 0 : 1, v.value[REQUIREMENTS].text ? 0 : 1))
 		return CUV_EXIT_USAGE;
-	peer.quiet = v.value[QUIET].text != NULL;
+	if (v.value[QUIET].text)
+		peer.progress.how = CUV_PROGRESS_NONE;
 	if (make(&peer, &v, v.operands[0], &found, &err) == 0 &&
 	    (found.lock < 0 || cuv_pread_all(found.lock, &text) < 0))
 		cuv_error_set(&err, CUV_E_INTERNAL, "the builder keeps no text of this lock");

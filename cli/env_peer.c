@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 #include "cli/env.h"
-#include "cli/run_output.h"
-#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 
 #include <errno.h>
@@ -11,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define REDRAW_NS (50 * CUV_NS_PER_MS)
 
 int cuv_env_peer_open(struct cuv_env_peer *p, const char *state, struct cuv_error *err)
 {
@@ -25,45 +21,16 @@ int cuv_env_peer_open(struct cuv_env_peer *p, const char *state, struct cuv_erro
 	return cuv_attach_open(&to, &p->attach, err);
 }
 
-static void clear_line(struct cuv_env_peer *p)
-{
-	if (p->line_shown)
-		fputs("\r\033[K", stderr);
-	p->line_shown = false;
-}
-
 void cuv_env_peer_close(struct cuv_env_peer *p)
 {
 	int sig;
 
-	clear_line(p);
+	cuv_progress_clear(&p->progress);
 	cuv_attach_close(&p->attach);
 	sig = p->cancel.fd >= 0 ? cuv_cancel_signal(&p->cancel) : 0;
 	cuv_cancel_done(&p->cancel);
 	if (sig)
 		cuv_cancel_die(sig);
-}
-
-/* One line that changes on a terminal; elsewhere one for each phase. */
-static void show(struct cuv_env_peer *p, const struct cuv_env_progress *progress)
-{
-	char text[CUV_PROGRESS_SIZE];
-	uint64_t now = cuv_now_ns();
-
-	if (p->quiet)
-		return;
-	cuv_progress_text(progress, text);
-	if (!isatty(STDERR_FILENO)) {
-		if (p->phase != (int)progress->phase)
-			fprintf(stderr, "%s\n", text);
-		p->phase = (int)progress->phase;
-		return;
-	}
-	if (p->line_shown && now - p->shown_ns < REDRAW_NS)
-		return;
-	fprintf(stderr, "\r\033[K%s", text);
-	p->line_shown = true;
-	p->shown_ns = now;
 }
 
 /* The next frame that is not progress. 0 or negative with err set. */
@@ -83,10 +50,10 @@ static int receive(struct cuv_env_peer *p, int fd, struct cuv_frame *ret, struct
 		if (r > 0)
 			return cuv_error_set(err, CUV_E_UNAVAILABLE, "the builder closed the connection; try again");
 		if (f.type == CUV_MSG_ENV_PROGRESS && cuv_env_progress_get(&f.body, &progress) == 0) {
-			show(p, &progress);
+			cuv_progress_show(&p->progress, &progress);
 			continue;
 		}
-		clear_line(p);
+		cuv_progress_clear(&p->progress);
 		if (f.type == CUV_MSG_FAILURE) {
 			if (cuv_failure_get(&f.body, err) < 0)
 				cuv_error_set(err, CUV_E_INTERNAL, "the builder sent a broken message");

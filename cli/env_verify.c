@@ -122,7 +122,8 @@ int cuv_env_verify(int argc, char **argv)
 	for (int i = 0; i < v.n_operands; i++)
 		if (cuv_strv_add(&ask.digests, v.operands[i]) < 0)
 			return CUV_EXIT_FAILED;
-	peer.quiet = v.value[QUIET].text != NULL;
+	if (v.value[QUIET].text)
+		peer.progress.how = CUV_PROGRESS_NONE;
 	if (cuv_env_peer_open(&peer, v.value[STATE].text, &err) == 0)
 		answer = cuv_env_peer_chore(&peer, &ask, -1, &err);
 	if (!answer) {

@@ -264,7 +264,8 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 				     .allow_degraded = v->value[DEGRADED].text,
 				     .standalone = v->value[STANDALONE].text != NULL,
 				     .cancel_fd = cancel->fd};
-	struct cuv_run_output output = {.cancel = cancel, .progress = !v->value[QUIET].text && isatty(STDERR_FILENO)};
+	struct cuv_run_output output = {
+		.cancel = cancel, .progress.how = v->value[QUIET].text ? CUV_PROGRESS_NONE : CUV_PROGRESS_TERMINAL};
 	struct cuv_attach attach = CUV_ATTACH_INIT;
 	char tenant[CUV_TENANT_SIZE];
 	struct cuv_job_spec spec = {.tenant = own_tenant(tenant)};

@@ -2,7 +2,6 @@
 #include "cli/run_output.h"
 
 #include "cli/command.h"
-#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 
 #include <errno.h>
@@ -16,62 +15,21 @@
 /* poll says that a pipe is writable when this much fits in: such a write never
  * blocks, so Ctrl-C is heard although nobody reads. */
 #define WRITE_MAX 4096
-#define REDRAW_NS (50 * CUV_NS_PER_MS)
 
 #define EXIT_TIMEOUT 124
 #define EXIT_OUT_OF_MEMORY 137
 #define EXIT_OUTPUT_LIMIT 153 /* 128 + SIGXFSZ: a file too large */
 
-static void tenths(uint64_t bytes, char *ret, size_t size)
-{
-	snprintf(ret, size, "%llu.%llu MB", (unsigned long long)(bytes / 1000000),
-		 (unsigned long long)(bytes % 1000000 / 100000));
-}
-
-void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_SIZE])
-{
-	char done[32], total[32];
-
-	switch (p->phase) {
-	case CUV_PHASE_DOWNLOADING:
-		tenths(p->bytes_done, done, sizeof(done));
-		tenths(p->bytes_total, total, sizeof(total));
-		snprintf(ret, CUV_PROGRESS_SIZE, "wheels %u/%u %s%s%s", p->done, p->total, done,
-			 p->bytes_total ? " of " : "", p->bytes_total ? total : "");
-		break;
-	case CUV_PHASE_BUILDING:
-		snprintf(ret, CUV_PROGRESS_SIZE, "building %u/%u", p->done, p->total);
-		break;
-	case CUV_PHASE_VERIFYING:
-		snprintf(ret, CUV_PROGRESS_SIZE, "verifying %u/%u", p->done, p->total);
-		break;
-	case CUV_PHASE_RESOLVING:
-	case _CUV_PHASE_MAX:
-	default:
-		snprintf(ret, CUV_PROGRESS_SIZE, "resolving…");
-		break;
-	}
-}
-
 void cuv_run_output_clear(struct cuv_run_output *o)
 {
-	if (o->line_shown)
-		fputs("\r\033[K", stderr);
-	o->line_shown = false;
+	cuv_progress_clear(&o->progress);
 }
 
 static void on_progress(void *arg, const struct cuv_env_progress *p)
 {
 	struct cuv_run_output *o = arg;
-	char text[CUV_PROGRESS_SIZE];
-	uint64_t now = cuv_now_ns();
 
-	if (!o->progress || (o->line_shown && now - o->shown_ns < REDRAW_NS))
-		return;
-	cuv_progress_text(p, text);
-	fprintf(stderr, "\r\033[K%s", text);
-	o->line_shown = true;
-	o->shown_ns = now;
+	cuv_progress_show(&o->progress, p);
 }
 
 static void on_started(void *arg)

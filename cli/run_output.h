@@ -8,14 +8,13 @@
 #define CUV_RUN_OUTPUT_H
 
 #include "cli/cancel.h"
+#include "cli/progress.h"
 #include "manager/job.h"
 
 struct cuv_run_output {
 	struct cuv_cancel *cancel; /* borrowed; ended when an output can't be written */
-	bool progress;		   /* stderr is a terminal, and nobody asked for silence */
-	bool line_shown;
+	struct cuv_progress progress;
 	int failed; /* -errno of the first write that failed, 0: none */
-	uint64_t shown_ns;
 };
 
 /* Fills in what the job calls; arg is o. collect: leave the output to the
@@ -26,10 +25,6 @@ void cuv_run_output_clear(struct cuv_run_output *o);
 
 /* Writes a whole file, replacing one that is there. 0 or -errno. */
 int cuv_run_output_file(const char *path, const struct cuv_buf *data);
-
-/* "resolving…", "wheels 3/7 12.4 MB", "building 2/7" */
-#define CUV_PROGRESS_SIZE 96
-void cuv_progress_text(const struct cuv_env_progress *p, char ret[CUV_PROGRESS_SIZE]);
 
 /* The exit status that stands for a run's end, and a line on stderr where the
  * status alone does not tell (docs/cli.md). limits: what was in force. */

@@ -449,10 +449,9 @@ int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret)
 const char *cuv_env_phase_name(enum cuv_env_phase p)
 {
 	static const char *const names[_CUV_PHASE_MAX] = {
-		[CUV_PHASE_RESOLVING] = "resolving",
-		[CUV_PHASE_DOWNLOADING] = "downloading",
-		[CUV_PHASE_BUILDING] = "building",
-		[CUV_PHASE_VERIFYING] = "verifying",
+		[CUV_PHASE_RESOLVING] = "resolving", [CUV_PHASE_DOWNLOADING] = "downloading",
+		[CUV_PHASE_BUILDING] = "building",   [CUV_PHASE_VERIFYING] = "verifying",
+		[CUV_PHASE_READY] = "ready",
 	};
 
 	cuv_assert(p > 0 && p < _CUV_PHASE_MAX);
@@ -466,11 +465,22 @@ void cuv_env_progress_put(struct cuv_writer *w, const struct cuv_env_progress *m
 	cuv_put_u32(w, m->total);
 	cuv_put_u64(w, m->bytes_done);
 	cuv_put_u64(w, m->bytes_total);
+	cuv_put_str(w, m->file);
+	cuv_put_u64(w, m->file_done);
+	cuv_put_u64(w, m->file_total);
+}
+
+/* It may be shown on a terminal as it is. */
+static bool is_plain(const char *text)
+{
+	while (*text > ' ' && *text < 0x7f)
+		text++;
+	return *text == '\0';
 }
 
 int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret)
 {
-	struct cuv_env_progress m;
+	struct cuv_env_progress m = {0};
 	int end;
 
 	m.phase = (enum cuv_env_phase)get_enum(r, _CUV_PHASE_MAX);
@@ -478,7 +488,12 @@ int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret)
 	m.total = cuv_get_u32(r);
 	m.bytes_done = cuv_get_u64(r);
 	m.bytes_total = cuv_get_u64(r);
+	cuv_get_str(r, m.file, sizeof(m.file));
+	m.file_done = cuv_get_u64(r);
+	m.file_total = cuv_get_u64(r);
 	end = cuv_reader_end(r);
+	if (end == 0 && !is_plain(m.file))
+		end = -EBADMSG;
 	if (end == 0)
 		*ret = m;
 	return end;

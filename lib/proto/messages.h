@@ -236,15 +236,22 @@ enum cuv_env_phase {
 	CUV_PHASE_DOWNLOADING,
 	CUV_PHASE_BUILDING,
 	CUV_PHASE_VERIFYING, /* of the chore: store paths that were hashed again */
+	CUV_PHASE_READY,     /* the environment was made: the last one, ENV_READY follows */
 	_CUV_PHASE_MAX
 };
 const char *cuv_env_phase_name(enum cuv_env_phase p);
+#define CUV_PROGRESS_FILE_SIZE 256
 struct cuv_env_progress {
 	enum cuv_env_phase phase;
-	uint32_t done; /* wheels */
+	uint32_t done; /* wheels, or installations and the environment itself */
 	uint32_t total;
 	uint64_t bytes_done;
-	uint64_t bytes_total;
+	uint64_t bytes_total; /* grows while sizes become known */
+	/* One of those that are being fetched or built; of several, each has its own
+	 * messages, the largest the last of each round. [!-~]*, "": none in particular. */
+	char file[CUV_PROGRESS_FILE_SIZE];
+	uint64_t file_done; /* its bytes; as many as file_total when it is whole */
+	uint64_t file_total;
 };
 void cuv_env_progress_put(struct cuv_writer *w, const struct cuv_env_progress *m);
 int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret);

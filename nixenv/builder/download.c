@@ -24,26 +24,48 @@ struct fetch {
 	CURLM *multi;
 };
 
-static void report(struct fetch *f, bool last)
+static uint64_t total_of(const struct cuv_transfer *t)
+{
+	return CUV_MAX(t->total_bytes, t->got_bytes);
+}
+
+static void report_one(const struct fetch *f, const struct cuv_transfer *t)
 {
 	struct cuv_download_progress p = {.done = (uint32_t)f->n_done, .total = (uint32_t)f->n, .bytes_done = f->bytes};
+
+	if (!f->o->on_progress)
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		p.bytes_total += total_of(&f->transfers[i]);
+	if (t) {
+		p.file = t->item;
+		p.file_done = t->got_bytes;
+		p.file_total = total_of(t);
+	}
+	f->o->on_progress(f->o->arg, &p);
+}
+
+static void report_all(struct fetch *f)
+{
+	const struct cuv_transfer *largest = NULL;
 	uint64_t now = cuv_now_ns();
 
-	if (!f->o->on_progress || (!last && now - f->reported_ns < REPORT_NS))
+	if (now - f->reported_ns < REPORT_NS)
 		return;
 	f->reported_ns = now;
 	for (size_t i = 0; i < f->n; i++) {
-		const struct cuv_transfer *t = &f->transfers[i];
-		uint64_t total = CUV_MAX(t->total_bytes, t->got_bytes);
+		const struct cuv_transfer *t = &f->transfers[i], *smaller = t;
 
-		p.bytes_total += total;
-		if (!t->easy || (p.largest && total <= p.largest_total))
+		if (!t->easy)
 			continue;
-		p.largest = t->item;
-		p.largest_done = t->got_bytes;
-		p.largest_total = total;
+		if (!largest || total_of(t) > total_of(largest)) {
+			smaller = largest;
+			largest = t;
+		}
+		if (smaller)
+			report_one(f, smaller);
 	}
-	f->o->on_progress(f->o->arg, &p);
+	report_one(f, largest);
 }
 
 /* All that may run now do; what waits for its time does not hold up the others. */
@@ -84,6 +106,7 @@ static int take_finished(struct fetch *f, struct cuv_error *err)
 		if (t->done) {
 			cuv_transfer_close(t, f->multi);
 			f->n_done++;
+			report_one(f, t);
 			if (f->o->on_file && !f->o->on_file(f->o->file_arg, t->item))
 				return cuv_error_set(err, CUV_E_CANCELLED, "the files are not wanted any more");
 		}
@@ -118,11 +141,11 @@ static int fetch_loop(struct fetch *f, struct cuv_error *err)
 			break;
 		if (check_end(f->o, err) < 0)
 			return -EINVAL;
-		report(f, false);
+		report_all(f);
 		if (f->n_running > 0 || f->n_done < f->n)
 			(void)curl_multi_poll(f->multi, &extra, f->o->cancel_fd >= 0 ? 1 : 0, POLL_MS, NULL);
 	}
-	report(f, true);
+	report_one(f, NULL);
 	return 0;
 }
 

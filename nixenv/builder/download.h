@@ -30,10 +30,10 @@ struct cuv_download_progress {
 	uint32_t total;
 	uint64_t bytes_done;
 	uint64_t bytes_total; /* grows while sizes become known */
-	/* The largest file that is being fetched; NULL when there is none. */
-	const struct cuv_download *largest;
-	uint64_t largest_done;
-	uint64_t largest_total;
+	/* One that is being fetched, or is whole now; NULL when there is none. */
+	const struct cuv_download *file;
+	uint64_t file_done;
+	uint64_t file_total; /* no less than what is there */
 };
 
 struct cuv_download_options {
@@ -41,7 +41,8 @@ struct cuv_download_options {
 	uint64_t bytes_max; /* of all together */
 	uint64_t deadline_ns;
 	int cancel_fd; /* readable or hung up: given up */
-	/* Ten times a second at most, and at the end. */
+	/* For each file that is being fetched, the largest last, ten times a second at
+	 * most; for each that has become whole; and at the end. */
 	void (*on_progress)(void *arg, const struct cuv_download_progress *p);
 	/* One that is there, whole and checked; others are still on their way. False: all
 	 * is given up, with CANCELLED. NULL: nobody asks. */

@@ -307,9 +307,24 @@ bool cuv_installs_give(struct cuv_installs *s, size_t i, const char *path)
 	return good;
 }
 
+/* Under the mutex: of what is being installed. The environment is no wheel. */
+static const struct cuv_locked *largest_running(const struct cuv_installs *s)
+{
+	const struct job *found = NULL;
+
+	for (size_t i = 0; i < s->lock->n; i++) {
+		const struct job *j = &s->jobs[i];
+
+		if (j->state == JOB_RUNS && (!found || j->size_bytes > found->size_bytes))
+			found = j;
+	}
+	return found ? &s->lock->packages[found - s->jobs] : NULL;
+}
+
 /* True at the end: r and err are set. */
 static bool look(struct cuv_installs *s, const struct cuv_installs_wait *o, int *r, struct cuv_error *err)
 {
+	const struct cuv_locked *largest;
 	size_t done, total;
 	bool failed;
 
@@ -319,10 +334,11 @@ static bool look(struct cuv_installs *s, const struct cuv_installs_wait *o, int 
 		*err = s->err; /* in place of what was said because of it */
 	done = s->n_done - s->n_done_before;
 	total = s->n_jobs - s->n_done_before;
+	largest = largest_running(s);
 	(void)pthread_mutex_unlock(&s->mutex);
 	*r = failed ? -EINVAL : 0;
 	if (!failed)
-		o->on_progress(o->arg, (uint32_t)done, (uint32_t)total);
+		o->on_progress(o->arg, (uint32_t)done, (uint32_t)total, largest);
 	return failed || done == total;
 }
 

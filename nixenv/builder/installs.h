@@ -33,7 +33,8 @@ bool cuv_installs_give(struct cuv_installs *s, size_t i, const char *path);
 struct cuv_installs_wait {
 	uint64_t deadline_ns;
 	int cancel_fd; /* readable or hung up: given up */
-	void (*on_progress)(void *arg, uint32_t done, uint32_t total);
+	/* largest: the package of the largest wheel that is being installed; NULL when there is none. */
+	void (*on_progress)(void *arg, uint32_t done, uint32_t total, const struct cuv_locked *largest);
 	void *arg;
 };
 /* To the end. 0: the environment is valid; -EINVAL with err: BUILD_TIMEOUT,

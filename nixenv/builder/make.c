@@ -53,14 +53,18 @@ static void making_done(struct making *k)
 	cuv_env_paths_done(&k->paths);
 }
 
-static void progress(const struct cuv_make *m, enum cuv_env_phase phase, uint32_t done, uint32_t total,
-		     uint64_t bytes_done, uint64_t bytes_total)
+static void progress(const struct cuv_make *m, enum cuv_env_phase phase, uint32_t done, uint32_t total)
 {
-	m->on_progress(m->arg, &(struct cuv_env_progress){.phase = phase,
-							  .done = done,
-							  .total = total,
-							  .bytes_done = bytes_done,
-							  .bytes_total = bytes_total});
+	m->on_progress(m->arg, &(struct cuv_env_progress){.phase = phase, .done = done, .total = total});
+}
+
+/* A name as it may be shown: nothing but what names of wheels have. */
+static void set_file(struct cuv_env_progress *p, const char *name)
+{
+	size_t n = strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz.+-!~");
+
+	if (name[n] == '\0')
+		(void)snprintf(p->file, sizeof(p->file), "%s", name);
 }
 
 static int internal(struct cuv_error *err, const char *what, int r)
@@ -79,8 +83,19 @@ static int internal(struct cuv_error *err, const char *what, int r)
 static void on_download(void *arg, const struct cuv_download_progress *p)
 {
 	struct making *k = arg;
+	struct cuv_env_progress said = {
+		.phase = CUV_PHASE_DOWNLOADING,
+		.done = p->done,
+		.total = p->total,
+		.bytes_done = p->bytes_done,
+		.bytes_total = p->bytes_total,
+		.file_done = p->file_done,
+		.file_total = p->file_total,
+	};
 
-	progress(k->m, CUV_PHASE_DOWNLOADING, p->done, p->total, p->bytes_done, p->bytes_total);
+	if (p->file)
+		set_file(&said, strrchr(p->file->path, '/') + 1);
+	k->m->on_progress(k->m->arg, &said);
 }
 
 static struct cuv_download_options download_options(struct making *k)
@@ -106,7 +121,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 		.pinned = k->pinned, .exclude_s = m->ask.exclude_s, .cancel_fd = m->cancel_fd, .directs = &k->directs};
 	char root[PATH_MAX];
 
-	progress(m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
+	progress(m, CUV_PHASE_RESOLVING, 0, 0);
 	/* The other process promised canonical text; what is not that is not read. */
 	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &reqs, err) < 0 ||
 	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
@@ -180,7 +195,7 @@ static int locate_wheels(struct making *k, struct cuv_error *err)
 
 	if (k->m->ask.source != CUV_ENV_LOCK)
 		return 0;
-	progress(k->m, CUV_PHASE_RESOLVING, 0, 0, 0, 0);
+	progress(k->m, CUV_PHASE_RESOLVING, 0, 0);
 	return cuv_locate_wheels(k->m->builder, &what, &k->lock, err);
 }
 
@@ -273,11 +288,15 @@ static int fetch_wheels(struct making *k, struct cuv_error *err)
 
 /* --- the build --- */
 
-static void on_build(void *arg, uint32_t done, uint32_t total)
+static void on_build(void *arg, uint32_t done, uint32_t total, const struct cuv_locked *largest)
 {
+	struct cuv_env_progress said = {.phase = CUV_PHASE_BUILDING, .done = done, .total = total};
 	struct making *k = arg;
+	char name[CUV_STORE_NAME_SIZE];
 
-	progress(k->m, CUV_PHASE_BUILDING, done, total, 0, 0);
+	if (largest && cuv_lock_wheel_name(largest, name) == 0)
+		set_file(&said, name);
+	k->m->on_progress(k->m->arg, &said);
 }
 
 /* Wheels that the store had already were not measured by a download. */
@@ -395,6 +414,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	ret->exclude_s = m->ask.exclude_s;
 	ret->resolve_ns = resolved - start;
 	ret->build_ns = cuv_now_ns() - resolved;
+	progress(m, CUV_PHASE_READY, (uint32_t)k.lock.n, (uint32_t)k.lock.n);
 	return 0;
 }
 

@@ -291,8 +291,9 @@ static bool print_progress(const struct options *o, struct cuv_frame *f)
 	if (cuv_env_progress_get(&f->body, &p) < 0)
 		die(3, "progress", "not well-formed");
 	if (!o->quiet)
-		fprintf(stderr, "%s %u/%u %llu/%llu\n", cuv_env_phase_name(p.phase), p.done, p.total,
-			(unsigned long long)p.bytes_done, (unsigned long long)p.bytes_total);
+		fprintf(stderr, "%s %u/%u %llu/%llu %s %llu/%llu\n", cuv_env_phase_name(p.phase), p.done, p.total,
+			(unsigned long long)p.bytes_done, (unsigned long long)p.bytes_total, p.file[0] ? p.file : "-",
+			(unsigned long long)p.file_done, (unsigned long long)p.file_total);
 	return o->cancel_at && p.done > 0 && strcmp(o->cancel_at, cuv_env_phase_name(p.phase)) == 0;
 }
 

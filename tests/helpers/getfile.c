@@ -32,8 +32,8 @@ static void on_progress(void *arg, const struct cuv_download_progress *p)
 	struct seen *s = arg;
 
 	s->reports++;
-	if (p->largest && p->largest_done > s->largest)
-		s->largest = p->largest_done;
+	if (p->file && p->file_done > s->largest)
+		s->largest = p->file_done;
 }
 
 static int usage(void)

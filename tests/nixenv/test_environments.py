@@ -156,12 +156,18 @@ def test_tools_name_the_zygote_that_the_store_has():
 def test_progress_is_told():
     with clean_state() as state:
         _, log = ask(state, REQUESTS, log=True)
-        steps = re.findall(r"^(resolving|downloading|building) (\d+)/(\d+) (\d+)/(\d+)$", log, re.M)
-        assert [s for n, s in enumerate(steps) if n == 0 or steps[n - 1][0] != s[0]][0][0] == "resolving"
+        steps = re.findall(r"^(resolving|downloading|building|ready) (\d+)/(\d+) (\d+)/(\d+) (\S+) (\d+)/(\d+)$",
+                           log, re.M)
+        phases = [s[0] for n, s in enumerate(steps) if n == 0 or steps[n - 1][0] != s[0]]
+        assert phases == ["resolving", "downloading", "building", "ready"]
+        assert steps[-1] == ("ready", "5", "5", "0", "0", "-", "0", "0")
+        whole = {s[5]: int(s[7]) for s in steps if s[0] == "downloading" and s[6] == s[7] != "0"}
+        assert len(whole) == 5 and all(name.endswith(".whl") for name in whole), "each file is told of when it is whole"
         assert ("downloading", "5", "5") in [s[:3] for s in steps]
         assert ("building", "6", "6") in [s[:3] for s in steps]
         last = [s for s in steps if s[0] == "downloading"][-1]
-        assert last[3] == last[4] and int(last[3]) > 500_000
+        assert int(last[3]) == int(last[4]) == sum(whole.values()) > 500_000
+        assert any(s[0] == "building" and s[5] in whole for s in steps)
 
 
 def test_a_lost_wheel_is_fetched_again():

@@ -21,17 +21,39 @@ static void progress_text(void **state)
 	struct cuv_env_progress p = {.phase = CUV_PHASE_RESOLVING};
 
 	(void)state;
-	cuv_progress_text(&p, text);
+	cuv_progress_text(&p, 80, text);
 	assert_string_equal(text, "resolving…");
 	p = (struct cuv_env_progress){.phase = CUV_PHASE_DOWNLOADING, .done = 3, .total = 7, .bytes_done = 12449999};
-	cuv_progress_text(&p, text);
-	assert_string_equal(text, "wheels 3/7 12.4 MB");
+	cuv_progress_text(&p, 80, text);
+	assert_string_equal(text, "downloading 3/7 [=======>            ]");
 	p.bytes_total = 1234567890123;
-	cuv_progress_text(&p, text);
-	assert_string_equal(text, "wheels 3/7 12.4 MB of 1234567.8 MB");
-	p = (struct cuv_env_progress){.phase = CUV_PHASE_BUILDING, .done = 2, .total = 7};
-	cuv_progress_text(&p, text);
-	assert_string_equal(text, "building 2/7");
+	cuv_progress_text(&p, 80, text);
+	assert_string_equal(text, "downloading 3/7 [                    ] 12.4 of 1234567.8 MB");
+	p = (struct cuv_env_progress){.phase = CUV_PHASE_BUILDING, .done = 7, .total = 7};
+	cuv_progress_text(&p, 80, text);
+	assert_string_equal(text, "building 7/7 [====================]");
+	p.phase = CUV_PHASE_READY;
+	cuv_progress_text(&p, 80, text);
+	assert_string_equal(text, "ready");
+}
+
+/* Never wider than the terminal: a line that wraps could not be taken back. */
+static void progress_names_a_file_where_there_is_room(void **state)
+{
+	char text[CUV_PROGRESS_SIZE];
+	struct cuv_env_progress p = {
+		.phase = CUV_PHASE_DOWNLOADING, .done = 1, .total = 2, .bytes_done = 1, .bytes_total = 2};
+
+	(void)state;
+	memset(p.file, 'x', sizeof(p.file) - 1);
+	for (unsigned columns = 0; columns < 1000; columns += 7) {
+		cuv_progress_text(&p, columns, text);
+		assert_true(strlen(text) < CUV_MAX(columns, 54u) && strlen(text) < CUV_PROGRESS_SIZE);
+	}
+	(void)snprintf(p.file, sizeof(p.file), "six-1.16.0-py2.py3-none-any.whl");
+	cuv_progress_text(&p, 100, text);
+	assert_string_equal(text,
+			    "downloading 1/2 [=========>          ] 0.0 of 0.0 MB six-1.16.0-py2.py3-none-any.whl");
 }
 
 static void exit_statuses(void **state)
@@ -129,9 +151,10 @@ static void cgroup_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(progress_text), cmocka_unit_test(exit_statuses), cmocka_unit_test(wait_text),
-		cmocka_unit_test(lists),	 cmocka_unit_test(cgroup_v1),	  cmocka_unit_test(cgroup_v2),
-		cmocka_unit_test(cgroup_none),
+		cmocka_unit_test(progress_text), cmocka_unit_test(progress_names_a_file_where_there_is_room),
+		cmocka_unit_test(exit_statuses), cmocka_unit_test(wait_text),
+		cmocka_unit_test(lists),	 cmocka_unit_test(cgroup_v1),
+		cmocka_unit_test(cgroup_v2),	 cmocka_unit_test(cgroup_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
