@@ -6,7 +6,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/parse.h"
+#include "manager/explain.h"
 #include "nixenv/lock.h"
+#include "nixenv/pylock_write.h"
 #include "nixenv/python.h"
 #include "nixenv/requirements.h"
 
@@ -17,7 +19,7 @@
 
 #define STEP_MS_MAX 3600000
 
-enum { STATE, REQUIREMENTS, PYTHON, NEWER, RESOLVE, BUILD, QUIET, JSON, PIN };
+enum { STATE, REQUIREMENTS, PYTHON, NEWER, RESOLVE, BUILD, QUIET, JSON, PIN, EXPLAIN };
 #define COMMON                                                                                                         \
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},                                    \
 	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages; without: none"},                     \
@@ -35,6 +37,7 @@ static const struct cuv_option build_options[] = {
 	COMMON,
 	[JSON] = {"json", 0, NULL, NULL, NULL, "print what it holds, as JSON"},
 	[PIN] = {"pin", 0, NULL, NULL, NULL, "never evict it"},
+	[EXPLAIN] = {"explain", 0, NULL, NULL, NULL, "print for each package who asked for it, too"},
 };
 static const struct cuv_option lock_options[] = {COMMON};
 
@@ -95,6 +98,7 @@ struct found {
 	struct cuv_environment env;
 	int session;
 	int lock;
+	json_t *explain; /* what came of each line; NULL where no file was sent */
 };
 #define FOUND_INIT ((struct found){.session = -1, .lock = -1})
 
@@ -103,6 +107,15 @@ static void found_done(struct found *f)
 	cuv_environment_done(&f->env);
 	(void)cuv_close(f->session);
 	(void)cuv_close(f->lock);
+	json_decref(f->explain);
+}
+
+static void explain(struct found *f, const struct cuv_requirements *source)
+{
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX);
+
+	if (source && f->lock >= 0 && cuv_pread_all(f->lock, &text) == 0)
+		f->explain = cuv_explain(source, &f->env, &text);
 }
 
 static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const char *digest, struct found *ret,
@@ -128,6 +141,8 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 				     &ret->session, &ret->lock, err);
 		if (r < 0 && in.source)
 			cuv_requirements_relocate(in.source, err);
+		if (r == 0)
+			explain(ret, in.source);
 	}
 	cuv_run_input_done(&in);
 	return r;
@@ -148,8 +163,9 @@ static int pin_it(struct cuv_env_peer *peer, const char *digest, struct cuv_erro
 	return 0;
 }
 
-static void print_environment(const struct cuv_environment *e)
+static void print_environment(const struct found *f)
 {
+	const struct cuv_environment *e = &f->env;
 	json_t *packages = json_array(), *j;
 	char date[CUV_RFC3339_SIZE];
 
@@ -159,8 +175,30 @@ static void print_environment(const struct cuv_environment *e)
 	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "digest", e->digest, "store_path", e->store_name, "lock",
 		      e->lock_digest, "python", e->python, "exclude_newer", date, "packages", packages, "cached",
 		      (int)e->cached);
+	json_object_set_new(j, "explain", f->explain ? json_incref(f->explain) : json_null());
 	cuv_env_print_json(j);
 	json_decref(j);
+}
+
+/* "certifi 2024.8.30  requests, requirements.txt:2" */
+static void print_explain(const json_t *explain)
+{
+	json_t *package, *item;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(explain, "packages"), i, package)
+	{
+		const json_t *lines = json_object_get(package, "lines"), *by = json_object_get(package, "required_by");
+
+		printf("%s %s ", json_string_value(json_object_get(package, "name")),
+		       json_string_value(json_object_get(package, "version")));
+		json_array_foreach(lines, k, item)
+			printf("%s %s:%d", k ? "," : "", json_string_value(json_object_get(item, "file")),
+			       (int)json_integer_value(json_object_get(item, "line")));
+		json_array_foreach(by, k, item)
+			printf("%s %s", k || json_array_size(lines) ? "," : "", json_string_value(item));
+		putchar('\n');
+	}
 }
 
 int cuv_env_build(int argc, char **argv)
@@ -184,9 +222,11 @@ int cuv_env_build(int argc, char **argv)
 	if (r < 0)
 		status = cuv_env_fail(&err, v.value[REQUIREMENTS].text);
 	else if (v.value[JSON].text)
-		print_environment(&found.env);
+		print_environment(&found);
 	else
 		puts(found.env.digest);
+	if (r == 0 && v.value[EXPLAIN].text && !v.value[JSON].text)
+		print_explain(found.explain);
 	cuv_env_peer_close(&peer);
 	return status;
 }

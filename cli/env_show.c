@@ -5,12 +5,23 @@
  */
 #include "cli/command.h"
 #include "cli/env.h"
+#include "lib/base/fd.h"
+#include "lib/base/hash.h"
+#include "manager/requirers.h"
+#include "nixenv/pylock_write.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE, JSON };
-static const struct cuv_option options[] = {
+enum { STATE, JSON, EXPLAIN };
+static const struct cuv_option show_options[] = {
+	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
+	[JSON] = {"json", 0, NULL, NULL, NULL, "print JSON"},
+	[EXPLAIN] = {"explain", 0, NULL, NULL, NULL, "print which packages require each one, too"},
+};
+static const struct cuv_option diff_options[] = {
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
 	[JSON] = {"json", 0, NULL, NULL, NULL, "print JSON"},
 };
@@ -19,8 +30,8 @@ static const struct cuv_usage show_usage = {
 	.operands = "DIGEST",
 	.about = "Prints what an environment holds; with --json its manifest.",
 	.more = "Exit status: 0; 1 this store has no such environment; 2 that is no digest.",
-	.options = options,
-	.n_options = ARRAY_SIZE(options),
+	.options = show_options,
+	.n_options = ARRAY_SIZE(show_options),
 	.dotenv = true,
 };
 static const struct cuv_usage diff_usage = {
@@ -28,8 +39,8 @@ static const struct cuv_usage diff_usage = {
 	.operands = "A B",
 	.about = "Prints what B has that A has not: `+` a package more, `-` one less, `~` another version or file.",
 	.more = "Exit status: 0 they are the same; 1 they differ, or one is not in this store; 2 that is no digest.",
-	.options = options,
-	.n_options = ARRAY_SIZE(options),
+	.options = diff_options,
+	.n_options = ARRAY_SIZE(diff_options),
 	.dotenv = true,
 };
 
@@ -66,6 +77,54 @@ static void print_manifest(const json_t *manifest)
 	       json_integer_value(json_object_get(manifest, "clashes_total")));
 }
 
+/* The text of the environment's lock, as the builder keeps it (nixenv/builder/locks.h). */
+static int read_lock(const struct cuv_state *state, const json_t *manifest, struct cuv_buf *ret)
+{
+	_cleanup_free_ char *lock = json_dumps(json_object_get(manifest, "lock"), JSON_COMPACT | JSON_SORT_KEYS);
+	char hex[CUV_SHA256_HEX_SIZE], path[sizeof(state->path) + CUV_SHA256_HEX_SIZE + 32];
+	struct cuv_sha256 digest;
+
+	if (!lock)
+		return -EINVAL;
+	cuv_sha256(lock, strlen(lock), &digest);
+	cuv_hex(digest.bytes, sizeof(digest.bytes), hex);
+	(void)snprintf(path, sizeof(path), "%s/nix/locks/%s" CUV_PYLOCK_SUFFIX, state->path, hex);
+	return cuv_read_file(AT_FDCWD, path, ret);
+}
+
+/* Which packages require each one: an object of arrays, or of nulls where that is not known. */
+static json_t *requirers(const struct cuv_state *state, const json_t *manifest)
+{
+	_cleanup_buf_ struct cuv_buf lock = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX);
+	struct cuv_requirers *who = NULL;
+	json_t *ret = json_object(), *item;
+	size_t i;
+
+	if (read_lock(state, manifest, &lock) == 0)
+		who = cuv_requirers_read(cuv_buf_str(&lock), lock.len);
+	if (who)
+		cuv_requirers_ask_all(who);
+	json_array_foreach(json_object_get(json_object_get(manifest, "lock"), "packages"), i, item)
+		json_object_set_new(ret, text_of(item, "name"), cuv_requirers_of(who, text_of(item, "name")));
+	cuv_requirers_free(who);
+	return ret;
+}
+
+static void print_requirers(const json_t *requirers)
+{
+	const char *name, *key = "required by";
+	json_t *list, *item;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)requirers, name, list)
+	{
+		printf("%-12s %s:", key, name);
+		json_array_foreach(list, i, item) printf("%s %s", i ? "," : "", json_string_value(item));
+		printf("%s\n", json_is_null(list) ? " not known" : json_array_size(list) ? "" : " nothing here");
+		key = "";
+	}
+}
+
 /* NULL, said on stderr, when the store has none. */
 static json_t *find(const struct cuv_state *state, const char *digest, char name[CUV_STORE_NAME_SIZE])
 {
@@ -100,11 +159,14 @@ int cuv_env_show(int argc, char **argv)
 		return CUV_EXIT_USAGE;
 	if (look(v.value[STATE].text, &state) < 0 || !(manifest = find(&state, v.operands[0], name)))
 		return CUV_EXIT_FAILED;
+	if (v.value[EXPLAIN].text)
+		json_object_set_new(manifest, "required_by", requirers(&state, manifest));
 	if (v.value[JSON].text) {
 		cuv_env_print_json(manifest);
 	} else {
 		printf("%-12s /nix/store/%s\n", "store path", name);
 		print_manifest(manifest);
+		print_requirers(json_object_get(manifest, "required_by"));
 	}
 	json_decref(manifest);
 	return CUV_EXIT_OK;

@@ -81,7 +81,8 @@ static json_t *environment(const struct cuv_environment *e, const struct cuv_buf
 			 e->lock_digest, "store_path", store_path(e->store_name), "python", e->python, "packages",
 			 packages(&e->packages), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
 			 "build_time", seconds(e->build_ns), "exclude_newer", date(e->exclude_s), "lock",
-			 lock->len ? text(lock) : json_null(), "explain", reqs ? cuv_explain(reqs, e) : json_null());
+			 lock->len ? text(lock) : json_null(), "explain",
+			 reqs ? cuv_explain(reqs, e, lock) : json_null());
 }
 
 static json_t *image(const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/explain.h"
 
+#include "manager/requirers.h"
 #include "nixenv/marker_eval.h"
 
 #include <string.h>
@@ -84,8 +85,54 @@ static json_t *brought(const struct cuv_requirements *reqs, const struct cuv_env
 	return ret;
 }
 
-json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e)
+/* The lines that ask for a package. */
+static json_t *lines_for(const struct cuv_requirements *reqs, const char *name, const struct cuv_environment *e)
 {
-	return json_pack("{s:o, s:o, s:o, s:b}", "lines", lines(reqs, e), "ignored", ignored(reqs), "brought",
-			 brought(reqs, e), "truncated", reqs->n_lines > CUV_EXPLAIN_LINES_MAX);
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < CUV_MIN(reqs->n_lines, (size_t)CUV_EXPLAIN_LINES_MAX); i++) {
+		const struct cuv_requirements_line *l = &reqs->lines[i];
+
+		if (!l->constraint && strcmp(reqs->items[l->item].name, name) == 0 && counts(&reqs->items[l->item], e))
+			json_array_append_new(ret, json_pack("{s:s, s:i}", "file", reqs->files.items[l->file], "line",
+							     (int)l->number));
+	}
+	return ret;
+}
+
+/* What the lines ask for, extras with it. */
+static void ask_for_items(struct cuv_requirers *who, const struct cuv_requirements *reqs,
+			  const struct cuv_environment *e)
+{
+	for (size_t i = 0; i < reqs->n; i++)
+		for (size_t k = 0; counts(&reqs->items[i], e) && k < reqs->items[i].extras.n; k++)
+			cuv_requirers_ask(who, reqs->items[i].name, reqs->items[i].extras.items[k]);
+}
+
+/* Each package, and who asked for it. */
+static json_t *packages(const struct cuv_requirements *reqs, const struct cuv_environment *e,
+			const struct cuv_buf *lock)
+{
+	struct cuv_requirers *who = cuv_requirers_read(lock ? cuv_buf_str(lock) : "", lock ? lock->len : 0);
+	json_t *ret = json_array();
+
+	if (who)
+		ask_for_items(who, reqs, e);
+	for (size_t i = 0; i < e->packages.n; i++) {
+		_cleanup_free_ char *name = strndup(e->packages.items[i], strcspn(e->packages.items[i], " "));
+
+		if (name)
+			json_array_append_new(ret, json_pack("{s:s, s:s?, s:o, s:o}", "name", name, "version",
+							     version_of(e, name), "lines", lines_for(reqs, name, e),
+							     "required_by", cuv_requirers_of(who, name)));
+	}
+	cuv_requirers_free(who);
+	return ret;
+}
+
+json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e, const struct cuv_buf *lock)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:b}", "lines", lines(reqs, e), "ignored", ignored(reqs), "brought",
+			 brought(reqs, e), "packages", packages(reqs, e, lock), "truncated",
+			 reqs->n_lines > CUV_EXPLAIN_LINES_MAX);
 }

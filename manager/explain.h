@@ -12,9 +12,11 @@
 #define CUV_EXPLAIN_LINES_MAX 500
 /* Memory that the explanation of a line may take, at most. */
 #define CUV_EXPLAIN_LINE_BYTES 2048
+/* The same for each byte of the lock. */
+#define CUV_EXPLAIN_LOCK_FACTOR 8
 
-/* As docs/api.md has it: lines, ignored, brought, truncated. A new reference, NULL
- * without memory. */
-json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e);
+/* As docs/api.md has it: lines, ignored, brought, packages, truncated. lock is the text
+ * of the environment's lock, NULL when there is none. A new reference, NULL without memory. */
+json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e, const struct cuv_buf *lock);
 
 #endif

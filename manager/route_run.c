@@ -89,7 +89,9 @@ static int answer(struct cuv_http *h, const struct cuv_health_state *state, cons
 	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
 		result->lint_state = CUV_LINT_UNAVAILABLE;
 	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len) +
-					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines : 0)))
+					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
+								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
+							  : 0)))
 		return overloaded(err, "the service has no memory left for this answer; try again");
 	body = cuv_answer_run(spec, result, h->request_id);
 	if (!body)

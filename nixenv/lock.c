@@ -27,6 +27,7 @@ static void locked_done(struct cuv_locked *p)
 	free(p->file);
 	free(p->url);
 	origin_done(&p->origin);
+	cuv_strv_done(&p->requires);
 }
 
 void cuv_lock_done(struct cuv_lock *l)

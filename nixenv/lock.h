@@ -25,6 +25,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/hash.h"
+#include "lib/base/strv.h"
 #include "lib/proto/messages.h"
 
 #define CUV_PLATFORM "x86_64-linux"
@@ -85,6 +86,8 @@ struct cuv_locked {
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes; /* 0 when not known */
 	struct cuv_origin origin;
+	struct cuv_strv requires; /* of other packages here (nixenv/requires.h) */
+	bool requires_known;	  /* else that is empty */
 };
 
 struct cuv_lock {
@@ -113,7 +116,7 @@ int cuv_lock_seal(struct cuv_lock *l, struct cuv_error *err);
 
 /* Appends the canonical form; the buffer's error, or -EINVAL for a pending lock. */
 int cuv_lock_canonical(const struct cuv_lock *l, struct cuv_buf *out);
-/* The same with each package's "size", "url" and "origin", where known. */
+/* The same with each package's "size", "url", "origin" and "requires", where known. */
 int cuv_lock_complete(const struct cuv_lock *l, struct cuv_buf *out);
 /* "sha256:<hex>" of the canonical form; as cuv_lock_canonical. ret holds CUV_LOCK_DIGEST_SIZE bytes. */
 #define CUV_LOCK_DIGEST_SIZE (7 + CUV_SHA256_HEX_SIZE)

@@ -2,6 +2,8 @@
 /* The two JSON forms of a lock. */
 #include "nixenv/lock.h"
 
+#include "nixenv/requires.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
@@ -43,6 +45,16 @@ static json_t *origin_to_json(const struct cuv_origin *o)
 	return json_incref(j);
 }
 
+static json_t *requires_to_json(const struct cuv_locked *p)
+{
+	json_auto_t *list = json_array();
+
+	for (size_t i = 0; i < p->requires.n; i++)
+		if (json_array_append_new(list, json_string(p->requires.items[i])) < 0)
+			return NULL;
+	return json_incref(list);
+}
+
 static json_t *package_to_json(const struct cuv_locked *p, bool complete)
 {
 	json_auto_t *j = json_object();
@@ -53,7 +65,8 @@ static json_t *package_to_json(const struct cuv_locked *p, bool complete)
 	if (complete &&
 	    ((p->size_bytes && json_object_set_new(j, "size", json_integer((json_int_t)p->size_bytes)) < 0) ||
 	     set_text(j, "url", p->url) < 0 ||
-	     (p->origin.kind != CUV_ORIGIN_INDEX && json_object_set_new(j, "origin", origin_to_json(&p->origin)) < 0)))
+	     (p->origin.kind != CUV_ORIGIN_INDEX && json_object_set_new(j, "origin", origin_to_json(&p->origin)) < 0) ||
+	     (p->requires_known && json_object_set_new(j, "requires", requires_to_json(p)) < 0)))
 		return NULL;
 	return json_incref(j);
 }
@@ -158,16 +171,35 @@ static int parse_origin(json_t *j, struct cuv_locked *p)
 	return cuv_lock_set_origin(p, &o);
 }
 
+static int parse_requires(json_t *list, struct cuv_locked *p)
+{
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > CUV_REQUIRES_MAX)
+		return -EINVAL;
+	json_array_foreach(list, i, item)
+	{
+		if (!json_is_string(item) || !cuv_requires_valid(json_string_value(item)))
+			return -EINVAL;
+		if (cuv_strv_add(&p->requires, json_string_value(item)) < 0)
+			return -ENOMEM;
+	}
+	p->requires_known = true;
+	return 0;
+}
+
 static int parse_package(json_t *j, struct cuv_lock *l, struct cuv_error *err)
 {
 	const char *name, *version, *file = NULL, *hex = NULL, *url = NULL;
 	struct cuv_sha256 hash = {0};
-	json_t *origin = NULL;
+	json_t *origin = NULL, *requires = NULL;
 	json_int_t size = 0;
 	int r;
 
-	if (json_unpack(j, "{s:s, s:s, s?s, s?s, s?I, s?s, s?o !}", "name", &name, "version", &version, "file", &file,
-			"sha256", &hex, "size", &size, "url", &url, "origin", &origin) < 0 ||
+	if (json_unpack(j, "{s:s, s:s, s?s, s?s, s?I, s?s, s?o, s?o !}", "name", &name, "version", &version, "file",
+			&file, "sha256", &hex, "size", &size, "url", &url, "origin", &origin, "requires",
+			&requires) < 0 ||
 	    size < 0 || !file != !hex || parse_hash(hex, &hash) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "package %zu of the lock is not well-formed", l->n + 1);
 	r = cuv_lock_add(l, name, version, file, url, &hash, (uint64_t)size);
@@ -179,6 +211,10 @@ static int parse_package(json_t *j, struct cuv_lock *l, struct cuv_error *err)
 	if (r == -EINVAL)
 		return cuv_error_set(err, CUV_E_INTERNAL, "package %zu of the lock has an origin that is not one",
 				     l->n);
+	if (r == 0 && requires)
+		r = parse_requires(requires, &l->packages[l->n - 1]);
+	if (r == -EINVAL)
+		return cuv_error_set(err, CUV_E_INTERNAL, "package %zu of the lock requires what is no name", l->n);
 	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
 }
 

@@ -36,7 +36,7 @@ static const struct variable {
 	{"platform_version", KIND_TEXT, ""},
 	{"platform.version", KIND_TEXT, ""},
 	{"implementation_name", KIND_TEXT, "cpython"},
-	{"extra", KIND_EXTRA, ""},
+	{"extra", KIND_EXTRA, NULL},
 	{"extras", KIND_EXTRAS, ""},
 	{"dependency_groups", KIND_GROUPS, ""},
 };
@@ -83,6 +83,7 @@ static int read_side(struct eval *e, struct side *ret)
 		s->pos += strlen(v->word);
 		ret->kind = v->kind;
 		ret->text = v->value				     ? v->value
+			    : v->kind == KIND_EXTRA		     ? (e->env->extra ? e->env->extra : "")
 			    : strcmp(v->word, "python_version") == 0 ? e->minor
 								     : e->env->python_full;
 		ret->len = strlen(ret->text);
@@ -149,12 +150,21 @@ static int by_value(struct eval *e, const struct side *a, const char *op, const 
 	return by_text(e, a, op, b, ret);
 }
 
+/* In whatever spelling. */
+static bool same_extra(const struct side *a, const struct side *b)
+{
+	_cleanup_buf_ struct cuv_buf left = CUV_BUF_INIT(CUV_NAME_LEN_MAX), right = CUV_BUF_INIT(CUV_NAME_LEN_MAX);
+
+	if (cuv_name_normalize(a->text, a->len, &left) == 0 && cuv_name_normalize(b->text, b->len, &right) == 0)
+		return strcmp(cuv_buf_str(&left), cuv_buf_str(&right)) == 0;
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
 static int by_extra(struct eval *e, const struct side *a, const char *op, const struct side *b, bool *ret)
 {
 	if (strcmp(op, "==") != 0 && strcmp(op, "!=") != 0)
 		return cuv_scan_fail(e->scan, a->at, CUV_E_LOCK_INVALID, "extra takes only == and != in a marker");
-	/* No extra is installed by itself. */
-	*ret = (a->len == b->len && memcmp(a->text, b->text, a->len) == 0) == (op[0] == '=');
+	*ret = same_extra(a, b) == (op[0] == '=');
 	return 0;
 }
 

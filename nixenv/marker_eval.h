@@ -4,7 +4,7 @@
  * `dependency_groups`): the platform is the worker image's, CPython on x86_64 Linux.
  *
  * platform_release and platform_version are "": a lock that hangs on the kernel
- * that happens to run would be another one each time. `extra` is "" too.
+ * that happens to run would be another one each time.
  *
  * Other than the requirements' parser (marker.h) this one takes every comparison
  * that the standard gives a meaning: what is no version is compared as text.
@@ -22,6 +22,7 @@ struct cuv_marker_env {
 	const char *python_full;       /* "3.11.2" */
 	const struct cuv_strv *extras; /* normalised names; NULL: none */
 	const struct cuv_strv *groups; /* the same of dependency groups */
+	const char *extra;	       /* what `extra` is, a normalised name; NULL: "" */
 };
 
 /* Reads the whole scan. 0 with *ret; -EINVAL with the failure in s. */

@@ -104,6 +104,16 @@ static void add_build(struct cuv_buf *out, const struct cuv_origin *o)
 		cuv_buf_addf(out, "rebuilt = \"%s\"\n", cuv_rebuilt_name(o->rebuilt));
 }
 
+static void add_requires(struct cuv_buf *out, const struct cuv_locked *p)
+{
+	if (!p->requires_known)
+		return;
+	cuv_buf_add_str(out, "requires = [");
+	for (size_t i = 0; i < p->requires.n; i++)
+		add_text(out, i ? ", " : "", p->requires.items[i]);
+	cuv_buf_add_str(out, "]\n");
+}
+
 static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 {
 	add_text(out, "\n[[packages]]\nname = ", p->name);
@@ -117,11 +127,15 @@ static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 		add_wheel(out, p);
 		cuv_buf_add_char(out, '\n');
 		add_build(out, &p->origin);
+		add_requires(out, p);
 		return;
 	}
 	cuv_buf_add_str(out, "wheels = [");
 	add_wheel(out, p);
 	cuv_buf_add_str(out, "]\n");
+	if (p->requires_known)
+		cuv_buf_add_str(out, "\n[packages.tool.cuvette]\n");
+	add_requires(out, p);
 }
 
 int cuv_pylock_write(const struct cuv_lock *l, struct cuv_buf *out)

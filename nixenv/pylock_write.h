@@ -15,6 +15,7 @@
 
 #include "nixenv/lock.h"
 
+#define CUV_PYLOCK_SUFFIX ".pylock.toml"     /* of the files that the builder keeps it in */
 #define CUV_PYLOCK_BYTES_MAX (1024u * 1024u) /* of the text */
 
 /* Appends the text of a sealed lock; the buffer's error. */

@@ -6,6 +6,7 @@
 #include "lib/base/lease.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/nix.h"
+#include "nixenv/pylock_write.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -86,8 +87,8 @@ int cuv_store_alone(const struct cuv_builder *b)
 
 static void forget_lock(const struct cuv_builder *b, struct cuv_ledger *l, const char *lock)
 {
-	static const char *const endings[] = {".json", ".toml"};
-	char name[CUV_SHA256_HEX_SIZE + 8], path[PATH_MAX];
+	static const char *const endings[] = {".json", ".toml", CUV_PYLOCK_SUFFIX};
+	char name[CUV_SHA256_HEX_SIZE + 16], path[PATH_MAX];
 	uint64_t others;
 
 	if (!lock[0] || cuv_ledger_count_lock(l, lock, &others) < 0 || others > 0)

@@ -3,6 +3,7 @@
 
 #include "lib/base/fd.h"
 #include "nixenv/builder/index.h"
+#include "nixenv/builder/metadata.h"
 #include "nixenv/pylock_write.h"
 
 #include <errno.h>
@@ -11,10 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HASH_LEN 33 /* and the hyphen behind it, of a store name */
+
 /* digest is "sha256:<hex>", ours. */
 static void lock_path(const struct cuv_builder *b, const char *digest, const char *suffix, char ret[PATH_MAX])
 {
-	char name[CUV_LOCK_DIGEST_SIZE + 8];
+	char name[CUV_LOCK_DIGEST_SIZE + 16];
 
 	(void)snprintf(name, sizeof(name), "%.64s%s", digest + strlen("sha256:"), suffix);
 	cuv_path_join(b->state.locks, name, ret);
@@ -41,7 +44,7 @@ int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool r
 		return 0;
 	if ((r = cuv_builder_write(&b->state, path, json.data, json.len)) < 0)
 		return r;
-	lock_path(b, digest, ".toml", path);
+	lock_path(b, digest, CUV_PYLOCK_SUFFIX, path);
 	return write_text(b, l, path);
 }
 
@@ -58,6 +61,28 @@ int cuv_locks_load(const struct cuv_builder *b, const char *lock_digest, struct 
 	return cuv_lock_parse(cuv_buf_str(&json), json.len, ret, NULL) < 0 ? -EBADMSG : 0;
 }
 
+/* One that was kept before it was known who requires whom. */
+static void note_requires(const struct cuv_builder *b, const struct cuv_environment *e, struct cuv_lock *l)
+{
+	_cleanup_strv_ struct cuv_strv installs = CUV_STRV_INIT;
+
+	if (l->n == 0 || l->packages[0].requires_known)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		char name[CUV_STORE_NAME_SIZE];
+		size_t at = 0;
+
+		if (cuv_lock_install_name(&l->packages[i], name) < 0)
+			return;
+		while (at < e->closure.n && (strlen(e->closure.items[at]) < HASH_LEN ||
+					     strcmp(e->closure.items[at] + HASH_LEN, name) != 0))
+			at++;
+		if (at == e->closure.n || cuv_strv_add(&installs, e->closure.items[at]) < 0)
+			return;
+	}
+	cuv_metadata_note(&b->state, &installs, l);
+}
+
 int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e)
 {
 	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
@@ -66,7 +91,7 @@ int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e)
 
 	if (strlen(e->lock_digest) != CUV_LOCK_DIGEST_SIZE - 1)
 		return -ENOENT;
-	lock_path(b, e->lock_digest, ".toml", path);
+	lock_path(b, e->lock_digest, CUV_PYLOCK_SUFFIX, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
 		return fd;
@@ -75,9 +100,10 @@ int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e)
 	r = cuv_locks_load(b, e->lock_digest, &l);
 	if (r == -ENOENT || r == -EBADMSG)
 		r = cuv_index_lock(b, e->store_name, &l);
-	if (r == 0)
-		r = write_text(b, &l, path);
 	if (r < 0)
+		return r;
+	note_requires(b, e, &l);
+	if ((r = write_text(b, &l, path)) < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;

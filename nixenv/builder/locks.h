@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The locks that the builder keeps, by their digest: locks/<hex>.json is the
- * complete form with addresses and sizes, locks/<hex>.toml its text for users
+ * complete form with addresses and sizes, locks/<hex>.pylock.toml its text for users
  * (nixenv/pylock_write.h), which answers hand out.
  */
 #ifndef CUV_BUILDER_LOCKS_H

@@ -9,6 +9,7 @@
 #include "nixenv/builder/installs.h"
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/metadata.h"
 #include "nixenv/builder/repository.h"
 #include "nixenv/builder/sdist.h"
 #include "nixenv/builder/sdist_rounds.h"
@@ -347,6 +348,7 @@ static int build(struct making *k, struct cuv_error *err)
 		return internal(err, "the environment's link", r);
 	measure_wheels(k);
 	drop_claims(k);
+	cuv_metadata_note(&b->state, &k->paths.installs, &k->lock);
 	r = cuv_locks_keep(b, &k->lock, k->m->ask.source != CUV_ENV_LOCK);
 	return r < 0 ? internal(err, "the lock's record", r) : 0;
 }
@@ -394,6 +396,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 		int kept;
 
 		measure_wheels(&k);
+		cuv_metadata_note(&b->state, &k.paths.installs, &k.lock);
 		kept = cuv_locks_keep(b, &k.lock, true);
 		if (kept < 0)
 			return internal(err, "the lock's record", kept);

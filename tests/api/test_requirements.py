@@ -2,6 +2,8 @@
 # tests/run: seconds=300
 """Requirements that include files sent along, and what the answer tells of each line."""
 
+import tomllib
+
 import pytest
 from client import DATE
 
@@ -46,6 +48,21 @@ def test_each_line_is_explained_with_its_file(service):
                      ("pins/c.txt", 2, "certifi<2020", "certifi", True, None)]
     assert told["ignored"][0]["what"] == "--pre" and told["ignored"][0]["line"] == 3
     assert told["brought"] == [] and told["truncated"] is False
+
+
+def test_who_asked_for_each_package(service):
+    got = environment(send(service, "-r b.txt\nidna==3.7\n", [("b.txt", "# x\nrequests[socks]==2.31.0\n")]))
+    told = {p["name"]: p for p in got["explain"]["packages"]}
+    assert sorted(told) == [p["name"] for p in got["packages"]] and got["explain"]["brought"] == sorted(
+        name for name, p in told.items() if not p["lines"])
+    assert told["requests"]["lines"] == [{"file": "b.txt", "line": 2}] and told["requests"]["required_by"] == []
+    assert told["idna"]["lines"] == [{"file": "requirements.txt", "line": 2}]
+    assert told["idna"]["required_by"] == ["requests"] and told["pysocks"]["required_by"] == ["requests[socks]"]
+    # the lock says it, and gives the same again
+    lock = {p["name"]: p for p in tomllib.loads(got["lock"])["packages"]}
+    assert 'pysocks ; extra == "socks"' in lock["requests"]["tool"]["cuvette"]["requires"]
+    again = service.post([("lock", ("pylock.toml", got["lock"].encode())), ("code", MAIN)], timeout=200)
+    assert environment(again)["digest"] == got["digest"] and environment(again)["lock"] == got["lock"]
 
 
 @pytest.mark.parametrize("text, files, code, place", [

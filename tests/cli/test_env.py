@@ -87,6 +87,21 @@ def test_diff(env):
     assert "holds no environment" in env("diff", a, UNKNOWN, status=1).stderr
 
 
+def test_who_asked_for_what(env):
+    file = shell.requirements("Requests[socks]==2.31.0\nsix==1.16.0\n")
+    words = ("build", "-r", file, "--exclude-newer", shell.DATE)
+    digest, *lines = env(*words, "--explain").stdout.splitlines()
+    told = {line.split()[0]: line.split("  ", 1)[1] for line in lines}
+    assert told["requests"].endswith(".txt:1") and told["six"].endswith(".txt:2")
+    assert told["certifi"] == "requests" and told["pysocks"] == "requests[socks]"
+    by = {p["name"]: p["required_by"] for p in json.loads(env(*words, "--json").stdout)["explain"]["packages"]}
+    assert by["requests"] == [] and by["urllib3"] == ["requests"] and by["pysocks"] == ["requests[socks]"]
+    assert "required by" not in env("show", digest).stdout
+    shown = [" ".join(line.split()).removeprefix("required by ") for line in env("show", "--explain", digest).stdout.splitlines()]
+    assert "certifi: requests" in shown and "six: nothing here" in shown and "pysocks: requests[socks]" in shown
+    assert json.loads(env("show", "--explain", "--json", digest).stdout)["required_by"]["idna"] == ["requests"]
+
+
 def test_lock(env):
     digest = built(env, IDNA)
     by_digest = env("lock", digest).stdout
