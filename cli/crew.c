@@ -184,6 +184,8 @@ static int join_launcher(const struct cuv_crew_spec *spec, const struct cuv_crew
 {
 	int r = spec->no_sdists ? cuv_strv_add(args, "--no-sdists") : 0;
 
+	if (r == 0 && spec->share)
+		r = cuv_strv_add(args, "--share");
 	if (r < 0)
 		return r;
 	d->fds[2] = crew->joint[CUV_ROLE_LAUNCHER].client;
@@ -307,6 +309,8 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 	for (i = 0; r == 0 && i < ARRAY_SIZE(pairs); i++)
 		if (pairs[i].value)
 			r = add_pair(args, pairs[i].option, pairs[i].value);
+	if (r == 0 && spec->share)
+		r = cuv_strv_add(args, "--share");
 	if (r == 0 && spec->api_key)
 		r = cuv_strv_addf(env, "API_KEY=%s", spec->api_key);
 	return r;

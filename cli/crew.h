@@ -35,6 +35,7 @@ struct cuv_crew_spec {
 	int log_fd;			    /* their log lines; -1: kept, shown when one fails */
 	struct cuv_cgroup_limits builder_limits;
 	struct cuv_env_budget env_budget;
+	bool share;	/* builder and manager are a binary cache together */
 	bool no_sdists; /* the builder builds no source distributions, whoever asks */
 	bool chores;	/* the builder does them for whoever has its control: only where that is us */
 	/* Of the manager; NULL: its own choice. */

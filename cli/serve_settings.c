@@ -43,6 +43,7 @@ enum {
 	FAVORDYNMODS,
 	LOG,
 	SDIST,
+	SHARE,
 	CHECK
 };
 
@@ -83,6 +84,8 @@ static const struct cuv_option options[] = {
 			  "ruffs that are kept for format and lint, at most 2; 0: one is started for each request"},
 	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
 		   "0: packages without a wheel that fits are refused, not built"},
+	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
+		   "1: be a signed Nix binary cache for what is public, behind API_KEY"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -258,6 +261,29 @@ static int read_zygotes(struct cuv_serve_settings *s, struct cuv_error *err)
 	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "no memory for the settings") : 0;
 }
 
+/* What is either on or off. */
+static int read_switches(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	static const int switches[] = {SDIST, SHARE};
+	const struct cuv_value *v = s->values.value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		const char *text = v[switches[i]].text;
+		char typed[48];
+
+		cuv_option_typed(options[switches[i]].name, typed, sizeof(typed));
+		if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+			return cuv_error_set(err, CUV_E_BAD_REQUEST, "%s: %s is neither 0 nor 1", typed, text);
+	}
+	s->no_sdists = v[SDIST].text[0] == '0';
+	s->share = v[SHARE].text[0] == '1';
+	if (s->share && !s->api_key)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST,
+				     "cache-share: a cache is for whoever has its key: make one with API_KEY=$(openssl "
+				     "rand -hex 24)");
+	return 0;
+}
+
 enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_settings *ret)
 {
 	const struct cuv_value *v = ret->values.value;
@@ -282,11 +308,8 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->request_memory = v[REQUESTS].text;
 	ret->drain = v[DRAIN].text;
 	ret->lint_servers = v[LINT_SERVERS].text;
-	ret->no_sdists = v[SDIST].text[0] == '0';
 	ret->check = v[CHECK].text != NULL;
-	r = (strcmp(v[SDIST].text, "0") == 0 || strcmp(v[SDIST].text, "1") == 0)
-		    ? 0
-		    : cuv_error_set(&err, CUV_E_BAD_REQUEST, "allow-sdist: %s is neither 0 nor 1", v[SDIST].text);
+	r = read_switches(ret, &err);
 	if (r == 0)
 		r = read_listen(ret, &err);
 	if (r == 0)

@@ -29,6 +29,7 @@ struct cuv_serve_settings {
 	uint64_t builder_processes;
 	struct cuv_env_budget env_budget;
 	bool no_sdists;
+	bool share;
 	bool check; /* only print the configuration */
 };
 void cuv_serve_settings_done(struct cuv_serve_settings *s);

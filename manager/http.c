@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define READ_SIZE 16384
 /* A body must come in faster than this on the whole, after a grace. */
@@ -19,6 +20,7 @@
 /* The same for answers, which leave by the kernel's buffer. */
 #define REPLY_RATE 65536u
 #define REPLY_GRACE_MS 10000u
+#define FILE_PIECE (128u * 1024u)
 /* How long a refused upload is read and thrown away. */
 #define DRAIN_TOTAL_MS 5000u
 #define DRAIN_IDLE_MS 1000u
@@ -174,6 +176,7 @@ static const char *reason(int status)
 		const char *text;
 	} reasons[] = {
 		{200, "OK"},
+		{206, "Partial Content"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{403, "Forbidden"},
@@ -183,6 +186,7 @@ static const char *reason(int status)
 		{411, "Length Required"},
 		{413, "Content Too Large"},
 		{415, "Unsupported Media Type"},
+		{416, "Range Not Satisfiable"},
 		{422, "Unprocessable Content"},
 		{503, "Service Unavailable"},
 	};
@@ -224,6 +228,27 @@ void cuv_http_reply(struct cuv_http *h, int status, const char *headers, const c
 		cuv_buf_add(&out, body, len);
 	if (cuv_buf_err(&out) == 0)
 		send_bytes(h, out.data, out.len);
+}
+
+void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, const char *content_type, int fd,
+			 uint64_t first, uint64_t len)
+{
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(4096);
+	_cleanup_free_ char *piece = malloc(FILE_PIECE);
+	uint64_t at = first;
+
+	if (!piece || build_head(h, status, headers, content_type, len, &out) < 0 || !send_bytes(h, out.data, out.len))
+		return;
+	while (!h->head.is_head && at < first + len) {
+		ssize_t n = pread(fd, piece, CUV_MIN(first + len - at, (uint64_t)FILE_PIECE), (off_t)at);
+
+		/* Less than was promised: only the connection's end can say so. */
+		if (n <= 0 || !send_bytes(h, piece, (size_t)n)) {
+			(void)shutdown(h->fd, SHUT_RDWR);
+			return;
+		}
+		at += (uint64_t)n;
+	}
 }
 
 /* A large document is not put together in memory once more. */
@@ -287,7 +312,7 @@ void cuv_http_reply_error(struct cuv_http *h, const struct cuv_error *err, const
 	if (status == 503 || status == 429)
 		cuv_buf_addf(&headers, "Retry-After: %u\r\n", err->retry_after_s ? err->retry_after_s : 5);
 	if (status == 401)
-		cuv_buf_add_str(&headers, "WWW-Authenticate: Bearer realm=\"cuvette\"\r\n");
+		cuv_buf_addf(&headers, "WWW-Authenticate: %s realm=\"cuvette\"\r\n", h->basic ? "Basic" : "Bearer");
 	if (status == 405 && allow)
 		cuv_buf_addf(&headers, "Allow: %s\r\n", allow);
 	if (body)

@@ -26,6 +26,7 @@ struct cuv_http {
 	uint64_t start_ns;
 	uint64_t body_bytes; /* read of the body */
 	bool body_done;	     /* the body was read to its end */
+	bool basic;	     /* the path's clients know Basic, not Bearer */
 	int status;	     /* of the answer; 0: none was sent */
 	enum cuv_error_code code;
 	uint64_t sent_bytes;
@@ -56,6 +57,9 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 /* Answers. headers: further header lines, each with its CRLF, or NULL. */
 void cuv_http_reply(struct cuv_http *h, int status, const char *headers, const char *content_type, const char *body,
 		    size_t len);
+/* The same with len bytes of a regular file from first on; fd is borrowed. */
+void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, const char *content_type, int fd,
+			 uint64_t first, uint64_t len);
 /* value is borrowed. */
 void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value);
 /* The error body, with the headers that the code asks for; allow: the methods

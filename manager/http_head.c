@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -161,13 +162,15 @@ int cuv_http_decode_path(const char *raw, char *ret, size_t size)
 	return cuv_utf8_valid(ret, len) ? 0 : -EINVAL;
 }
 
-static const char *bearer_token(const struct mg_request_info *info)
+/* What Authorization says after this scheme, "Bearer " for instance. */
+static const char *credentials(const struct mg_request_info *info, const char *scheme)
 {
 	const char *value = only_header(info, "Authorization");
+	size_t len = strlen(scheme);
 
-	if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+	if (!value || strncasecmp(value, scheme, len) != 0)
 		return NULL;
-	return value + 7 + strspn(value + 7, " ");
+	return value + len + strspn(value + len, " ");
 }
 
 int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head *ret, struct cuv_error *err)
@@ -198,7 +201,10 @@ int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head 
 	ret->origin = only_header(info, "Origin");
 	ret->api_key = only_header(info, "X-API-Key");
 	if (!ret->api_key)
-		ret->api_key = bearer_token(info);
+		ret->api_key = credentials(info, "Bearer ");
+	ret->basic = credentials(info, "Basic ");
+	ret->range = only_header(info, "Range");
+	ret->if_range = only_header(info, "If-Range");
 	return 0;
 }
 
@@ -220,4 +226,37 @@ bool cuv_http_origin_is_local(const char *origin)
 	memcpy(name, host, len);
 	name[len] = '\0';
 	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1;
+}
+
+/* "bytes=5-9", "bytes=5-" or "bytes=-5". */
+int cuv_http_range(const char *text, uint64_t size, uint64_t *ret_first, uint64_t *ret_len)
+{
+	char first[24], last[24];
+	uint64_t from = 0, to = UINT64_MAX;
+	const char *dash;
+
+	if (!text || strncmp(text, "bytes=", 6) != 0 || strchr(text, ','))
+		return 0;
+	text += 6;
+	dash = strchr(text, '-');
+	if (!dash || (size_t)(dash - text) >= sizeof(first) || strlen(dash + 1) >= sizeof(last))
+		return 0;
+	(void)snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+	(void)snprintf(last, sizeof(last), "%s", dash + 1);
+	if ((first[0] && cuv_parse_u64(first, UINT64_MAX, &from) < 0) ||
+	    (last[0] && cuv_parse_u64(last, UINT64_MAX, &to) < 0) || (!first[0] && !last[0]))
+		return 0;
+	if (!first[0]) { /* the last so many */
+		from = to < size ? size - to : 0;
+		to = to ? UINT64_MAX : 0;
+		if (to == 0)
+			return -1;
+	}
+	if (to < from)
+		return 0;
+	if (from >= size)
+		return -1;
+	*ret_first = from;
+	*ret_len = CUV_MIN(to, size - 1) - from + 1;
+	return 1;
 }

@@ -29,7 +29,10 @@ struct cuv_http_head {
 	const char *content_type; /* NULL: none */
 	const char *accept;
 	const char *api_key; /* X-API-Key, or the token of Authorization: Bearer */
+	const char *basic;   /* what follows Authorization: Basic */
 	const char *origin;
+	const char *range;
+	const char *if_range;
 };
 
 /* 0, or -EINVAL with err set (BAD_REQUEST); *ret is filled in as far as it was
@@ -42,5 +45,9 @@ bool cuv_http_origin_is_local(const char *origin);
 /* Decodes %xx once into ret; -EINVAL for a bad escape, a NUL, bytes that are
  * not UTF-8, or no room. */
 int cuv_http_decode_path(const char *raw, char *ret, size_t size);
+
+/* A Range header's one range of size bytes. 1 with what it says; 0 when there is none
+ * that is to be heeded; -1 when nothing is in it. */
+int cuv_http_range(const char *text, uint64_t size, uint64_t *ret_first, uint64_t *ret_len);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define HEALTH_AGE_MS 1000
+#define BASIC_SIZE 512
 
 static void health_status(struct cuv_server *s, struct cuv_health_state *ret, bool *ret_serving)
 {
@@ -108,6 +109,49 @@ static bool key_is_right(const char *want, const char *given)
 	return sodium_memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
 }
 
+/* The password in what follows Authorization: Basic; it lies in buf. NULL: none. */
+static const char *basic_password(const char *basic, char *buf, size_t size)
+{
+	size_t len = 0;
+	char *colon;
+
+	if (!basic || sodium_base642bin((unsigned char *)buf, size - 1, basic, strlen(basic), NULL, &len, NULL,
+					sodium_base64_VARIANT_ORIGINAL) != 0)
+		return NULL;
+	buf[len] = '\0';
+	colon = strchr(buf, ':');
+	return colon ? colon + 1 : NULL;
+}
+
+/* Nix knows no other way than a password, so a key is taken as one here, and here only:
+ * a browser would send it by itself, with whatever a page has it ask for. */
+static int check_share_access(const struct cuv_server *s, const struct cuv_http *h, struct cuv_error *err)
+{
+	char buf[BASIC_SIZE];
+	const char *given = h->head.api_key ? h->head.api_key : basic_password(h->head.basic, buf, sizeof(buf));
+
+	if (!given)
+		return cuv_error_set(err, CUV_E_UNAUTHORIZED,
+				     "an API key is needed, as a password (netrc), X-API-Key or Authorization: Bearer");
+	if (!key_is_right(s->settings->api_key, given))
+		return cuv_error_set(err, CUV_E_UNAUTHORIZED, "this API key is not known");
+	return 0;
+}
+
+static void serve_share(struct cuv_server *s, struct cuv_http *h)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	h->basic = true;
+	if (!h->head.is_head && strcmp(h->head.method, "GET") != 0)
+		cuv_error_set(&err, CUV_E_METHOD_NOT_ALLOWED, "%s takes GET, HEAD", h->head.path);
+	else if (check_share_access(s, h, &err) == 0) {
+		cuv_route_share(s, h);
+		return;
+	}
+	cuv_http_reply_error(h, &err, "GET, HEAD");
+}
+
 static int check_access(const struct cuv_server *s, const struct cuv_http *h, struct cuv_error *err)
 {
 	const char *key = s->settings->api_key;
@@ -131,6 +175,10 @@ void cuv_route(struct cuv_server *s, struct cuv_http *h)
 	struct cuv_error err = CUV_ERROR_INIT;
 	char allow[64];
 
+	if (cuv_route_is_share(s, h->head.path)) {
+		serve_share(s, h);
+		return;
+	}
 	if (route) {
 		if (route->needs_key && check_access(s, h, &err) < 0)
 			cuv_http_reply_error(h, &err, NULL);

@@ -36,6 +36,7 @@ struct cuv_server {
 	uint32_t runs_max;  /* the rest of the threads answers quick questions */
 	atomic_uint runs;   /* runs under way */
 	atomic_uint active; /* requests under way */
+	atomic_uint nars;   /* archives on their way to clients */
 	atomic_bool draining;
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_moved;
@@ -59,5 +60,8 @@ unsigned cuv_server_active(struct cuv_server *s);
 void cuv_route(struct cuv_server *s, struct cuv_http *h);
 /* POST /api/v1/run (route_run.c) */
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h);
+/* GET of a binary cache's paths (route_share.c), where the service is one. */
+bool cuv_route_is_share(const struct cuv_server *s, const char *path);
+void cuv_route_share(struct cuv_server *s, struct cuv_http *h);
 
 #endif

@@ -26,6 +26,7 @@ static const struct option options[] = {
 	{"drain", required_argument, NULL, 'd'},
 	{"zygote-sharing", required_argument, NULL, 'z'},
 	{"lint-servers", required_argument, NULL, 'r'},
+	{"share", no_argument, NULL, 's'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -43,6 +44,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --drain SECONDS      longest wait for running requests at SIGTERM (30)\n"
 	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
+	       "  --share              be a Nix binary cache; needs a key\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
 	       "  --help               this text\n"
 	       "API_KEY in the environment is the key that clients must send; without one the\n"
@@ -134,6 +136,9 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		r = cuv_parse_u64(text, CUV_RUFF_SERVERS_MAX, &n);
 		s->lint_servers = (unsigned)n;
 		return r;
+	case 's':
+		s->shares = true;
+		return 0;
 	case 'a':
 		return read_degraded(text, s);
 	default:
@@ -149,6 +154,8 @@ static int check(const struct cuv_manager_settings *s, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--uid and --gid go together");
 	if (len > API_KEY_LEN_MAX)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "API_KEY is longer than %d characters", API_KEY_LEN_MAX);
+	if (!s->api_key && s->shares)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--share needs a key that clients must send: set API_KEY");
 	if (!s->api_key && !cuv_manager_settings_is_loopback(s))
 		return cuv_error_set(
 			err, CUV_E_BAD_REQUEST,

@@ -19,6 +19,7 @@ struct cuv_manager_settings {
 	unsigned lint_servers;	/* ruffs that are kept */
 	bool landlock_may_miss; /* --allow-degraded landlock */
 	const char *api_key;	/* borrowed from the environment; NULL: open */
+	bool shares;		/* is a binary cache for what is public */
 	bool help;
 };
 

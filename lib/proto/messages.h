@@ -13,6 +13,7 @@
  *   session with the builder:   ENV_ASK → ENV_PROGRESS* (ENV_READY | FAILURE)
  *                               TOOLS_ASK → (TOOLS | FAILURE)
  *                               CHORE_ASK → ENV_PROGRESS* (CHORE_ANSWER | FAILURE)
+ *                               SHARE_ASK → (SHARE | FAILURE)
  *
  * Each message has a struct with put (encode), get (decode, -EBADMSG when it is
  * not well-formed or passes a bound) and, where it owns memory, done.
@@ -42,7 +43,9 @@
 	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of images, uv and ruff?")                                \
 	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")                                          \
 	X(CHORE_ASK, 25, "client", "builder", 1, "something about the store: see lib/proto/chore.h")                   \
-	X(CHORE_ANSWER, 26, "builder", "client", 1, "what came of it; descriptor: JSON; the last message")
+	X(CHORE_ANSWER, 26, "builder", "client", 1, "what came of it; descriptor: JSON; the last message")             \
+	X(SHARE_ASK, 27, "client", "builder", 0, "a path's narinfo or archive: see lib/proto/share.h")                 \
+	X(SHARE, 28, "builder", "client", 1, "the descriptor holds it; the last message")
 
 enum cuv_msg {
 #define X(name, number, from, to, fds, text) CUV_MSG_##name = number,

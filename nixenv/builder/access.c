@@ -168,6 +168,16 @@ int cuv_access_read(const char *uv_config, size_t len, struct cuv_access *ret, u
 	return r;
 }
 
+int cuv_access_add_cache(struct cuv_access *a, const char *address)
+{
+	size_t before = a->n;
+	int r = add(a, "", 0, address, false);
+
+	if (a->n > before)
+		a->places[before].cache = true;
+	return r;
+}
+
 /* --- asking --- */
 
 bool cuv_access_has(const struct cuv_access *a, const struct cuv_site *o)

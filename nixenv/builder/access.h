@@ -18,6 +18,7 @@
 struct cuv_place {
 	struct cuv_url url; /* user and password are those to send, or NULL */
 	bool listed;	    /* by CUVETTE_TRUSTED_ORIGINS: for users' addresses too */
+	bool cache;	    /* a binary cache's, no index's (caches.h) */
 };
 
 struct cuv_access {
@@ -31,6 +32,8 @@ struct cuv_access {
  * left out. */
 int cuv_access_read(const char *uv_config, size_t len, struct cuv_access *ret, uint32_t *ret_line);
 void cuv_access_done(struct cuv_access *a);
+/* One more, with the credentials in its address. 0 or -ENOMEM. */
+int cuv_access_add_cache(struct cuv_access *a, const char *address);
 
 /* Whether an origin is the operator's own. */
 bool cuv_access_has(const struct cuv_access *a, const struct cuv_site *o);

@@ -4,6 +4,7 @@
 #ifndef CUV_BUILDER_H
 #define CUV_BUILDER_H
 
+#include "nixenv/builder/caches.h"
 #include "nixenv/builder/pins.h"
 #include "nixenv/builder/settings.h"
 #include "nixenv/builder/state.h"
@@ -20,8 +21,10 @@ struct cuv_builder {
 	struct cuv_settings settings;
 	struct cuv_budget budget;
 	bool no_sdists;
-	int launcher; /* control socket of the launcher; -1: none */
-	bool sealed;  /* the resolver runs under Landlock */
+	int launcher;		  /* control socket of the launcher; -1: none */
+	struct cuv_caches caches; /* of others, asked before anything is built */
+	bool shares;		  /* clients may have what is public */
+	bool sealed;		  /* the resolver runs under Landlock */
 };
 
 #endif

@@ -51,6 +51,7 @@
 #include "nixenv/builder/git.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/server.h"
+#include "nixenv/builder/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,7 @@ struct options {
 	struct cuv_budget budget;
 	int launcher_fd;
 	bool no_sdists;
+	bool shares;
 };
 
 static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
@@ -97,6 +99,7 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --env-count N          how many there may be; 0: no bound\n"
 			   "  --launcher-fd N        a control socket of the launcher, for what is built in boxes\n"
 			   "  --no-sdists            build no source distributions, whoever asks for it\n"
+			   "  --share                give clients of the binary cache what is public\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
 
@@ -118,6 +121,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"launcher-fd", required_argument, NULL, 'L'},
 		{"no-sdists", no_argument, NULL, 'S'},
+		{"share", no_argument, NULL, 'B'},
 		{"control-fd", required_argument, NULL, 'c'},
 		{"allow-degraded", required_argument, NULL, 'd'},
 		{"chores", no_argument, NULL, 'C'},
@@ -157,6 +161,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->launcher_fd = (int)n;
 		else if (c == 'S')
 			o->no_sdists = true;
+		else if (c == 'B')
+			o->shares = true;
 		else if (c == 'h' || c == 'V')
 			return fputs(c == 'h' ? help : "cuvette-builder " CUV_VERSION "\n", stdout) < 0 ? -EIO : 1;
 		else if (c == '?')
@@ -226,9 +232,12 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 
 	b->launcher = o->launcher_fd;
 	b->no_sdists = o->no_sdists;
+	b->shares = o->shares;
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the package index's settings can't be read: %s",
 				     strerror(-r));
+	if (cuv_caches_read(getenv("CUVETTE_CACHES"), &b->settings.access, &b->caches, err) < 0)
+		return -EINVAL;
 	if (drop_ids(o, err) < 0 || check_landlock(o, &b->sealed, err) < 0 || cuv_pins_read(&b->pins, err) < 0 ||
 	    cuv_nix_check(err) < 0)
 		return -EINVAL;
@@ -277,6 +286,7 @@ int main(int argc, char **argv)
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct options o;
 	_cleanup_close_ int stop = -1;
+	struct cuv_share *share = NULL;
 	unsigned starting_uid = getuid();
 	bool supervised = is_socket(SUPERVISOR_FD);
 	int r;
@@ -297,8 +307,8 @@ int main(int argc, char **argv)
 	stop = stop_signals();
 	if (stop < 0)
 		cuv_error_set(&err, CUV_E_INTERNAL, "signals can't be read: %s", strerror(-stop));
-	else
-		(void)open_builder(&o, &b, &err);
+	else if (open_builder(&o, &b, &err) == 0 && o.shares)
+		share = cuv_share_new(&b, &err);
 	if (report(supervised, &err) < 0)
 		return 1;
 	b.budget = o.budget;
@@ -309,9 +319,11 @@ int main(int argc, char **argv)
 						    .listener = o.listen_fd,
 						    .chores = o.chores,
 						    .uid = starting_uid},
-			   stop);
+			   share, stop);
+	(void)cuv_share_free(share);
 	(void)cuv_remove_tree(b.state.tmp);
 	cuv_settings_done(&b.settings);
+	cuv_caches_done(&b.caches);
 	if (r < 0)
 		cuv_log(CUV_LOG_ERROR, "server-failed", CUV_S("error", strerror(-r)));
 	return r < 0 ? 1 : 0;

@@ -10,6 +10,7 @@
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/metadata.h"
+#include "nixenv/builder/public.h"
 #include "nixenv/builder/repository.h"
 #include "nixenv/builder/sdist.h"
 #include "nixenv/builder/sdist_rounds.h"
@@ -408,6 +409,7 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 		if (r != 0)
 			return internal(err, "the environment's manifest", r < 0 ? r : -ENOENT);
 	}
+	cuv_public_note(b, &k.lock, &k.paths);
 	r = cuv_index_put(b, &m->key, k.paths.env);
 	if (r < 0) {
 		cuv_environment_done(ret);

@@ -9,6 +9,7 @@
 #include "nixenv/builder/desk.h"
 #include "nixenv/builder/flight.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/share.h"
 #include "nixenv/builder/uses.h"
 #include "nixenv/requirements.h"
 
@@ -48,6 +49,7 @@ struct server {
 	struct cuv_uses *uses;
 	struct cuv_flights flights;
 	struct cuv_desk desk;
+	struct cuv_share *share; /* NULL: nothing is shared */
 	struct session sessions[CUV_BUILDER_SESSIONS_MAX];
 };
 
@@ -66,6 +68,7 @@ static void session_close(struct session *s)
 	if (s->use)
 		cuv_uses_release(s->server->uses, s->use);
 	cuv_desk_leave(&s->server->desk, s);
+	cuv_share_leave(s->server->share, s);
 	*s = (struct session){.fd = -1, .last_fd = -1};
 	if (flight && --flight->n_sessions == 0) {
 		cuv_log(CUV_LOG_INFO, "flight-cancelled", CUV_S("key", flight->key.hex));
@@ -352,6 +355,41 @@ static void answer_chore(struct server *sv, struct session *s, struct cuv_frame 
 	s->state = SESSION_WAITING;
 }
 
+/* The descriptor is borrowed; err stands for -1. */
+static void share_answer(void *owner, int fd, const struct cuv_error *err)
+{
+	struct session *s = owner;
+
+	if (fd < 0) {
+		session_fail(s, err);
+		return;
+	}
+	s->state = SESSION_ANSWERED;
+	if (cuv_msg_send_plain(s->fd, CUV_MSG_SHARE, &fd, 1) < 0)
+		session_close(s);
+}
+
+static void answer_share(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_share_ask ask;
+	_cleanup_close_ int fd = -1;
+
+	if (cuv_share_ask_get(&f->body, &ask) < 0) {
+		session_close(s);
+		return;
+	}
+	if (!sv->share) {
+		session_fail_with(s, CUV_E_NOT_FOUND, 0, "nothing is shared here");
+		return;
+	}
+	fd = cuv_share_ask(sv->share, s, &ask, &err);
+	if (fd == -EINPROGRESS)
+		s->state = SESSION_WAITING;
+	else
+		share_answer(s, fd < 0 ? -1 : fd, &err);
+}
+
 static void session_input(struct server *sv, struct session *s)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -367,6 +405,8 @@ static void session_input(struct server *sv, struct session *s)
 		answer_env(sv, s, &f);
 	else if (f.type == CUV_MSG_CHORE_ASK)
 		answer_chore(sv, s, &f);
+	else if (f.type == CUV_MSG_SHARE_ASK)
+		answer_share(sv, s, &f);
 	else
 		session_close(s);
 }
@@ -572,7 +612,8 @@ static void listener_input(struct server *sv)
 		session_new(sv, fd, true);
 }
 
-enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_CHORE, FD_FIRST_SESSION };
+enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_CHORE, FD_FIRST_SHARE };
+#define FD_FIRST_SESSION (FD_FIRST_SHARE + CUV_SHARE_WORKERS)
 #define FD_FIRST_FLIGHT (FD_FIRST_SESSION + CUV_BUILDER_SESSIONS_MAX)
 #define FDS_MAX (FD_FIRST_FLIGHT + CUV_FLIGHTS_MAX)
 
@@ -583,6 +624,8 @@ static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
 	p[FD_CONTROL] = (struct pollfd){.fd = sv->fds.control, .events = POLLIN};
 	p[FD_LISTENER] = (struct pollfd){.fd = sv->fds.listener, .events = POLLIN};
 	p[FD_CHORE] = (struct pollfd){.fd = sv->desk.worker.sock, .events = POLLIN};
+	for (size_t i = 0; i < CUV_SHARE_WORKERS; i++)
+		p[FD_FIRST_SHARE + i] = (struct pollfd){.fd = cuv_share_socket(sv->share, i), .events = POLLIN};
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
 		p[FD_FIRST_SESSION + i] = (struct pollfd){
 			.fd = sv->sessions[i].fd, .events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
@@ -617,6 +660,9 @@ static void handle(struct server *sv, const struct pollfd *p)
 			flight_input(sv, &sv->flights.items[i]);
 	if (p[FD_CHORE].revents && sv->desk.worker.sock == p[FD_CHORE].fd)
 		chore_input(sv);
+	for (size_t i = 0; i < CUV_SHARE_WORKERS; i++)
+		if (p[FD_FIRST_SHARE + i].revents && cuv_share_socket(sv->share, i) == p[FD_FIRST_SHARE + i].fd)
+			cuv_share_input(sv->share, i, share_answer);
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
 		const struct pollfd *e = &p[FD_FIRST_SESSION + i];
 		struct session *s = &sv->sessions[i];
@@ -656,7 +702,7 @@ static int serve(struct server *sv, int stop_fd)
 	}
 }
 
-int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds, int stop_fd)
+int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds, struct cuv_share *share, int stop_fd)
 {
 	struct server *sv = calloc(1, sizeof(*sv));
 	int r;
@@ -665,6 +711,7 @@ int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds
 		return -ENOMEM;
 	sv->b = b;
 	sv->fds = *fds;
+	sv->share = share;
 	sv->cache = cuv_cache_new();
 	sv->uses = cuv_uses_new(b);
 	cuv_desk_init(&sv->desk);

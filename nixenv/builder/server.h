@@ -21,8 +21,10 @@ struct cuv_server_fds {
 	unsigned uid;	/* whose connections are accepted besides root's */
 };
 
+struct cuv_share;
+
 /* Serves until the supervisor (or stop_fd, readable) says to end; all workers are
- * ended then. Takes the descriptors over. 0 or -errno. */
-int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds, int stop_fd);
+ * ended then. share may be NULL: nothing is shared. Takes the descriptors over. 0 or -errno. */
+int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds, struct cuv_share *share, int stop_fd);
 
 #endif

@@ -207,7 +207,8 @@ static int make_folders(struct cuv_builder_state *s)
 	} folders[] = {
 		{"recipes", s->recipes},     {"known", s->known},   {"locks", s->locks},
 		{"uv-cache", s->uv_cache},   {"home", s->home},	    {"damaged", s->damaged},
-		{CUV_LEASES_FOLDER, leases}, {"sdists", s->sdists},
+		{CUV_LEASES_FOLDER, leases}, {"sdists", s->sdists}, {"public", s->publics},
+		{"nars", s->nars},
 	};
 	static const char *const indexes[] = {"env", "req", "pin"};
 

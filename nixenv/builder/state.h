@@ -12,6 +12,9 @@
  *   locks/<hex>.json                  locks with addresses and sizes, by digest
  *   leases/<store name>               who uses an environment (lib/base/lease.h)
  *   damaged/<store name>              what `env verify` has found to be other than built
+ *   public/<store name>               what may be shared (public.h)
+ *   nars/                             packed archives for clients of the cache (share.h)
+ *   cache.secret, cache.public        the key that signs for it
  *   cuvette.db                        sizes and times of use (ledger.h)
  *   gc.lock                           who makes and who collects (evict.h)
  *   gc.turn                           who waits to collect; makers wait for that
@@ -39,6 +42,8 @@ struct cuv_builder_state {
 	char locks[PATH_MAX];
 	char damaged[PATH_MAX];
 	char sdists[PATH_MAX];
+	char publics[PATH_MAX];
+	char nars[PATH_MAX];
 	char uv_cache[PATH_MAX];
 	char home[PATH_MAX];
 	char tmp[PATH_MAX]; /* <nix>/tmp/builder-… */

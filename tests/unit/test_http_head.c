@@ -223,6 +223,42 @@ TEST(origins_of_this_machine)
 		assert_false(cuv_http_origin_is_local(other[i]));
 }
 
+TEST(ranges)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t first, len;
+	} cases[] = {
+		{NULL, 0, 0, 0},
+		{"bytes=0-", 1, 0, 100},
+		{"bytes=5-9", 1, 5, 5},
+		{"bytes=99-", 1, 99, 1},
+		{"bytes=90-200", 1, 90, 10},
+		{"bytes=-5", 1, 95, 5},
+		{"bytes=-500", 1, 0, 100},
+		{"bytes=100-", -1, 0, 0},
+		{"bytes=-0", -1, 0, 0},
+		{"bytes=9-5", 0, 0, 0},
+		{"bytes=0-1,3-4", 0, 0, 0},
+		{"bytes=-", 0, 0, 0},
+		{"bytes=a-b", 0, 0, 0},
+		{"bytes=1", 0, 0, 0},
+		{"lines=1-2", 0, 0, 0},
+		{"bytes=18446744073709551615-", -1, 0, 0},
+		{"bytes=0-18446744073709551616", 0, 0, 0},
+		{"bytes=000000000000000000000000000001-", 0, 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t first = 0, len = 0;
+
+		assert_int_equal(cuv_http_range(cases[i].text, 100, &first, &len), cases[i].r);
+		assert_int_equal(first, cases[i].first);
+		assert_int_equal(len, cases[i].len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +270,7 @@ int main(void)
 		cmocka_unit_test(keys_come_in_two_ways),
 		cmocka_unit_test(connections_are_kept_as_the_client_says),
 		cmocka_unit_test(origins_of_this_machine),
+		cmocka_unit_test(ranges),
 	};
 
 	return cmocka_run_group_tests_name("http head", tests, NULL, NULL);

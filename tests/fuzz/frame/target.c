@@ -6,6 +6,7 @@
  */
 #include "lib/proto/chore.h"
 #include "lib/proto/messages.h"
+#include "lib/proto/share.h"
 
 #include <string.h>
 
@@ -44,6 +45,7 @@ ROUND_TRIP(struct cuv_env_ask, env_ask, {0}, NOTHING)
 ROUND_TRIP(struct cuv_env_progress, env_progress, {0}, NOTHING)
 ROUND_TRIP(struct cuv_environment, environment, CUV_ENVIRONMENT_INIT, cuv_environment_done)
 ROUND_TRIP(struct cuv_chore_ask, chore_ask, CUV_CHORE_ASK_INIT, cuv_chore_ask_done)
+ROUND_TRIP(struct cuv_share_ask, share_ask, {0}, NOTHING)
 ROUND_TRIP(struct cuv_tools, tools, {0}, NOTHING)
 
 static void listening_round(uint16_t type, struct cuv_reader *r)
@@ -69,6 +71,7 @@ static const struct {
 	{CUV_MSG_ENV_READY, environment_round},
 	{CUV_MSG_TOOLS, tools_round},
 	{CUV_MSG_CHORE_ASK, chore_ask_round},
+	{CUV_MSG_SHARE_ASK, share_ask_round},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

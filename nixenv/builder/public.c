@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "nixenv/builder/public.h"
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* --- addresses --- */
+
+static const char blanks[] = " \t\r\n";
+
+/* Whether netrc names the host, or has something for all hosts. Any word that is the host
+ * counts: a password that is called so makes something private, which is no harm. */
+static bool netrc_has(const struct cuv_settings *s, const char *host)
+{
+	const char *at = cuv_buf_str(&s->netrc);
+
+	while (*(at += strspn(at, blanks))) {
+		size_t len = strcspn(at, blanks);
+
+		if ((len == strlen(host) && strncasecmp(at, host, len) == 0) ||
+		    (len == strlen("default") && strncmp(at, "default", len) == 0))
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+static bool needs_credentials(const struct cuv_settings *s, const struct cuv_place *p)
+{
+	return p->url.user || p->url.password || netrc_has(s, p->url.site.host);
+}
+
+bool cuv_public_address(const struct cuv_settings *s, const char *url)
+{
+	_cleanup_url_ struct cuv_url u = {0};
+	bool any_private = false, is_open_index = false;
+
+	if (cuv_url_parse(url, &u) < 0 || u.user || u.password)
+		return false;
+	for (size_t i = 0; i < s->access.n; i++) {
+		const struct cuv_place *p = &s->access.places[i];
+		bool closed = !p->cache && needs_credentials(s, p), here = cuv_site_same(&p->url.site, &u.site);
+
+		if (closed && here)
+			return false;
+		any_private = any_private || closed;
+		is_open_index = is_open_index || (here && !p->cache);
+	}
+	return !any_private || is_open_index;
+}
+
+/* --- notes --- */
+
+static bool has_note(const struct cuv_builder *b, const char *store_name)
+{
+	char path[PATH_MAX];
+
+	cuv_path_join(b->state.publics, store_name, path);
+	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int write_note(const struct cuv_builder *b, const char *store_name)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	cuv_path_join(b->state.publics, store_name, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	return fd < 0 ? -errno : 0;
+}
+
+static bool is_public(const struct cuv_builder *b, const struct cuv_locked *p)
+{
+	switch (p->origin.kind) {
+	case CUV_ORIGIN_INDEX:
+		return p->url && cuv_public_address(&b->settings, p->url);
+	case CUV_ORIGIN_BUILT:
+		return p->origin.file && p->origin.url && !p->origin.user_url &&
+		       cuv_public_address(&b->settings, p->origin.url);
+	case CUV_ORIGIN_URL:
+	case _CUV_ORIGIN_MAX:
+	default:
+		return false;
+	}
+}
+
+void cuv_public_note(const struct cuv_builder *b, const struct cuv_lock *lock, const struct cuv_env_paths *paths)
+{
+	bool all = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < lock->n; i++) {
+		const char *name = paths->installs.items[i];
+
+		if (has_note(b, name))
+			continue;
+		if (is_public(b, &lock->packages[i]))
+			r = write_note(b, name);
+		else
+			all = false;
+	}
+	if (r == 0 && all && !has_note(b, paths->env))
+		r = write_note(b, paths->env);
+	if (r < 0)
+		cuv_log(CUV_LOG_WARNING, "public-note-failed", CUV_S("environment", paths->env),
+			CUV_S("error", strerror(-r)));
+}
+
+bool cuv_public_has(const struct cuv_builder *b, const char *store_name)
+{
+	for (size_t i = 0; i < b->pins.n_pythons; i++) {
+		const struct cuv_pinned *p = &b->pins.pythons[i];
+		char zygote[CUV_STORE_NAME_SIZE];
+
+		if (strcmp(p->image.store_name, store_name) == 0 || strcmp(p->build_root, store_name) == 0 ||
+		    (cuv_pins_zygote(p->python, &b->state, zygote) && strcmp(zygote, store_name) == 0))
+			return true;
+	}
+	return has_note(b, store_name);
+}
