@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
+#include "manager/artifacts.h"
 #include "manager/explain.h"
 #include "manager/lint.h"
 
@@ -132,12 +133,12 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
 	json_object_set_new(a, "usage", usage(run));
 	json_object_set_new(a, "environment", environment(&r->environment, &r->lock, spec->source));
 	json_object_set_new(a, "image", image(r->environment.image));
-	json_object_set_new(a, "artifacts", json_array());
+	cuv_artifacts_add(a, &r->artifacts);
 	json_object_set_new(a, "truncated",
 			    json_pack("{s:b, s:b}", "stdout", run->stdout_truncated, "stderr", run->stderr_truncated));
 	json_object_set_new(a, "run_id", json_string(spec->run_id));
 	json_object_set_new(a, "request_id", request_id ? json_string(request_id) : json_null());
-	if (json_object_size(a) != 19) { /* a value without memory is not set */
+	if (json_object_size(a) != 20) { /* a value without memory is not set */
 		json_decref(a);
 		return NULL;
 	}

@@ -25,8 +25,8 @@ struct cuv_field_info {
 };
 
 #define CUV_FIELDS_MAX 40
-/* Most files of all FILES fields together. */
-#define CUV_FORM_FILES_MAX 16
+/* Most files of all FILES fields together: as many parts as a body may have. */
+#define CUV_FORM_FILES_MAX CUV_PARTS_MAX
 
 struct cuv_field {
 	bool seen;

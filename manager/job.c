@@ -25,6 +25,7 @@
 #include "lib/base/fd.h"
 #include "manager/lint.h"
 #include "manager/ruff_pool.h"
+#include "manager/upload.h"
 #include "nixenv/pylock_write.h"
 #include "nixenv/requirements.h"
 
@@ -42,6 +43,8 @@
 #define RETRY_AFTER_S 5
 /* A kept ruff that says nothing is not waited for any longer. */
 #define RUFF_MS 3000
+/* Names, and what is said of files that were left out. */
+#define ARTIFACTS_OVERHEAD CUV_MIB
 
 enum side_kind { SIDE_ENV, SIDE_RUN, SIDE_FORMAT, SIDE_CHECK, SIDE_RUFF, _SIDE_MAX };
 
@@ -72,6 +75,7 @@ void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *sp
 	*r = (struct cuv_job_result){.lint_state = CUV_LINT_SKIPPED};
 	cuv_buf_init(&r->out, spec->limits.value[CUV_LIMIT_STDOUT]);
 	cuv_buf_init(&r->err, spec->limits.value[CUV_LIMIT_STDERR]);
+	cuv_buf_init(&r->artifacts, spec->limits.value[CUV_LIMIT_ARTIFACTS_SIZE] + ARTIFACTS_OVERHEAD);
 	cuv_buf_init(&r->lock, CUV_PYLOCK_BYTES_MAX);
 	cuv_buf_init(&r->formatted, CUV_LINT_OUT_MAX);
 	cuv_buf_init(&r->lint, CUV_LINT_OUT_MAX);
@@ -83,6 +87,7 @@ void cuv_job_result_done(struct cuv_job_result *r)
 	cuv_buf_done(&r->lock);
 	cuv_buf_done(&r->out);
 	cuv_buf_done(&r->err);
+	cuv_buf_done(&r->artifacts);
 	cuv_buf_done(&r->formatted);
 	cuv_buf_done(&r->lint);
 }
@@ -287,6 +292,9 @@ static int fill_program(const struct job *j, struct cuv_run *m)
 		r = cuv_strv_add(&m->argv, j->spec->args->items[i]);
 	if (r == 0)
 		r = cuv_strv_add(&m->files, "main.py");
+	m->bundle = j->spec->files && j->spec->files->out.fd >= 0;
+	for (i = 0; r == 0 && j->spec->artifacts && i < j->spec->artifacts->n; i++)
+		r = cuv_strv_add(&m->artifacts, j->spec->artifacts->items[i]);
 	m->limits = j->spec->limits;
 	return r;
 }
@@ -297,12 +305,12 @@ static int begin_program(struct job *j)
 	_cleanup_run_ struct cuv_run run = CUV_RUN_INIT;
 	_cleanup_close_ int input = cuv_memfd("stdin", j->spec->stdin_data, j->spec->stdin_len);
 	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
-	int fds[] = {input, code};
+	int fds[] = {input, code, j->spec->files ? j->spec->files->out.fd : -1};
 
 	if (input < 0 || code < 0 || fill_program(j, &run) < 0)
 		return no_memory(j);
 	s->deadline_ns = cuv_deadline_ms(j->spec->queue_ms);
-	return begin_run(j->peers, &run, fds, ARRAY_SIZE(fds), s, j->err);
+	return begin_run(j->peers, &run, fds, cuv_run_fds(&run), s, j->err);
 }
 
 /* --- what comes in --- */
@@ -370,6 +378,19 @@ static int keep(struct job *j, struct cuv_buf *b, const struct cuv_output *o)
 	return cuv_buf_add(b, o->data, len) < 0 ? no_memory(j) : 0;
 }
 
+static int take_artifacts(struct job *j, struct cuv_frame *f)
+{
+	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
+	struct cuv_buf *b = &j->ret->artifacts;
+	const off_t len = lseek(fd, 0, SEEK_END);
+
+	if (len < 0 || len > (off_t)b->max)
+		return fail(j, CUV_E_INTERNAL, 0, "the launcher sent artifacts that can't be read");
+	if (j->events->charge && !j->events->charge(j->events->arg, 2 * (size_t)len))
+		return no_memory(j);
+	return cuv_pread_all(fd, b) < 0 ? no_memory(j) : 0;
+}
+
 static int on_program(struct job *j, struct cuv_frame *f)
 {
 	struct side *s = &j->side[SIDE_RUN];
@@ -392,10 +413,10 @@ static int on_program(struct job *j, struct cuv_frame *f)
 		j->events->output(j->events->arg, o.stream, o.data, o.len);
 		return 0;
 	case CUV_MSG_RUN_RESULT:
-		if (cuv_run_result_get(&f->body, &j->ret->run) < 0)
+		if (cuv_run_result_get(&f->body, &j->ret->run) < 0 || f->n_fds != (size_t)j->ret->run.collected)
 			break;
 		s->ended = true;
-		return 0;
+		return j->ret->run.collected ? take_artifacts(j, f) : 0;
 	case CUV_MSG_FAILURE:
 		return failed(j, f);
 	default:

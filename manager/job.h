@@ -19,6 +19,7 @@
 
 struct cuv_requirements;
 struct cuv_ruff_pool;
+struct cuv_upload;
 
 /* How to reach launcher and builder: control sockets when >= 0, else paths.
  * Borrowed by jobs; safe to use from many threads at once. */
@@ -55,8 +56,10 @@ struct cuv_job_spec {
 	const struct cuv_requirements *source;
 	const char *stdin_data;
 	size_t stdin_len;
-	const struct cuv_strv *args; /* after main.py; may be NULL */
-	int64_t exclude_s;	     /* of requirements; 0: today 00:00 UTC */
+	const struct cuv_strv *args;	  /* after main.py; may be NULL */
+	const struct cuv_upload *files;	  /* finished; may be NULL */
+	const struct cuv_strv *artifacts; /* valid patterns (lib/proto/glob.h); may be NULL */
+	int64_t exclude_s;		  /* of requirements; 0: today 00:00 UTC */
 	struct cuv_limits limits;
 	uint32_t resolve_ms; /* limits of the environment's two steps */
 	uint32_t build_ms;
@@ -91,6 +94,7 @@ struct cuv_job_result {
 	struct cuv_run_result run;
 	struct cuv_buf out; /* stdout, raw bytes, at most the limit */
 	struct cuv_buf err;
+	struct cuv_buf artifacts; /* a bundle (lib/proto/bundle.h); empty: none came */
 	enum cuv_lint_state lint_state;
 	bool format_done;	  /* false with CUV_LINT_DONE: the code can't be parsed */
 	struct cuv_buf formatted; /* with format_done */

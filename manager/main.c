@@ -24,6 +24,7 @@
 #include "lib/base/log.h"
 #include "manager/seal.h"
 #include "manager/server.h"
+#include "manager/upload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,6 +192,7 @@ int main(int argc, char **argv)
 		die(&err);
 	}
 	tzset();
+	cuv_upload_setup();
 	mallopt(M_ARENA_MAX, ARENAS);
 	if (start(&settings, &err) < 0)
 		die(&err);

@@ -88,7 +88,7 @@ static int answer(struct cuv_http *h, const struct cuv_health_state *state, cons
 
 	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
 		result->lint_state = CUV_LINT_UNAVAILABLE;
-	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len) +
+	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len + result->artifacts.len) +
 					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
 								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
 							  : 0)))
@@ -151,6 +151,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *ch
 		return r;
 	if (!cuv_charge_add(charge, sizeof(*in)) || !(in = calloc(1, sizeof(*in))))
 		return overloaded(err, "the service has no memory left for this request; try again");
+	in->request.files = CUV_UPLOAD_INIT;
 	cuv_health_get(&s->health, UINT32_MAX, &in->state);
 	fields = cuv_run_fields(&n);
 	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);

@@ -16,6 +16,7 @@
 
 #define TEXT_MAX 64
 #define ARGS_TEXT_MAX (256 * 1024)
+#define ARTIFACTS_TEXT_MAX (64 * 1024)
 /* argv[0], main.py and their NULs share the bound with the arguments. */
 #define ARGS_OURS_BYTES 512
 #define RESOLVE_MS 60000
@@ -39,9 +40,9 @@ static const struct cuv_field_info fields[] = {
 #undef X
 		{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
 	{"env", CUV_FIELD_TEXT, TEXT_MAX},
-	{"files", CUV_FIELD_LATER, 0},
-	{"archive", CUV_FIELD_LATER, 0},
-	{"artifacts", CUV_FIELD_LATER, 0},
+	{"files", CUV_FIELD_FILES, CUV_UPLOAD_BYTES_MAX},
+	{"archive", CUV_FIELD_FILE, CUV_UPLOAD_BYTES_MAX},
+	{"artifacts", CUV_FIELD_TEXT, ARTIFACTS_TEXT_MAX},
 	{"mode", CUV_FIELD_LATER, 0},
 	{"output_encoding", CUV_FIELD_LATER, 0},
 };
@@ -58,6 +59,8 @@ void cuv_run_request_done(struct cuv_run_request *r)
 	r->source = cuv_requirements_free(r->source);
 	cuv_buf_done(&r->requirements);
 	cuv_strv_done(&r->args);
+	cuv_strv_done(&r->artifacts);
+	cuv_upload_done(&r->files);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -343,6 +346,9 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	field = cuv_form_get(f, "args");
 	if (field)
 		e = cuv_run_request_args(cuv_buf_str(&field->value), field->value.len, &r->args, err);
+	field = cuv_form_get(f, "artifacts");
+	if (e == 0 && field)
+		e = cuv_run_request_artifacts(cuv_buf_str(&field->value), field->value.len, &r->artifacts, err);
 	field = cuv_form_get(f, "exclude_newer");
 	if (e == 0 && field)
 		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
@@ -359,7 +365,8 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 {
 	int r;
 
-	*ret = (struct cuv_run_request){.spec = {.stdin_data = "",
+	*ret = (struct cuv_run_request){.files = CUV_UPLOAD_INIT,
+					.spec = {.stdin_data = "",
 						 .resolve_ms = RESOLVE_MS,
 						 .build_ms = BUILD_MS,
 						 .queue_ms = QUEUE_MS,
@@ -371,6 +378,8 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 		r = read_code(f, &ret->spec, err);
 	if (r == 0)
 		r = read_options(f, now_s, ret, err);
+	if (r == 0)
+		r = cuv_run_request_files(f, &ret->spec.limits, &ret->files, err);
 	if (r < 0) {
 		cuv_run_request_done(ret);
 		return r;
@@ -379,5 +388,7 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 	ret->spec.requirements_len = ret->requirements.len;
 	ret->spec.source = ret->source;
 	ret->spec.args = &ret->args;
+	ret->spec.files = &ret->files;
+	ret->spec.artifacts = &ret->artifacts;
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "manager/form.h"
 #include "manager/job.h"
+#include "manager/upload.h"
 
 /* Borrowed, static; *ret_n entries. */
 const struct cuv_field_info *cuv_run_fields(size_t *ret_n);
@@ -18,6 +19,8 @@ struct cuv_run_request {
 	struct cuv_requirements *source;
 	struct cuv_buf requirements; /* canonical; or the lock's complete form */
 	struct cuv_strv args;
+	struct cuv_upload files;
+	struct cuv_strv artifacts;
 };
 void cuv_run_request_done(struct cuv_run_request *r);
 #define _cleanup_run_request_ _cleanup_(cuv_run_request_done)
@@ -28,5 +31,10 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 
 /* The parts, for tests: text of `args` (a JSON array of strings). */
 int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err);
+/* `files` and `archive`, which are to fit into a work folder with these limits. */
+int cuv_run_request_files(const struct cuv_form *f, const struct cuv_limits *limits, struct cuv_upload *ret,
+			  struct cuv_error *err);
+/* Text of `artifacts` (a JSON array of patterns). */
+int cuv_run_request_artifacts(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err);
 
 #endif

@@ -39,6 +39,8 @@
 	X(TOO_LARGE, "too-large", 413, "the request or a part of it is too large")                                     \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415, "the body is not multipart/form-data")                \
 	X(FIELD_INVALID, "field-invalid", 422, "a field has a value that can't be read")                               \
+	X(FILE_REFUSED, "file-refused", 422, "a file can't be put beside main.py under its name")                      \
+	X(ARCHIVE_INVALID, "archive-invalid", 422, "the archive can't be unpacked")                                    \
 	X(LIMIT_EXCEEDED, "limit-exceeded", 422, "a limit is above the operator's maximum")                            \
 	X(REQUIREMENT_INVALID, "requirement-invalid", 422, "a line is not a PEP 508 requirement")                      \
 	X(REQUIREMENT_UNSUPPORTED, "requirement-unsupported", 422, "a line asks for what is not served")               \

@@ -2,6 +2,7 @@
 #include "lib/proto/messages.h"
 
 #include "lib/base/hash.h"
+#include "lib/proto/glob.h"
 
 #include <errno.h>
 #include <string.h>
@@ -155,6 +156,12 @@ void cuv_run_done(struct cuv_run *m)
 	cuv_strv_done(&m->closure);
 	cuv_strv_done(&m->argv);
 	cuv_strv_done(&m->files);
+	cuv_strv_done(&m->artifacts);
+}
+
+size_t cuv_run_fds(const struct cuv_run *m)
+{
+	return 1 + m->files.n + m->bundle;
 }
 
 void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m)
@@ -170,6 +177,8 @@ void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m)
 	cuv_put_strv(w, &m->closure);
 	cuv_put_strv(w, &m->argv);
 	cuv_put_strv(w, &m->files);
+	cuv_put_u8(w, m->bundle);
+	cuv_put_strv(w, &m->artifacts);
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		cuv_put_u64(w, m->limits.value[i]);
 	cuv_put_u8(w, m->stream);
@@ -194,6 +203,9 @@ static int run_check(const struct cuv_run *m)
 			if (strcmp(m->files.items[i], m->files.items[j]) == 0)
 				return -EBADMSG;
 	}
+	for (i = 0; i < m->artifacts.n; i++)
+		if (!cuv_glob_valid(m->artifacts.items[i]))
+			return -EBADMSG;
 	return cuv_limits_check(&m->limits) >= 0 ? -EBADMSG : 0;
 }
 
@@ -213,6 +225,8 @@ int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret)
 	/* argv[0] and two of ours come before the user's arguments */
 	cuv_get_strv(r, CUV_ARGS_MAX + 8, CUV_ARG_BYTES_MAX, &m.argv);
 	cuv_get_strv(r, CUV_FILES_MAX, CUV_FILE_NAME_SIZE - 1, &m.files);
+	m.bundle = get_bool(r);
+	cuv_get_strv(r, CUV_GLOBS_MAX, CUV_GLOB_SIZE - 1, &m.artifacts);
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		m.limits.value[i] = cuv_get_u64(r);
 	m.stream = get_bool(r);
@@ -291,6 +305,7 @@ void cuv_run_result_put(struct cuv_writer *w, const struct cuv_run_result *m)
 	cuv_put_u8(w, m->stdout_truncated);
 	cuv_put_u8(w, m->stderr_truncated);
 	cuv_put_u8(w, m->cpu_timeout);
+	cuv_put_u8(w, m->collected);
 }
 
 int cuv_run_result_get(struct cuv_reader *r, struct cuv_run_result *ret)
@@ -312,6 +327,7 @@ int cuv_run_result_get(struct cuv_reader *r, struct cuv_run_result *ret)
 	m.stdout_truncated = get_bool(r);
 	m.stderr_truncated = get_bool(r);
 	m.cpu_timeout = get_bool(r);
+	m.collected = get_bool(r);
 	end = cuv_reader_end(r);
 	if (end == 0)
 		*ret = m;

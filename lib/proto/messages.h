@@ -31,10 +31,10 @@
 	X(SESSION_OPEN, 2, "manager", "launcher, builder", 1, "here is the other end of a new session")                \
 	X(FAILURE, 3, "launcher, builder", "client", 0, "the session's request failed; the last message")              \
 	X(LISTENING, 4, "manager", "supervisor", 0, "the port that the service listens on; comes before READY")        \
-	X(RUN, 10, "client", "launcher", 2, "run argv in a box; descriptors: stdin, then the files")                   \
+	X(RUN, 10, "client", "launcher", 2, "run argv in a box; descriptors: stdin, the files, their bundle")          \
 	X(RUN_STARTED, 11, "launcher", "client", 0, "the run has left the queue and is being executed")                \
 	X(RUN_OUTPUT, 12, "launcher", "client", 0, "bytes of stdout or stderr, in order")                              \
-	X(RUN_RESULT, 13, "launcher", "client", 0, "how the run ended; the last message")                              \
+	X(RUN_RESULT, 13, "launcher", "client", 0, "how the run ended; the last message; perhaps a bundle of files")   \
 	X(LAYERS_ASK, 14, "client", "launcher", 0, "which layers of isolation are on?")                                \
 	X(LAYERS, 15, "launcher", "client", 0, "the layers' states; the last message")                                 \
 	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements, this lock or this digest")         \
@@ -77,7 +77,11 @@ int cuv_failure_send(int sock, const struct cuv_error *err);
  * and its bin/ stands first in PATH. argv[0] is an absolute path in the box.
  * Files are written to the work folder with the given names (one component
  * each, not "." or "..", mode 0644), from the descriptors after stdin, which
- * are regular files or sealed memfds read from offset 0.
+ * are regular files or sealed memfds read from offset 0. With `bundle` the last
+ * descriptor is one of many files (lib/proto/bundle.h), which are put beside them.
+ *
+ * With `artifacts`, patterns (lib/proto/glob.h), RUN_RESULT comes with a descriptor:
+ * what the run has left in the work folder under names that match.
  *
  * With `zygote` the run is `argv[0] main.py …` and may be forked from a zygote
  * that is shared with other runs of the same environment and tenant; a `strict`
@@ -94,6 +98,8 @@ struct cuv_run {
 	struct cuv_strv closure;
 	struct cuv_strv argv;
 	struct cuv_strv files;
+	bool bundle;
+	struct cuv_strv artifacts;
 	struct cuv_limits limits;
 	/* stdin is one end of a pair of connected Unix stream sockets instead, and
 	 * stdout too: a program that is spoken with. There are a few places for
@@ -106,6 +112,8 @@ void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m);
 /* Checks all bounds and names too, so that a decoded run is safe to act on. */
 int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret);
 bool cuv_file_name_valid(const char *name);
+/* How many descriptors come with it. */
+size_t cuv_run_fds(const struct cuv_run *m);
 
 /* --- RUN_OUTPUT --- */
 enum cuv_stream { CUV_STREAM_STDOUT = 1, CUV_STREAM_STDERR = 2 };
@@ -158,6 +166,7 @@ struct cuv_run_result {
 	bool stdout_truncated;
 	bool stderr_truncated;
 	bool cpu_timeout; /* TIMEOUT was CPU time, not wall time */
+	bool collected;	  /* a descriptor comes along: the artifacts' bundle (lib/proto/bundle.h) */
 };
 void cuv_run_result_put(struct cuv_writer *w, const struct cuv_run_result *m);
 int cuv_run_result_get(struct cuv_reader *r, struct cuv_run_result *ret);

@@ -228,7 +228,10 @@ TEST(fields_are_known_and_sent_once)
 		"`Code` is not a field of this request; there are `requirements`, `requirements_files`, "
 		"`code`,");
 	REFUSED(FIELD("mode", "async"), FIELD_INVALID, "not served");
-	REFUSED(FILE_PART("files", "a", "1"), FIELD_INVALID, "not served");
+	REFUSED(REQUIREMENTS CODE FILE_PART("files", "../a", "1"), FILE_REFUSED, "`../a` can't be");
+	REFUSED(FILE_PART("files", "a", "1") FILE_PART("files", "a", "1"), FIELD_DUPLICATE, "twice");
+	REFUSED(REQUIREMENTS CODE FILE_PART("archive", "a.zip", "PK"), ARCHIVE_INVALID, "can't be unpacked");
+	REFUSED(REQUIREMENTS CODE FIELD("artifacts", "[\"/etc/*\"]"), FIELD_INVALID, "item 1 of `artifacts`");
 }
 
 TEST(values_are_checked)

@@ -63,6 +63,7 @@ enum cuv_box_event_kind {
 	CUV_BOX_MADE,	 /* comes with the pidfd of the box's init */
 	CUV_BOX_OVER,	 /* to the zygote's keeper: it is dead, why says of what; its runs go on */
 	CUV_BOX_WAITING, /* a run is in the box, sealed, and waits for its RUN frame */
+	CUV_BOX_MOUNTS,	 /* comes with the box's mount namespace, as it was asked for */
 };
 struct cuv_box_event {
 	enum cuv_box_event_kind kind;

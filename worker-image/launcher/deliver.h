@@ -10,11 +10,12 @@
 #include "lib/proto/messages.h"
 
 /* Takes the RUN frame of the socket into *order, which must be empty, and *ret. The
- * frame's descriptors are stdin and then the files, as many as the run names. 0; 1
+ * frame's descriptors are stdin, then the files, as many as the run names, then their bundle. 0; 1
  * when the other side has closed; -EBADMSG or another -errno. */
 int cuv_deliver_receive(int sock, struct cuv_frame *order, struct cuv_run *ret);
-/* Goes to the work folder and writes the files there. 0 or -errno. */
-int cuv_deliver_files(const struct cuv_run *run, const struct cuv_frame *order);
+/* Goes to the work folder and writes the files there; what came in a bundle is added
+ * to run->files by its first component. 0 or -errno. */
+int cuv_deliver_files(struct cuv_run *run, const struct cuv_frame *order);
 /* The order's stdin, out and err become 0 to 2; all above closes but the
  * descriptors of keep, which is sorted. 0 or -errno. */
 int cuv_deliver_streams(const struct cuv_frame *order, int out, int err, int *keep, size_t n_keep);

@@ -29,6 +29,10 @@ static int take_event(struct cuv_keeper *k, const struct cuv_box_event *e, struc
 		k->waiting = true;
 		return 0;
 	}
+	if (e->kind == CUV_BOX_MOUNTS && k->mount_ns < 0 && msg->n == 1) {
+		k->mount_ns = TAKE_FD(msg->fds[0]);
+		return 0;
+	}
 	return e->kind == CUV_BOX_FAILED && e->error > 0 ? -e->error : -ECHILD;
 }
 
@@ -37,7 +41,7 @@ static int wait_until(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64
 {
 	const uint64_t deadline = cuv_deadline_ms(ms);
 
-	while (kind == CUV_BOX_MADE ? k->init_fd < 0 : !k->waiting) {
+	while (kind == CUV_BOX_MADE ? k->init_fd < 0 : kind == CUV_BOX_MOUNTS ? k->mount_ns < 0 : !k->waiting) {
 		struct pollfd p[2] = {{.fd = k->status, .events = POLLIN}, {.fd = k->init_fd, .events = POLLIN}};
 		struct cuv_fdmsg msg = {0};
 		struct cuv_box_event e;
@@ -113,6 +117,14 @@ static int ask(struct cuv_keeper *k)
 	return r;
 }
 
+/* By them the run's files are found when all in the box is dead. */
+static int ask_mounts(struct cuv_keeper *k)
+{
+	int r = cuv_maker_ask_mounts(k->seat->boxes, k->seat->slot);
+
+	return r == 0 ? wait_until(k, CUV_BOX_MOUNTS, MADE_MS) : r;
+}
+
 int cuv_joined_on_status(struct cuv_keeper *k)
 {
 	struct cuv_fdmsg msg = {0};
@@ -141,6 +153,8 @@ int cuv_joined_order(struct cuv_keeper *k)
 		r = ask(k);
 	if (r == 0 && !k->waiting)
 		r = wait_until(k, CUV_BOX_WAITING, WAITING_MS);
+	if (r == 0 && k->task.run.artifacts.n > 0)
+		r = ask_mounts(k);
 	if (r == 0)
 		r = cuv_keeper_limit_slot(k);
 	if (r < 0)

@@ -137,7 +137,7 @@ static void say_started(struct cuv_keeper *k)
 	struct cuv_writer w;
 
 	cuv_writer_init(&w, CUV_MSG_RUN_STARTED);
-	cuv_pump_send(&k->pump, &w);
+	cuv_pump_send(&k->pump, &w, -1);
 }
 
 /* A box of its own: whatever goes wrong is told to the client. */
@@ -191,6 +191,7 @@ static void forget_run(struct cuv_keeper *k)
 	cuv_task_done(&k->task);
 	cuv_pump_done(&k->pump);
 	k->init_fd = cuv_close(k->init_fd);
+	k->mount_ns = cuv_close(k->mount_ns);
 	k->status = cuv_close(k->status);
 	k->order = cuv_close(k->order);
 	k->out = cuv_close(k->out);

@@ -78,7 +78,8 @@ struct cuv_keeper {
 	short oom_events;
 	pid_t init;
 	int init_fd;  /* pidfd */
-	int mount_ns; /* held so that its dismantling waits until the answer is out */
+	int mount_ns; /* held so that its dismantling waits until the answer is out; of a box in a
+		       * zygote only where artifacts are wanted */
 	int status;   /* our ends of the socket pairs */
 	int order;
 	int out, err; /* read ends of the program's streams, until the pump has them */

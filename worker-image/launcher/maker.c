@@ -29,7 +29,7 @@
 #define END_MS 5000
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
-enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK };
+enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK, ASK_MOUNTS };
 struct request {
 	enum ask ask;
 	unsigned slot;
@@ -57,6 +57,13 @@ int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STR
 	const struct request q = {.ask = ASK_FORK, .slot = slot, .rehearse = rehearse};
 
 	return cuv_fdmsg_send(boxes, &q, sizeof(q), streams, CUV_MAKER_STREAMS, MSG_DONTWAIT);
+}
+
+int cuv_maker_ask_mounts(int boxes, unsigned slot)
+{
+	const struct request q = {.ask = ASK_MOUNTS, .slot = slot};
+
+	return cuv_fdmsg_send(boxes, &q, sizeof(q), NULL, 0, MSG_DONTWAIT);
 }
 
 /* A box and what is in it. */
@@ -292,6 +299,15 @@ static void on_ask_fork(struct maker *m, const struct request *q, struct cuv_fdm
 	fork_run(m, p);
 }
 
+static void on_ask_mounts(struct maker *m, const struct request *q)
+{
+	const struct cuv_box_event e = {.kind = CUV_BOX_MOUNTS};
+	const struct place *p = find_place(m, q->slot);
+
+	if (p && p->ns[CUV_ZYGOTE_FD_MNT] >= 0)
+		tell(p->status, &e, &p->ns[CUV_ZYGOTE_FD_MNT], 1);
+}
+
 /* The box is made, or its init has died over it and has said why. */
 static void on_link(struct maker *m, struct place *p)
 {
@@ -391,6 +407,8 @@ static void on_request(struct maker *m)
 		make_box(m, &q, &msg);
 	else if (q.ask == ASK_FORK && msg.n == CUV_MAKER_STREAMS)
 		on_ask_fork(m, &q, &msg);
+	else if (q.ask == ASK_MOUNTS && msg.n == 0)
+		on_ask_mounts(m, &q);
 	else
 		cuv_fdmsg_done(&msg);
 }

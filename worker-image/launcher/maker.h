@@ -40,6 +40,8 @@ int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, si
  * CUV_BOX_WAITING or CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED.
  * rehearse: there is time to touch ahead what it will write to. */
 int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS], bool rehearse);
+/* Asks for the mount namespace of the slot's box. */
+int cuv_maker_ask_mounts(int boxes, unsigned slot);
 
 /* --- the box maker's own side --- */
 

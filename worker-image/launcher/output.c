@@ -10,6 +10,7 @@ void cuv_pump_init(struct cuv_pump *p, int session, int out, int err, const stru
 {
 	*p = (struct cuv_pump){
 		.session = session,
+		.pending_fd = -1,
 		.stream = {{.fd = out, .limit = l->value[CUV_LIMIT_STDOUT]},
 			   {.fd = err, .limit = l->value[CUV_LIMIT_STDERR]}},
 	};
@@ -19,6 +20,7 @@ static void drop_pending(struct cuv_pump *p)
 {
 	if (p->has_pending)
 		cuv_writer_done(&p->pending);
+	p->pending_fd = cuv_close(p->pending_fd);
 	p->has_pending = false;
 }
 
@@ -43,7 +45,7 @@ void cuv_pump_flush(struct cuv_pump *p)
 
 	if (!p->has_pending)
 		return;
-	r = cuv_writer_send(&p->pending, p->session, NULL, 0);
+	r = cuv_writer_send(&p->pending, p->session, &p->pending_fd, p->pending_fd >= 0);
 	if (r == -EAGAIN)
 		return;
 	drop_pending(p);
@@ -51,14 +53,16 @@ void cuv_pump_flush(struct cuv_pump *p)
 		cuv_pump_abandon(p);
 }
 
-void cuv_pump_send(struct cuv_pump *p, struct cuv_writer *w)
+void cuv_pump_send(struct cuv_pump *p, struct cuv_writer *w, int fd)
 {
 	cuv_assert(!p->has_pending);
 	if (p->session < 0) {
+		cuv_close(fd);
 		cuv_writer_done(w);
 		return;
 	}
 	p->pending = *w;
+	p->pending_fd = fd;
 	p->has_pending = true;
 	cuv_pump_flush(p);
 }
@@ -73,7 +77,7 @@ static void send_chunk(struct cuv_pump *p, size_t i, const uint8_t *data, size_t
 		return;
 	cuv_writer_init(&w, CUV_MSG_RUN_OUTPUT);
 	cuv_output_put(&w, &m);
-	cuv_pump_send(p, &w);
+	cuv_pump_send(p, &w, -1);
 }
 
 void cuv_pump_step(struct cuv_pump *p, size_t i)

@@ -21,6 +21,7 @@ struct cuv_pump {
 		bool truncated; /* there was more than the limit */
 	} stream[CUV_STREAMS];
 	struct cuv_writer pending; /* a frame the client had no room for */
+	int pending_fd;		   /* owned: what goes with it; -1: nothing */
 	bool has_pending;
 	int broken; /* -errno where a stream could not be read: output is missing */
 };
@@ -35,8 +36,9 @@ void cuv_pump_flush(struct cuv_pump *p);
 void cuv_pump_step(struct cuv_pump *p, size_t i);
 /* Stream i is over, whoever still holds its other end. */
 void cuv_pump_end(struct cuv_pump *p, size_t i);
-/* Sends a frame (taken over) behind everything else. */
-void cuv_pump_send(struct cuv_pump *p, struct cuv_writer *w);
+/* Sends a frame (taken over) behind everything else, with a descriptor (taken over)
+ * unless that is -1. */
+void cuv_pump_send(struct cuv_pump *p, struct cuv_writer *w, int fd);
 /* The client is gone: output is read and dropped from now on. */
 void cuv_pump_abandon(struct cuv_pump *p);
 

@@ -270,7 +270,7 @@ int cuv_keeper_send_order(struct cuv_keeper *k)
 {
 	_cleanup_writer_ struct cuv_writer w;
 	_cleanup_close_ int in = open_stdin(k);
-	int fds[1 + CUV_FILES_MAX], r = 0;
+	int fds[2 + CUV_FILES_MAX], r = 0;
 	size_t i;
 
 	if (in < 0)

@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "worker-image/launcher/collect.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -107,12 +108,12 @@ static void deliver(struct cuv_pump *p, uint64_t deadline_ns)
 
 /* Sends the last frame, waiting for a slow client within bounds; then the
  * session is over for good, so that nobody can add to it. */
-static void send_last(struct cuv_watch *w, struct cuv_writer *last)
+static void send_last(struct cuv_watch *w, struct cuv_writer *last, int fd)
 {
 	uint64_t deadline = cuv_deadline_ms(DELIVER_MS);
 
 	deliver(&w->k->pump, deadline);
-	cuv_pump_send(&w->k->pump, last);
+	cuv_pump_send(&w->k->pump, last, fd);
 	deliver(&w->k->pump, deadline);
 	(void)shutdown(w->k->task.session, SHUT_RDWR);
 }
@@ -145,6 +146,7 @@ void cuv_report(struct cuv_watch *w)
 	struct cuv_cgroup_usage used = {0}; /* of a cgroup that can't be read: nothing is known */
 	struct cuv_run_result m = {0};
 	struct cuv_writer last;
+	int fd;
 
 	(void)cuv_watch_used(w, &used);
 	/* Killed, or out of luck, before it could execute anything. */
@@ -168,12 +170,14 @@ void cuv_report(struct cuv_watch *w)
 			CUV_S("why", w->err.message), CUV_I("slot", w->k->seat->slot));
 		cuv_writer_init(&last, CUV_MSG_FAILURE);
 		cuv_failure_put(&last, &w->err);
-		send_last(w, &last);
+		send_last(w, &last, -1);
 		return;
 	}
 	make_result(w, &used, &m);
+	fd = w->k->task.run.artifacts.n > 0 && !w->lost ? cuv_collect(w->k) : -1;
+	m.collected = fd >= 0;
 	cuv_writer_init(&last, CUV_MSG_RUN_RESULT);
 	cuv_run_result_put(&last, &m);
-	send_last(w, &last);
+	send_last(w, &last, fd);
 	log_end(w, cuv_run_status_name(m.status), &m);
 }

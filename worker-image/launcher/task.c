@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/proto/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/un.h>
 
 #define PAGE_BYTES 4096u
+#define BUNDLE_BYTES_MAX (CUV_BUNDLE_BYTES_MAX + CUV_BUNDLE_ENTRIES_MAX * (CUV_BUNDLE_NAME_SIZE + 16))
 
 void cuv_task_done(struct cuv_task *t)
 {
@@ -42,7 +44,7 @@ int cuv_task_from_frame(struct cuv_frame *f, int session, struct cuv_task *ret)
 {
 	struct cuv_task t = {.session = -1, .came_ns = cuv_now_ns()};
 
-	if (cuv_run_get(&f->body, &t.run) < 0 || f->n_fds != 1 + t.run.files.n) {
+	if (cuv_run_get(&f->body, &t.run) < 0 || f->n_fds != cuv_run_fds(&t.run)) {
 		cuv_task_done(&t);
 		return -EBADMSG;
 	}
@@ -55,7 +57,7 @@ int cuv_task_from_frame(struct cuv_frame *f, int session, struct cuv_task *ret)
 int cuv_task_send(const struct cuv_task *t, int sock)
 {
 	_cleanup_writer_ struct cuv_writer w;
-	int fds[2 + CUV_FILES_MAX];
+	int fds[3 + CUV_FILES_MAX];
 	size_t i, n = 0;
 
 	cuv_writer_init(&w, CUV_MSG_RUN);
@@ -79,7 +81,7 @@ int cuv_task_recv(int sock, struct cuv_task *ret)
 	t.came_ns = cuv_get_u64(&f.body);
 	cuv_get_str(&f.body, t.why_cold, sizeof(t.why_cold));
 	r = cuv_run_get(&f.body, &t.run);
-	if (r == 0 && f.n_fds != 2 + t.run.files.n)
+	if (r == 0 && f.n_fds != 1 + cuv_run_fds(&t.run))
 		r = -EBADMSG;
 	if (r < 0) {
 		cuv_task_done(&t);
@@ -110,6 +112,7 @@ int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err)
 
 	for (i = 0; i < t->n_fds; i++) {
 		const int flags = fcntl(t->fds[i], F_GETFL);
+		const bool bundle = i > t->run.files.n;
 		uint64_t bytes;
 		struct stat st;
 
@@ -126,10 +129,13 @@ int cuv_task_check_fds(const struct cuv_task *t, struct cuv_error *err)
 			return cuv_error_set(err, CUV_E_BAD_REQUEST,
 					     "stdin and files must be regular files open for reading");
 		bytes = (uint64_t)st.st_size;
-		if (bytes > (i == 0 ? CUV_STDIN_BYTES_MAX : CUV_UPLOAD_BYTES_MAX))
+		if (bytes > (i == 0 ? CUV_STDIN_BYTES_MAX : bundle ? BUNDLE_BYTES_MAX : CUV_UPLOAD_BYTES_MAX))
 			return cuv_error_set(err, CUV_E_TOO_LARGE, "%s is too large",
-					     i == 0 ? "stdin" : t->run.files.items[i - 1]);
-		if (i == 0)
+					     i == 0   ? "stdin"
+					     : bundle ? "the files' bundle"
+						      : t->run.files.items[i - 1]);
+		/* What is in a bundle is counted where it is unpacked. */
+		if (i == 0 || bundle)
 			continue;
 		total += bytes;
 		pages += (bytes + PAGE_BYTES - 1) / PAGE_BYTES;

@@ -9,7 +9,7 @@
 struct cuv_task {
 	struct cuv_run run;
 	int session;		    /* owned; -1: none */
-	int fds[1 + CUV_FILES_MAX]; /* owned: stdin, then the files as run.files */
+	int fds[2 + CUV_FILES_MAX]; /* owned: stdin, then the files as run.files, then their bundle */
 	size_t n_fds;
 	uint64_t came_ns;		  /* when the request was read */
 	bool retried;			  /* it was given back once */

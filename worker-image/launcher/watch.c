@@ -113,6 +113,9 @@ static void on_failed(struct cuv_watch *w, const struct cuv_box_event *e)
 	else if (e->stage == CUV_STAGE_EXEC)
 		cuv_error_set(&w->err, CUV_E_INTERNAL, "%s could not be executed in the box: %s",
 			      w->k->task.run.argv.items[0], strerror(e->error));
+	else if (e->stage == CUV_STAGE_FILES && run->bundle && e->error == ENOSPC)
+		cuv_error_set(&w->err, CUV_E_LIMIT_EXCEEDED,
+			      "the files don't fit into the work folder (work_size, work_inodes)");
 	else
 		(void)cuv_error_set_errno(&w->err, e->error == ENOSPC ? -EUSERS : -e->error,
 					  "the box could not be made: %s (%s)", cuv_stage_text(e->stage),
@@ -149,6 +152,7 @@ static void on_status(struct cuv_watch *w)
 		case CUV_BOX_OVER:
 		case CUV_BOX_MADE:
 		case CUV_BOX_WAITING:
+		case CUV_BOX_MOUNTS:
 			break; /* said before there was a run to watch */
 		}
 	}

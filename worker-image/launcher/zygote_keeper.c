@@ -126,6 +126,7 @@ static void on_status(struct zygote_keeper *z)
 	case CUV_BOX_ENDED:
 	case CUV_BOX_MADE:
 	case CUV_BOX_WAITING:
+	case CUV_BOX_MOUNTS:
 		break;
 	}
 }
