@@ -15,6 +15,8 @@
 
 void cuv_values_done(struct cuv_values *v)
 {
+	for (size_t i = 0; i < CUV_OPTIONS_MAX; i++)
+		cuv_strv_done(&v->all[i]);
 	cuv_strv_done(&v->kept);
 }
 
@@ -161,6 +163,10 @@ static enum cuv_parsed from_flags(const struct cuv_usage *u, int argc, char **ar
 			return CUV_PARSED_USAGE;
 		}
 		v->value[i] = (struct cuv_value){.text = u->options[i].arg ? optarg : "1", .source = CUV_FROM_FLAG};
+		if (cuv_strv_add(&v->all[i], v->value[i].text) < 0) {
+			cuv_say("no memory for the options");
+			return CUV_PARSED_USAGE;
+		}
 	}
 	v->operands = argv + optind;
 	v->n_operands = argc - optind;

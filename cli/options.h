@@ -47,6 +47,7 @@ struct cuv_value {
 
 struct cuv_values {
 	struct cuv_value value[CUV_OPTIONS_MAX]; /* by position in the table */
+	struct cuv_strv all[CUV_OPTIONS_MAX];	 /* what the command line gave for it, each time */
 	struct cuv_strv kept;			 /* owns what came from .env */
 	char **operands;			 /* borrowed from argv, NULL-terminated */
 	int n_operands;

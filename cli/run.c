@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/run_input.h"
 #include "cli/run_output.h"
+#include "cli/run_work.h"
 #include "cli/serve_settings.h"
 #include "lib/base/clock.h"
 #include "lib/base/parse.h"
@@ -48,6 +49,10 @@ enum {
 	QUEUE,
 	PYTHON,
 	ISOLATION,
+	FILES,
+	ARCHIVE,
+	ARTIFACT,
+	OUT,
 	FIRST_LIMIT
 };
 
@@ -70,6 +75,10 @@ static const struct cuv_option options[] = {
 	[QUEUE] = {"queue_timeout", 0, "S", NULL, "60", "seconds to wait for a free box"},
 	[PYTHON] = {"python", 0, "VERSION", NULL, NULL, "of the Pythons that there are (docs/image.md), as 3.13; without: the first"},
 	[ISOLATION] = {"isolation", 0, "HOW", NULL, "auto", "auto, or strict: share nothing with other runs, be slower"},
+	[FILES] = {"file", 0, "[NAME=]FILE", NULL, NULL, "put it beside the program; may be given more than once"},
+	[ARCHIVE] = {"archive", 0, "FILE", NULL, NULL, "unpack a zip or tar (gz, xz, zst) beside the program"},
+	[ARTIFACT] = {"artifact", 0, "PATTERN", NULL, NULL, "give back such files, as '*.png' or 'out/**'; may be given more than once"},
+	[OUT] = {"out", 0, "DIR", NULL, NULL, "the folder for them"},
 #define MS "S"
 #define BYTES "SIZE"
 #define MILLI "CPUS"
@@ -220,6 +229,24 @@ static void write_lock(const struct cuv_values *v, const struct cuv_buf *lock)
 		cuv_say("--lock-out: %s can't be written: %s", path, strerror(-r));
 }
 
+/* The files beside the program, and the patterns of those that are wanted. */
+static int read_work(const struct cuv_values *v, struct cuv_upload *files, struct cuv_job_spec *spec,
+		     struct cuv_error *err)
+{
+	const char *bad = cuv_run_work_bad_pattern(&v->all[ARTIFACT]);
+
+	if (bad)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID,
+				     "--artifact: `%s` is not a pattern, or one too many: a relative path such as "
+				     "*.png or out/**",
+				     bad);
+	if (v->all[ARTIFACT].n > 0 && !v->value[OUT].text && !v->value[JSON].text)
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT, "--artifact: say where to put them: --out DIR");
+	spec->artifacts = &v->all[ARTIFACT];
+	spec->files = files;
+	return cuv_run_work_files(&v->all[FILES], v->value[ARCHIVE].text, &spec->limits, files, err);
+}
+
 /* The job, once there is somebody to do it. */
 static int drive(const struct cuv_values *v, const struct cuv_attach *a, const struct cuv_job_spec *spec,
 		 struct cuv_run_output *output)
@@ -230,7 +257,7 @@ static int drive(const struct cuv_values *v, const struct cuv_attach *a, const s
 	struct cuv_job_events events;
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_tools tools;
-	int r = cuv_peers_tools(&peers, ASK_MS, &tools, &err), status;
+	int r = cuv_peers_tools(&peers, ASK_MS, &tools, &err), status, unwritten = 0;
 
 	if (r < 0)
 		return fail(v, spec->run_id, &err);
@@ -240,6 +267,8 @@ static int drive(const struct cuv_values *v, const struct cuv_attach *a, const s
 	cuv_run_output_clear(output);
 	if (r == 0)
 		write_lock(v, &result.lock);
+	if (r == 0 && v->value[OUT].text)
+		unwritten = cuv_run_work_write(&result.artifacts, v->value[OUT].text);
 	if (output->failed == -EPIPE) {
 		status = 128 + SIGPIPE;
 	} else if (output->failed) {
@@ -254,6 +283,8 @@ static int drive(const struct cuv_values *v, const struct cuv_attach *a, const s
 	} else {
 		status = cuv_run_exit_status(&result.run, &spec->limits);
 	}
+	if (unwritten < 0 && status == CUV_EXIT_OK)
+		status = CUV_EXIT_FAILED;
 	cuv_job_result_done(&result);
 	return status;
 }
@@ -267,6 +298,7 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 	struct cuv_run_output output = {
 		.cancel = cancel, .progress.how = v->value[QUIET].text ? CUV_PROGRESS_NONE : CUV_PROGRESS_TERMINAL};
 	struct cuv_attach attach = CUV_ATTACH_INIT;
+	struct cuv_upload files = CUV_UPLOAD_INIT;
 	char tenant[CUV_TENANT_SIZE];
 	struct cuv_job_spec spec = {.tenant = own_tenant(tenant)};
 	struct cuv_error err = CUV_ERROR_INIT;
@@ -299,12 +331,15 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 				       &err);
 	}
 	if (r == 0)
+		r = read_work(v, &files, &spec, &err);
+	if (r == 0)
 		r = cuv_attach_open(&to, &attach, &err);
 	if (r == 0)
 		status = drive(v, &attach, &spec, &output);
 	else if (r != -ECANCELED && r != -EINTR)
 		status = fail(v, spec.run_id, &err);
 	cuv_attach_close(&attach);
+	cuv_upload_done(&files);
 	return status;
 }
 
