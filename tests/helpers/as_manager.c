@@ -35,6 +35,7 @@
 #include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SCRATCH_BYTES 2048
@@ -107,6 +108,27 @@ static bool stands_at_syscall(const struct traced *t)
 	errno = 0;
 	word = ptrace(PTRACE_PEEKTEXT, t->tid, t->before.rip - 2, 0);
 	return errno == 0 && (word & 0xffff) == 0x050f;
+}
+
+/* One that works at this moment is let go and stopped again, for ten seconds. */
+static bool stop(struct traced *t, pid_t tid)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (int i = 0; i < 1000; i++) {
+		if (!attach(t, tid))
+			return false;
+		if (stands_at_syscall(t))
+			return true;
+		detach(t);
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static bool is_thread(pid_t pid, pid_t tid)
+{
+	return syscall(SYS_tgkill, pid, tid, 0) == 0;
 }
 
 static long call(const struct traced *t, long number, const unsigned long a[6])
@@ -357,8 +379,9 @@ static int each_thread(pid_t pid, const char *state)
 		if (tid <= 0)
 			continue;
 		check_status(pid, tid);
-		if (!attach(&t, tid) || !stands_at_syscall(&t)) {
-			report(false, "a thread could not be stopped in a system call", tid);
+		if (!stop(&t, tid)) {
+			if (is_thread(pid, tid))
+				report(false, "a thread could not be stopped in a system call", tid);
 			continue;
 		}
 		if (call(&t, SYS_getpid, none) != pid)
@@ -396,7 +419,7 @@ static int shut(pid_t pid, int n, char **fds)
 	struct traced t;
 	int i;
 
-	if (!attach(&t, pid) || !stands_at_syscall(&t))
+	if (!stop(&t, pid))
 		return 2;
 	for (i = 0; i < n; i++) {
 		const unsigned long args[6] = {strtoul(fds[i], NULL, 10), SHUT_RDWR};
@@ -425,7 +448,7 @@ int main(int argc, char **argv)
 	}
 	if (!open_only)
 		report(each_thread(pid, state) > 1 && failures == 0, "every thread is sealed", 0);
-	if (!attach(&t, pid) || !stands_at_syscall(&t)) {
+	if (!stop(&t, pid)) {
 		fprintf(stderr, "can't stop process %d: %s\n", pid, strerror(errno));
 		return 2;
 	}
