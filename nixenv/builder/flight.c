@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/flight.h"
 
+#include "nixenv/builder/make.h"
+
 #include <string.h>
+
+/* After its own deadline: for what waits without one, such as a lock of the store. */
+#define OVERDUE_MS 20000
 
 struct cuv_flight *cuv_flights_find(struct cuv_flights *f, const struct cuv_key *key)
 {
@@ -58,6 +63,7 @@ struct cuv_flight *cuv_flights_start(struct cuv_flights *f, const struct cuv_bui
 			*ret_error = r;
 			return first;
 		}
+		first->overdue_ns = cuv_deadline_ms(cuv_make_ms(&first->ask) + OVERDUE_MS);
 	}
 }
 

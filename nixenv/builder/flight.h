@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Flights: environments in the making, one per key, with all the sessions that
- * wait for it. CUV_FLIGHTS_RUNNING_MAX have a worker, CUV_FLIGHTS_WAITING_MAX
- * more stand in line; a flight that nobody waits for any more is ended.
+ * wait for it. CUV_FLIGHTS_RUNNING_MAX have a worker, most of which wait for
+ * something (place.h says how many do not); CUV_FLIGHTS_WAITING_MAX more stand in line;
+ * a flight that nobody waits for any more is ended, and so is one that should have
+ * ended by itself.
  */
 #ifndef CUV_BUILDER_FLIGHT_H
 #define CUV_BUILDER_FLIGHT_H
 
 #include "nixenv/builder/worker.h"
 
-#define CUV_FLIGHTS_RUNNING_MAX 2
+#define CUV_FLIGHTS_RUNNING_MAX 16
 #define CUV_FLIGHTS_WAITING_MAX 64
 #define CUV_FLIGHTS_MAX (CUV_FLIGHTS_RUNNING_MAX + CUV_FLIGHTS_WAITING_MAX)
 
@@ -22,6 +24,7 @@ struct cuv_flight {
 	size_t canonical_len;
 	size_t n_sessions;
 	struct cuv_worker worker; /* pid 0 while it waits */
+	uint64_t overdue_ns;	  /* when its worker is given up */
 	bool has_progress;
 	struct cuv_env_progress progress; /* the last one, for who joins later */
 };

@@ -36,8 +36,8 @@
  * half done lies in a folder of $STATE/nix/tmp, which the next builder clears, or is
  * unknown to the index.
  *
- * Limits: 2 flights at work, 64 in line, 512 sessions; sizes and times in
- * nixenv/lock.h, lib/proto/limits.h, resolve.c and nix.c.
+ * Limits: 16 flights, of which 4 resolve and 2 install at a time (place.h), 64 in line,
+ * 512 sessions; sizes and times in nixenv/lock.h, lib/proto/limits.h, resolve.c and nix.c.
  *
  * Descriptors: 3 supervisor's control (READY or FAILURE out, hang-up ends us),
  * --listen-fd a listening socket, --control-fd the manager's control socket,

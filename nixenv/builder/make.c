@@ -10,6 +10,7 @@
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/metadata.h"
+#include "nixenv/builder/place.h"
 #include "nixenv/builder/public.h"
 #include "nixenv/builder/repository.h"
 #include "nixenv/builder/sdist.h"
@@ -24,6 +25,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A download that takes longer gives up its place among those that install. */
+#define SLOW_FETCH_MS 5000
+
 /* One environment in the making. */
 struct making {
 	const struct cuv_make *m;
@@ -34,6 +38,8 @@ struct making {
 	struct cuv_installs *installs;
 	bool needed[CUV_PACKAGES_MAX]; /* wheels to be fetched */
 	uint64_t deadline_ns;	       /* of downloads and build */
+	int place;		       /* among those that install; -1: none */
+	uint64_t patience_ns;	       /* when a download is too slow for it */
 };
 
 /* Its wheels on their way. */
@@ -50,6 +56,7 @@ struct fetching {
 static void making_done(struct making *k)
 {
 	cuv_installs_freep(&k->installs);
+	k->place = cuv_close(k->place);
 	cuv_lock_done(&k->lock);
 	cuv_directs_done(&k->directs);
 	cuv_env_paths_done(&k->paths);
@@ -95,6 +102,9 @@ static void on_download(void *arg, const struct cuv_download_progress *p)
 		.file_total = p->file_total,
 	};
 
+	/* What little comes is installed all the same; others need not wait for it. */
+	if (k->place >= 0 && cuv_now_ns() >= k->patience_ns)
+		k->place = cuv_close(k->place);
 	if (p->file)
 		set_file(&said, strrchr(p->file->path, '/') + 1);
 	k->m->on_progress(k->m->arg, &said);
@@ -163,7 +173,7 @@ static int take_lock(struct making *k, struct cuv_error *err)
 	}
 	if (strcmp(k->lock.python, m->ask.python) != 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python %s", k->lock.python);
-	return cuv_sdist_build_lock(m, &k->lock, cuv_deadline_ms(m->ask.build_ms), err);
+	return cuv_sdist_build_lock(m, &k->lock, cuv_make_step(m, m->ask.build_ms), err);
 }
 
 static int make_lock(struct making *k, struct cuv_error *err)
@@ -187,17 +197,21 @@ static bool on_file(void *arg, const struct cuv_download *item)
 /* What a lock that was sent does not say, or is not believed. */
 static int locate_wheels(struct making *k, struct cuv_error *err)
 {
-	const struct cuv_locate what = {
+	struct cuv_locate what = {
 		.pinned = k->pinned,
 		.wanted = k->needed,
 		.work = k->m->work,
-		.deadline_ns = cuv_deadline_ms(k->m->ask.resolve_ms),
 		.cancel_fd = k->m->cancel_fd,
 	};
+	_cleanup_close_ int place = -1;
 
 	if (k->m->ask.source != CUV_ENV_LOCK)
 		return 0;
 	progress(k->m, CUV_PHASE_RESOLVING, 0, 0);
+	place = cuv_place_take(k->m->builder, CUV_PLACE_RESOLVE, k->m->deadline_ns, k->m->cancel_fd, err);
+	if (place < 0)
+		return place;
+	what.deadline_ns = cuv_make_step(k->m, k->m->ask.resolve_ms);
 	return cuv_locate_wheels(k->m->builder, &what, &k->lock, err);
 }
 
@@ -331,17 +345,43 @@ static void drop_claims(struct making *k)
 	}
 }
 
+static int take_place(struct making *k, struct cuv_error *err)
+{
+	if (k->place >= 0)
+		return 0;
+	k->place = cuv_place_take(k->m->builder, CUV_PLACE_INSTALL, k->m->deadline_ns, k->m->cancel_fd, err);
+	return CUV_MIN(k->place, 0);
+}
+
+/* What waiting took is nothing that this one has used up. */
+static int begin(struct making *k, struct cuv_error *err)
+{
+	if (take_place(k, err) < 0)
+		return -EINVAL;
+	k->deadline_ns = cuv_make_step(k->m, k->m->ask.build_ms);
+	k->patience_ns = cuv_deadline_ms(SLOW_FETCH_MS);
+	return cuv_installs_begin(k->installs, err);
+}
+
+static int wait_installed(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_installs_wait wait = {
+		.deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd, .on_progress = on_build, .arg = k};
+
+	return take_place(k, err) < 0 ? -EINVAL : cuv_installs_wait(k->installs, &wait, err);
+}
+
 static int build(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
-	const struct cuv_installs_wait wait = {
-		.deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd, .on_progress = on_build, .arg = k};
 	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
 	int r;
 
-	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
-	    locate_wheels(k, err) < 0 || cuv_installs_begin(k->installs, err) < 0 || fetch_wheels(k, err) < 0 ||
-	    cuv_installs_wait(k->installs, &wait, err) < 0)
+	/* Before it is asked what is there already: others may be at work on the same. Only
+	 * what a lock lacks is looked for first, without a place. */
+	if ((k->m->ask.source != CUV_ENV_LOCK && take_place(k, err) < 0) ||
+	    cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
+	    locate_wheels(k, err) < 0 || begin(k, err) < 0 || fetch_wheels(k, err) < 0 || wait_installed(k, err) < 0)
 		return -EINVAL;
 	cuv_index_env_link(b, k->paths.env, link);
 	cuv_store_path(k->paths.env, path);
@@ -373,7 +413,8 @@ static int check_damaged(const struct making *k, struct cuv_error *err)
 
 static int make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
-	_cleanup_(making_done) struct making k = {.m = m, .pinned = cuv_pins_find(&m->builder->pins, m->ask.python)};
+	_cleanup_(making_done) struct making k = {
+		.m = m, .place = -1, .pinned = cuv_pins_find(&m->builder->pins, m->ask.python)};
 	const struct cuv_builder *b = m->builder;
 	uint64_t start = cuv_now_ns(), resolved;
 	int r;
@@ -381,11 +422,11 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	/* The key would be that of a request that nobody can make yet. */
 	if (m->ask.source == CUV_ENV_REQUIREMENTS && m->ask.exclude_s > cuv_wall_s())
 		return cuv_error_set(err, CUV_E_INTERNAL, "an environment as of a day to come");
-	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
+	k.deadline_ns = cuv_make_step(m, m->ask.build_ms);
 	if (cuv_installs_open(b, m->work, &k.installs, err) < 0 || make_lock(&k, err) < 0)
 		return -EINVAL;
 	resolved = cuv_now_ns();
-	k.deadline_ns = cuv_deadline_ms(m->ask.build_ms);
+	k.deadline_ns = cuv_make_step(m, m->ask.build_ms);
 	r = cuv_env_paths(&k.lock, &k.pinned->image, &b->pins.scripts, &k.paths);
 	if (r < 0)
 		return internal(err, "the environment's store path", r);

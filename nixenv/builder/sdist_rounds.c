@@ -2,7 +2,9 @@
 #include "nixenv/builder/sdist_rounds.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "nixenv/builder/place.h"
 #include "nixenv/builder/resolve_error.h"
 #include "nixenv/builder/sdist.h"
 #include "nixenv/pylock.h"
@@ -77,6 +79,19 @@ static int check_listed(const struct rounds *k, const struct cuv_locked *p, stru
 			     p->name, p->version);
 }
 
+/* Once, among those that do. projects is NULL unless it is for a plan. */
+static int resolve(struct rounds *k, const struct cuv_strv *projects, struct cuv_lock *ret, struct cuv_error *err)
+{
+	const struct cuv_make *m = k->m;
+	_cleanup_close_ int place = cuv_place_take(m->builder, CUV_PLACE_RESOLVE, m->deadline_ns, m->cancel_fd, err);
+
+	if (place < 0)
+		return place;
+	k->what.deadline_ns = cuv_make_step(m, m->ask.resolve_ms);
+	return projects ? cuv_resolve_plan(m->builder, &k->what, projects, ret, err)
+			: cuv_resolve(m->builder, &k->what, ret, err);
+}
+
 /* The plan with all projects that turn out to be needed for it. */
 static int plan(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
 {
@@ -92,8 +107,7 @@ static int plan(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
 				return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 		if (projects.n == before)
 			break;
-		k->what.deadline_ns = cuv_deadline_ms(k->m->ask.resolve_ms);
-		r = cuv_resolve_plan(k->m->builder, &k->what, &projects, ret, err);
+		r = resolve(k, &projects, ret, err);
 		if (r == 0 || err->code != CUV_E_WHEEL_UNAVAILABLE)
 			break;
 	}
@@ -155,7 +169,9 @@ static void say_why(const struct rounds *k, bool last, struct cuv_error *err)
 		!last ? "and no source distribution that would do; choose another version"
 		: b->no_sdists
 			? "; source distributions are not built here (ALLOW_SDIST=0), so choose a version that has one"
-			: NULL;
+		: k->m->launcher < 0 ? "; source distributions are not built without a launcher, so choose a version "
+				       "that has one"
+				     : NULL;
 
 	if (!why || k->lacking.n == 0)
 		return;
@@ -176,15 +192,14 @@ int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, s
 	k->what = *what;
 	k->what.offers = k->offers;
 	k->what.lacking = &k->lacking;
-	k->deadline_ns = cuv_deadline_ms(m->ask.build_ms);
+	k->deadline_ns = cuv_make_step(m, m->ask.build_ms);
 	for (size_t round = 0;; round++) {
 		_cleanup_lock_ struct cuv_lock planned = CUV_LOCK_INIT;
 		struct cuv_error first;
 
-		k->what.deadline_ns = cuv_deadline_ms(m->ask.resolve_ms);
 		cuv_strv_done(&k->lacking);
 		k->lacking = CUV_STRV_INIT;
-		r = cuv_resolve(m->builder, &k->what, ret, err);
+		r = resolve(k, NULL, ret, err);
 		if (r == 0)
 			return mark_built(k, ret, err);
 		if (err->code != CUV_E_WHEEL_UNAVAILABLE)

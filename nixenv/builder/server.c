@@ -509,6 +509,27 @@ static void flight_input(struct server *sv, struct cuv_flight *flight)
 	flight_fail(sv, flight, &err);
 }
 
+/* When the next one has to be given up, or CUV_NEVER. */
+static uint64_t end_overdue(struct server *sv)
+{
+	uint64_t next = CUV_NEVER, now = cuv_now_ns();
+	struct cuv_error err;
+
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++) {
+		struct cuv_flight *flight = &sv->flights.items[i];
+
+		if (!flight->used || flight->worker.pid <= 0)
+			continue;
+		if (flight->overdue_ns <= now) {
+			cuv_error_set(&err, CUV_E_BUILD_TIMEOUT, "making the environment took longer than its limits");
+			flight_fail(sv, flight, &err);
+		} else {
+			next = CUV_MIN(next, flight->overdue_ns);
+		}
+	}
+	return next;
+}
+
 static void start_flights(struct server *sv)
 {
 	struct cuv_flight *flight;
@@ -683,7 +704,7 @@ static int serve(struct server *sv, int stop_fd)
 	static struct pollfd p[FDS_MAX];
 
 	for (;;) {
-		uint64_t next = close_silent(sv);
+		uint64_t next = CUV_MIN(close_silent(sv), end_overdue(sv));
 
 		start_flights(sv);
 		start_chores(sv);

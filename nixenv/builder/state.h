@@ -17,6 +17,7 @@
  *   cache.secret, cache.public        the key that signs for it
  *   cuvette.db                        sizes and times of use (ledger.h)
  *   gc.lock                           who makes and who collects (evict.h)
+ *   install.<n>, resolve.<n>          places to work at (place.h)
  *   gc.turn                           who waits to collect; makers wait for that
  *   sdists/<hex>.json                 what came of source distributions
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress

@@ -249,6 +249,7 @@ int cuv_worker_start(const struct cuv_builder *b, const struct cuv_env_ask *ask,
 		.canonical = canonical,
 		.canonical_len = len,
 		.launcher = b->launcher < 0 ? -1 : GIVEN_FD,
+		.deadline_ns = cuv_deadline_ms(cuv_make_ms(ask)),
 		.cancel_fd = SOCK_FD,
 		.on_progress = send_progress,
 	};

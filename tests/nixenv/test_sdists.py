@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import tarfile
+import time
 
 import pytest
 from helpers import ANSWER_S, BUILD, ROOT, ask, nix, physical, suite_state
 from sdists import PLAIN, Index, own, sdist, serving
+from served import Server, wheel
 
 LAUNCHER = BUILD / "bin" / "cuvette-launcher"
 SETUP_PY = "from setuptools import setup\nsetup(name='{0}', version='1.0', py_modules=['{0}'])\n"
@@ -33,10 +35,10 @@ def index():
         yield made
 
 
-def request(index, requirements, *options, log=False):
-    """One answer, with the index beside the machine's own."""
+def request(index, requirements, *options, log=False, more=""):
+    """One answer, with the index (and more of them) beside the machine's own."""
     found = ask(suite_state(), requirements, "--launcher", str(LAUNCHER), *options,
-                env={"UV_INDEX": index.address,
+                env={"UV_INDEX": f"{more} {index.address}".strip(),
                      "CUVETTE_TRUSTED_ORIGINS": index.address.removesuffix("/simple")}, log=log)
     return (found[0][0], found[1]) if log else found[0]
 
@@ -47,8 +49,8 @@ def built(index, requirements, *options):
     return answer
 
 
-def failure(index, requirements, *options):
-    answer = request(index, requirements, *options)
+def failure(index, requirements, *options, more=""):
+    answer = request(index, requirements, *options, more=more)
     assert "failure" in answer, answer
     said = answer["failure"]["message"] + answer["failure"]["explanation"]
     assert "://" not in said and "/box/" not in said and str(suite_state()) not in said and "/nix/" not in said
@@ -152,6 +154,17 @@ def test_a_build_without_end(index):
     index.add_sdist("cuv-endless", own("cuv_endless", hostile("import time\ntime.sleep(600)")))
     found = failure(index, "cuv-endless\n", "--build-ms", "3000")
     assert found["code"] == "build-timeout" and "cuv-endless 1.0" in found["message"]
+
+
+def test_all_steps_together_have_one_deadline(index):
+    """Neither step takes longer than its limit, but what is left of both is too little for the second."""
+    index.add_sdist("cuv-slow", own("cuv_slow", hostile("import time\ntime.sleep(3)\nreturn wheel(folder)")))
+    with Server() as server:
+        path = server.add(wheel("cuv-late"))
+        server.behaviours[path] = lambda reply: (time.sleep(3.5), reply.whole())
+        found = failure(index, "cuv-slow\ncuv-late\n", "--resolve-ms", "2000", "--build-ms", "4000",
+                        more=server.index)
+    assert found["code"] in ("build-timeout", "resolve-timeout"), found
 
 
 ESCAPE = """
