@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/attach.h"
 
+#include "cli/command.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +34,19 @@ static bool sdists_wanted(void)
 	return !value || strcmp(value, "0") != 0;
 }
 
+/* Where there can be no boxes all but source distributions is to be had without. */
+static int start_with_boxes(const struct cuv_crew_spec *spec, struct cuv_crew *crew, struct cuv_error *err)
+{
+	int r = spec->no_sdists ? cuv_crew_start_builder(spec, crew, err) : cuv_crew_start_workers(spec, crew, err);
+
+	if (r == 0 || r == -EINTR || spec->no_sdists || crew->member[CUV_ROLE_BUILDER].pid <= 0)
+		return r;
+	cuv_crew_stop(crew, 0, -1);
+	*crew = CUV_CREW_INIT;
+	cuv_say("packages without a wheel can't be built here: %s (`cuvette doctor` tells more)", err->message);
+	return cuv_crew_start_builder(spec, crew, err);
+}
+
 int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, struct cuv_error *err)
 {
 	struct cuv_crew_spec crew = {
@@ -41,7 +56,7 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.log_fd = -1,
 		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
 		.no_sdists = !sdists_wanted(),
-		.chores = spec->builder_only,
+		.chores = spec->chores,
 		.cancel_fd = spec->cancel_fd,
 	};
 	int r;
@@ -54,6 +69,8 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 	cuv_crew_instance("run", ret->instance);
 	if (spec->launcher_only)
 		return cuv_crew_start_launcher(&crew, &ret->crew, err);
+	if (spec->may_build)
+		return start_with_boxes(&crew, &ret->crew, err);
 	if (spec->builder_only)
 		return cuv_crew_start_builder(&crew, &ret->crew, err);
 	return cuv_crew_start_workers(&crew, &ret->crew, err);

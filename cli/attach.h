@@ -14,7 +14,9 @@ struct cuv_attach_spec {
 	const char *allow_degraded; /* for processes of our own; NULL: none */
 	bool standalone;	    /* do not use a running service */
 	bool launcher_only;	    /* own: do not start a builder */
-	bool builder_only;	    /* own: do not start a launcher; the builder does chores */
+	bool builder_only;	    /* own: do not start a launcher */
+	bool may_build;		    /* own: but for building source distributions, where one can be started */
+	bool chores;		    /* own: the builder does chores */
 	int cancel_fd;		    /* readable: give up; -1: none */
 };
 

@@ -32,6 +32,7 @@ struct cuv_env_peer {
 	struct cuv_attach attach;
 	struct cuv_cancel cancel;
 	struct cuv_progress progress;
+	bool builds; /* environments are asked for, and not only chores */
 };
 #define CUV_ENV_PEER_INIT                                                                                              \
 	((struct cuv_env_peer){                                                                                        \

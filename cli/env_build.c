@@ -80,7 +80,7 @@ static int read_ask(const struct cuv_values *v, struct cuv_env_ask *ret, struct 
 	const char *newer = v->value[NEWER].text;
 	const struct cuv_python *python = cuv_python_choose("--python", v->value[PYTHON].text, err);
 
-	*ret = (struct cuv_env_ask){.source = CUV_ENV_REQUIREMENTS};
+	*ret = (struct cuv_env_ask){.source = CUV_ENV_REQUIREMENTS, .sdist = true};
 	if (!python)
 		return -EINVAL;
 	snprintf(ret->python, sizeof(ret->python), "%s", python->version);
@@ -134,6 +134,7 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 	}
 	if (r == 0)
 		r = cuv_run_input_requirements(&in, v->value[REQUIREMENTS].text, err);
+	peer->builds = !digest;
 	if (r == 0)
 		r = cuv_env_peer_open(peer, v->value[STATE].text, err);
 	if (r == 0) {

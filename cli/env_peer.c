@@ -12,7 +12,8 @@
 
 int cuv_env_peer_open(struct cuv_env_peer *p, const char *state, struct cuv_error *err)
 {
-	struct cuv_attach_spec to = {.state = state, .builder_only = true};
+	struct cuv_attach_spec to = {
+		.state = state, .builder_only = !p->builds, .may_build = p->builds, .chores = true};
 	int r = cuv_cancel_init(&p->cancel);
 
 	if (r < 0)

@@ -28,7 +28,7 @@ static const struct cuv_option diff_options[] = {
 static const struct cuv_usage show_usage = {
 	.command = "env show",
 	.operands = "DIGEST",
-	.about = "Prints what an environment holds; with --json its manifest.",
+	.about = "Prints what an environment holds; with --json its manifest, and which packages were built here.",
 	.more = "Exit status: 0; 1 this store has no such environment; 2 that is no digest.",
 	.options = show_options,
 	.n_options = ARRAY_SIZE(show_options),
@@ -59,8 +59,17 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "?";
 }
 
+static bool is_built(const json_t *built, const char *name)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(built, i, item) if (strcmp(json_string_value(item), name) == 0) return true;
+	return false;
+}
+
 /* nixenv/nix/farm.py says what stands in it. */
-static void print_manifest(const json_t *manifest)
+static void print_manifest(const json_t *manifest, const json_t *built)
 {
 	const json_t *lock = json_object_get(manifest, "lock"), *item;
 	const json_t *packages = json_object_get(lock, "packages"), *closure = json_object_get(manifest, "closure");
@@ -69,9 +78,9 @@ static void print_manifest(const json_t *manifest)
 	print_text("image", "/nix/store/", json_object_get(manifest, "image"));
 	print_text("python", "", json_object_get(manifest, "python"));
 	print_text("platform", "", json_object_get(lock, "platform"));
-	json_array_foreach(packages, i, item)
-		printf("%-12s %s %s  sha256:%s\n", i ? "" : "packages", text_of(item, "name"), text_of(item, "version"),
-		       text_of(item, "sha256"));
+	json_array_foreach(packages, i, item) printf(
+		"%-12s %s %s  sha256:%s%s\n", i ? "" : "packages", text_of(item, "name"), text_of(item, "version"),
+		text_of(item, "sha256"), is_built(built, text_of(item, "name")) ? "  built here" : "");
 	json_array_foreach(closure, i, item) print_text(i ? "" : "closure", "/nix/store/", item);
 	printf("%-12s %" JSON_INTEGER_FORMAT "\n", "clashes",
 	       json_integer_value(json_object_get(manifest, "clashes_total")));
@@ -90,6 +99,21 @@ static int read_lock(const struct cuv_state *state, const json_t *manifest, stru
 	cuv_hex(digest.bytes, sizeof(digest.bytes), hex);
 	(void)snprintf(path, sizeof(path), "%s/nix/locks/%s" CUV_PYLOCK_SUFFIX, state->path, hex);
 	return cuv_read_file(AT_FDCWD, path, ret);
+}
+
+/* Which packages were built here: what the builder keeps of the lock says so, the
+ * manifest does not, for it is the same wherever a wheel came from. A new reference,
+ * empty where nothing is kept. */
+static json_t *find_built(const struct cuv_state *state, const json_t *manifest)
+{
+	_cleanup_buf_ struct cuv_buf lock = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX);
+	_cleanup_strv_ struct cuv_strv names = CUV_STRV_INIT;
+	json_t *ret = json_array();
+
+	if (read_lock(state, manifest, &lock) == 0 && cuv_pylock_built(cuv_buf_str(&lock), lock.len, &names) == 0)
+		for (size_t i = 0; i < names.n; i++)
+			json_array_append_new(ret, json_string(names.items[i]));
+	return ret;
 }
 
 /* Which packages require each one: an object of arrays, or of nulls where that is not known. */
@@ -151,7 +175,7 @@ int cuv_env_show(int argc, char **argv)
 	_cleanup_state_ struct cuv_state state = CUV_STATE_INIT;
 	enum cuv_parsed parsed = cuv_options_parse(&show_usage, argc, argv, &v);
 	char name[CUV_STORE_NAME_SIZE];
-	json_t *manifest;
+	json_t *manifest, *built;
 
 	if (parsed != CUV_PARSED_GO)
 		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
@@ -161,13 +185,16 @@ int cuv_env_show(int argc, char **argv)
 		return CUV_EXIT_FAILED;
 	if (v.value[EXPLAIN].text)
 		json_object_set_new(manifest, "required_by", requirers(&state, manifest));
+	built = find_built(&state, manifest);
 	if (v.value[JSON].text) {
+		json_object_set(manifest, "built", built);
 		cuv_env_print_json(manifest);
 	} else {
 		printf("%-12s /nix/store/%s\n", "store path", name);
-		print_manifest(manifest);
+		print_manifest(manifest, built);
 		print_requirers(json_object_get(manifest, "required_by"));
 	}
+	json_decref(built);
 	json_decref(manifest);
 	return CUV_EXIT_OK;
 }

@@ -42,7 +42,7 @@ static int build_again(struct cuv_env_peer *peer, const json_t *item, struct cuv
 	const char *digest = json_string_value(json_object_get(item, "digest"));
 	const char *python = json_string_value(json_object_get(item, "python"));
 	const char *lock = json_string_value(json_object_get(item, "lock"));
-	struct cuv_env_ask ask = {.source = CUV_ENV_LOCK, .resolve_ms = BUILD_MS, .build_ms = BUILD_MS};
+	struct cuv_env_ask ask = {.source = CUV_ENV_LOCK, .sdist = true, .resolve_ms = BUILD_MS, .build_ms = BUILD_MS};
 
 	if (!digest || !python || !lock)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the builder sent a broken answer");
@@ -124,6 +124,7 @@ int cuv_env_verify(int argc, char **argv)
 			return CUV_EXIT_FAILED;
 	if (v.value[QUIET].text)
 		peer.progress.how = CUV_PROGRESS_NONE;
+	peer.builds = true;
 	if (cuv_env_peer_open(&peer, v.value[STATE].text, &err) == 0)
 		answer = cuv_env_peer_chore(&peer, &ask, -1, &err);
 	if (!answer) {

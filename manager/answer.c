@@ -6,6 +6,7 @@
 #include "manager/artifacts.h"
 #include "manager/explain.h"
 #include "manager/lint.h"
+#include "nixenv/pylock_write.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -43,18 +44,28 @@ static json_t *usage(const struct cuv_run_result *run)
 			 "cpu_system", seconds(run->cpu_system_ns), "max_memory", (json_int_t)run->max_memory_bytes);
 }
 
-/* "name version" */
-static json_t *packages(const struct cuv_strv *list)
+/* "name version", and which of them were built here: both are in the lock's order. */
+static json_t *packages(const struct cuv_strv *list, const struct cuv_buf *lock)
 {
+	_cleanup_strv_ struct cuv_strv built = CUV_STRV_INIT;
 	json_t *ret = json_array();
-	size_t i;
+	size_t i, next = 0;
 
+	if (cuv_pylock_built(cuv_buf_str(lock), lock->len, &built) < 0) {
+		json_decref(ret);
+		return NULL;
+	}
 	for (i = 0; i < list->n; i++) {
 		const char *space = strchr(list->items[i], ' ');
 		size_t len = space ? (size_t)(space - list->items[i]) : strlen(list->items[i]);
+		json_t *item = json_pack("{s:s%, s:s}", "name", list->items[i], len, "version", space ? space + 1 : "");
 
-		json_array_append_new(
-			ret, json_pack("{s:s%, s:s}", "name", list->items[i], len, "version", space ? space + 1 : ""));
+		if (next < built.n && strncmp(built.items[next], list->items[i], len) == 0 &&
+		    built.items[next][len] == '\0') {
+			json_object_set_new(item, "built", json_true());
+			next++;
+		}
+		json_array_append_new(ret, item);
 	}
 	return ret;
 }
@@ -80,7 +91,7 @@ static json_t *environment(const struct cuv_environment *e, const struct cuv_buf
 {
 	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "digest", e->digest, "lock_digest",
 			 e->lock_digest, "store_path", store_path(e->store_name), "python", e->python, "packages",
-			 packages(&e->packages), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
+			 packages(&e->packages, lock), "cached", e->cached, "resolve_time", seconds(e->resolve_ns),
 			 "build_time", seconds(e->build_ns), "exclude_newer", date(e->exclude_s), "lock",
 			 lock->len ? text(lock) : json_null(), "explain",
 			 reqs ? cuv_explain(reqs, e, lock) : json_null());

@@ -114,16 +114,19 @@ static void add_requires(struct cuv_buf *out, const struct cuv_locked *p)
 	cuv_buf_add_str(out, "]\n");
 }
 
+#define BUILT_TABLE "\n[packages.tool.cuvette]\nwheel = "
+#define PACKAGE_TABLE "\n[[packages]]\nname = "
+
 static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 {
-	add_text(out, "\n[[packages]]\nname = ", p->name);
+	add_text(out, PACKAGE_TABLE, p->name);
 	add_text(out, "\nversion = ", p->version);
 	cuv_buf_add_char(out, '\n');
 	if (p->origin.kind == CUV_ORIGIN_BUILT) {
 		add_source(out, &p->origin);
 		if (!p->file)
 			return;
-		cuv_buf_add_str(out, "\n[packages.tool.cuvette]\nwheel = ");
+		cuv_buf_add_str(out, BUILT_TABLE);
 		add_wheel(out, p);
 		cuv_buf_add_char(out, '\n');
 		add_build(out, &p->origin);
@@ -151,4 +154,31 @@ int cuv_pylock_write(const struct cuv_lock *l, struct cuv_buf *out)
 	for (size_t i = 0; i < l->n; i++)
 		add_package(out, &l->packages[i]);
 	return cuv_buf_err(out);
+}
+
+/* Where what is after the last one of these begins, before end; NULL. */
+static const char *after_last(const char *begin, const char *end, const char *what)
+{
+	const size_t len = strlen(what);
+	const char *found = NULL;
+
+	for (const char *at = begin; (at = memmem(at, (size_t)(end - at), what, len)); at = found)
+		found = at + len;
+	return found;
+}
+
+int cuv_pylock_built(const char *text, size_t len, struct cuv_strv *ret)
+{
+	const char *end = text + len, *from = text, *mark;
+
+	while ((mark = memmem(from, (size_t)(end - from), BUILT_TABLE, strlen(BUILT_TABLE)))) {
+		const char *name = after_last(from, mark, PACKAGE_TABLE "\""),
+			   *quote = name ? memchr(name, '"', (size_t)(mark - name)) : NULL;
+		int r = quote ? cuv_strv_add_len(ret, name, (size_t)(quote - name)) : 0;
+
+		if (r < 0)
+			return r;
+		from = mark + strlen(BUILT_TABLE);
+	}
+	return 0;
 }

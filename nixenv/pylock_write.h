@@ -13,6 +13,7 @@
 #ifndef CUV_PYLOCK_WRITE_H
 #define CUV_PYLOCK_WRITE_H
 
+#include "lib/base/strv.h"
 #include "nixenv/lock.h"
 
 #define CUV_PYLOCK_SUFFIX ".pylock.toml"     /* of the files that the builder keeps it in */
@@ -20,5 +21,10 @@
 
 /* Appends the text of a sealed lock; the buffer's error. */
 int cuv_pylock_write(const struct cuv_lock *l, struct cuv_buf *out);
+
+/* Of such a text the names of the packages that were built here, in its order, which is
+ * that of the lock. Reads no TOML, only what is written above; of other texts anything
+ * may come out, but nothing else happens. 0 or -ENOMEM. */
+int cuv_pylock_built(const char *text, size_t len, struct cuv_strv *ret);
 
 #endif

@@ -68,6 +68,24 @@ static void assert_text(json_t *a, const char *path, const char *want)
 	assert_string_equal(json_string_value(at(a, path)), want);
 }
 
+TEST(packages_that_were_built_here_are_marked)
+{
+	struct sample s;
+	json_t *a;
+
+	sample_init(&s);
+	assert_ok(cuv_strv_add(&s.result.environment.packages, "idna-ssl 1.1.0"));
+	assert_ok(cuv_strv_add(&s.result.environment.packages, "six 1.16.0"));
+	assert_ok(cuv_buf_add_str(&s.result.lock, "lock-version = \"1.0\"\n\n[[packages]]\nname = \"idna\"\n"
+						  "wheels = []\n\n[[packages]]\nname = \"idna-ssl\"\n"
+						  "\n[packages.tool.cuvette]\nwheel = {}\n"));
+	a = answer_of(&s);
+	assert_null(json_object_get(at(a, "environment.packages.0"), "built"));
+	assert_true(json_is_true(at(a, "environment.packages.1.built")));
+	assert_null(json_object_get(at(a, "environment.packages.2"), "built"));
+	json_decref(a);
+}
+
 TEST(every_field_of_an_answer)
 {
 	struct sample s;
@@ -292,6 +310,7 @@ TEST(layers_are_listed)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packages_that_were_built_here_are_marked),
 		cmocka_unit_test(every_field_of_an_answer),
 		cmocka_unit_test(an_answer_tells_the_way_into_the_box),
 		cmocka_unit_test(output_that_is_no_text_is_replaced),

@@ -320,6 +320,7 @@ TEST(sources_leave_the_lock_pending)
 	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT, again = CUV_LOCK_INIT;
 	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX),
 				     twice = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX);
+	_cleanup_strv_ struct cuv_strv built = CUV_STRV_INIT;
 	struct cuv_error err;
 
 	if (upload(text, true, &l, &err) < 0)
@@ -337,6 +338,10 @@ TEST(sources_leave_the_lock_pending)
 		fail_msg("%s\n%s", err.message, cuv_buf_str(&out));
 	assert_ok(cuv_pylock_write(&again, &twice));
 	assert_string_equal(cuv_buf_str(&out), cuv_buf_str(&twice));
+	/* Of the others nothing was built yet. */
+	assert_ok(cuv_pylock_built(cuv_buf_str(&out), out.len, &built));
+	assert_int_equal(built.n, 1);
+	assert_string_equal(built.items[0], "d");
 }
 
 TEST(the_text_of_a_lock_is_that_lock)
