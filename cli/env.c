@@ -30,6 +30,8 @@ static const struct {
 	{"pin", cuv_env_pin, "never evict these"},
 	{"unpin", cuv_env_unpin, "evict these again when they are the oldest"},
 	{"verify", cuv_env_verify, "hash again what was installed, and build again what is damaged"},
+	{"export", cuv_env_export, "write one to a file, for machines without a network"},
+	{"import", cuv_env_import, "make the environment of such a file"},
 };
 
 static void print_help(FILE *to)

@@ -13,6 +13,8 @@ struct cuv_sha256 {
 };
 
 void cuv_sha256(const void *data, size_t len, struct cuv_sha256 *ret);
+/* Of a plain file; 0 or -errno. */
+int cuv_sha256_file(const char *path, struct cuv_sha256 *ret);
 /* Lower-case hexadecimal; ret holds 2 * len + 1 bytes. */
 void cuv_hex(const void *data, size_t len, char *ret);
 /* Exactly 2 * len hexadecimal digits (either case) and a NUL; 0 or -EINVAL. */

@@ -35,6 +35,8 @@ static bool valid(const struct cuv_chore_ask *m)
 	for (size_t i = 0; i < m->digests.n; i++)
 		if (!cuv_env_digest_valid(m->digests.items[i]))
 			return false;
+	if (m->verb == CUV_CHORE_EXPORT)
+		return m->digests.n == 1;
 	return (m->verb != CUV_CHORE_PIN && m->verb != CUV_CHORE_UNPIN) || m->digests.n > 0;
 }
 

@@ -6,8 +6,8 @@
  *
  *   session: CHORE_ASK → ENV_PROGRESS* (CHORE_ANSWER | FAILURE)
  *
- * The ask's descriptor is of any file (/dev/null): a message has one, and no chore
- * reads it. The answer's holds JSON.
+ * The ask's descriptor is what the chore reads or writes (EXPORT, IMPORT: a parcel, at
+ * its beginning), else any file (/dev/null). The answer's holds JSON.
  */
 #ifndef CUV_CHORE_H
 #define CUV_CHORE_H
@@ -21,6 +21,8 @@
 	X(PIN, "pin", "these are not evicted")                                                                         \
 	X(UNPIN, "unpin", "these may be evicted again")                                                                \
 	X(VERIFY, "verify", "hash these (none named: all) again; take away what is damaged")                           \
+	X(EXPORT, "export", "write a parcel of this one to the descriptor")                                            \
+	X(IMPORT, "import", "make the environment of the parcel that the descriptor gives")                            \
 	X(TEND, "tend", "what the builder does by itself when an environment was made")
 enum cuv_chore_verb {
 	_CUV_CHORE_NONE,

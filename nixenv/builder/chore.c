@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/evict.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/parcels.h"
 #include "nixenv/builder/verify.h"
 
 #include <errno.h>
@@ -34,6 +35,15 @@ static int no_memory(struct cuv_error *err)
 static int ledger_failed(int r, struct cuv_error *err)
 {
 	return cuv_error_set_errno(err, r, "the ledger of environments: %s", strerror(-r));
+}
+
+static json_t *strings(const struct cuv_strv *v)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_array_append_new(a, json_string(v->items[i]));
+	return a;
 }
 
 /* --- list --- */
@@ -132,42 +142,52 @@ static int do_pin(struct chore *c, json_t *answer, struct cuv_error *err)
 	return 0;
 }
 
+/* --- parcels --- */
+
+static void on_progress(void *arg, const struct cuv_env_progress *p)
+{
+	const struct chore *c = arg;
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_ENV_PROGRESS);
+	cuv_env_progress_put(&w, p);
+	(void)cuv_writer_send(&w, c->sock, NULL, 0);
+}
+
+static struct cuv_parcels parcels_of(struct chore *c)
+{
+	return (struct cuv_parcels){
+		.b = c->b, .work = c->work, .fd = c->fd, .cancel_fd = c->sock, .on_progress = on_progress, .arg = c};
+}
+
+static int do_export(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	const struct cuv_parcels x = parcels_of(c);
+
+	if (cuv_parcels_export(&x, c->ask->digests.items[0], err) < 0)
+		return -EINVAL;
+	json_object_set_new(answer, "digest", json_string(c->ask->digests.items[0]));
+	return 0;
+}
+
+static int do_import(struct chore *c, json_t *answer, struct cuv_error *err)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	const struct cuv_parcels x = parcels_of(c);
+
+	if (cuv_parcels_import(&x, &e, err) < 0)
+		return -EINVAL;
+	json_object_set_new(answer, "digest", json_string(e.digest));
+	json_object_set_new(answer, "python", json_string(e.python));
+	json_object_set_new(answer, "packages", strings(&e.packages));
+	return 0;
+}
+
 /* --- verify --- */
 
 static void on_verify(void *arg, uint32_t done, uint32_t total)
 {
-	const struct chore *c = arg;
-	_cleanup_writer_ struct cuv_writer w;
-	const struct cuv_env_progress p = {.phase = CUV_PHASE_VERIFYING, .done = done, .total = total};
-
-	cuv_writer_init(&w, CUV_MSG_ENV_PROGRESS);
-	cuv_env_progress_put(&w, &p);
-	(void)cuv_writer_send(&w, c->sock, NULL, 0);
-}
-
-static json_t *strings(const struct cuv_strv *v)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < v->n; i++)
-		json_array_append_new(a, json_string(v->items[i]));
-	return a;
-}
-
-/* A lock that is sent has no index's addresses: the builder finds those anew. */
-static void strip_addresses(struct cuv_lock *lock)
-{
-	for (size_t i = 0; i < lock->n; i++) {
-		struct cuv_locked *p = &lock->packages[i];
-
-		if (p->origin.kind == CUV_ORIGIN_INDEX) {
-			free(p->url);
-			p->url = NULL;
-		} else if (!p->origin.user_url) {
-			free(p->origin.url);
-			p->origin.url = NULL;
-		}
-	}
+	on_progress(arg, &(struct cuv_env_progress){.phase = CUV_PHASE_VERIFYING, .done = done, .total = total});
 }
 
 /* What went, with the lock that makes it again, whose record is kept for that. */
@@ -187,7 +207,7 @@ static json_t *locks_of(const struct chore *c, const struct cuv_strv *gone)
 		(void)snprintf(lock_digest, sizeof(lock_digest), "sha256:%s", row.lock);
 		if (cuv_locks_load(c->b, lock_digest, &lock) < 0)
 			continue;
-		strip_addresses(&lock);
+		cuv_locks_strip(&lock);
 		if (cuv_lock_complete(&lock, &text) == 0)
 			json_array_append_new(again, json_pack("{s:s, s:s, s:s}", "digest", digest, "python",
 							       lock.python, "lock", cuv_buf_str(&text)));
@@ -247,6 +267,10 @@ static int do_verb(struct chore *c, json_t *answer, struct cuv_error *err)
 		return do_pin(c, answer, err);
 	case CUV_CHORE_VERIFY:
 		return do_verify(c, answer, err);
+	case CUV_CHORE_EXPORT:
+		return do_export(c, answer, err);
+	case CUV_CHORE_IMPORT:
+		return do_import(c, answer, err);
 	case _CUV_CHORE_NONE:
 	case _CUV_CHORE_MAX:
 	default:
@@ -269,7 +293,9 @@ static void do_chore(const struct cuv_builder *b, const struct cuv_worker_chore 
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = 0;
 
-	c.l = cuv_ledger_open(b, &r);
+	/* Parcels need none, and start processes. */
+	if (c.ask->verb != CUV_CHORE_EXPORT && c.ask->verb != CUV_CHORE_IMPORT)
+		c.l = cuv_ledger_open(b, &r);
 	if (c.l)
 		r = cuv_ledger_reconcile(c.l);
 	if (r < 0)

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/git.h"
 
-#include "lib/base/child.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "lib/base/landlock.h"
-#include "nixenv/builder/seal.h"
+#include "nixenv/builder/sealed.h"
 #include "nixenv/builder/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -25,8 +22,6 @@
 #define UNPACK_CPU_S 120
 #define UNPACK_MEMORY_BYTES (2ull * 1024 * 1024 * 1024)
 #define REASON_BYTES_MAX 2048
-#define SEAL_BYTES (1024u * 1024u)
-#define PROGRAM_BYTES_MAX (64u * 1024u * 1024u)
 
 /* One request: its body goes to a buffer or to a file. */
 struct exchange {
@@ -253,13 +248,6 @@ static int pack_offset(const struct cuv_git_ask *a, const char *path, size_t *re
 
 /* --- the child --- */
 
-static int enter_seal(void *arg)
-{
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC) < 0)
-		return -errno;
-	return cuv_seal_enter(arg);
-}
-
 static int unpack_failed(const struct cuv_git_ask *a, const struct cuv_child_result *res, struct cuv_error *err)
 {
 	const char *reason = cuv_buf_str(&res->err);
@@ -279,66 +267,32 @@ static int unpack_failed(const struct cuv_git_ask *a, const struct cuv_child_res
 	return -EINVAL;
 }
 
-/* This program as a file of ours: where it lies may be closed to the builder's user,
- * and what /proc leads to is no mount of the child's namespace. */
-static int copy_program(const char *path)
-{
-	_cleanup_close_ int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0700);
-
-	return from < 0 || to < 0 ? -errno : cuv_copy_file(from, to, PROGRAM_BYTES_MAX);
-}
-
-static int unpack(const struct cuv_git_ask *a, const char *folder, const char *tool, size_t offset, const char *commit,
+static int unpack(const struct cuv_git_ask *a, const char *folder, size_t offset, const char *commit,
 		  struct cuv_error *err)
 {
-	const unsigned exec = CUV_LANDLOCK_READ | CUV_LANDLOCK_EXEC, write = CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE;
-	const struct cuv_seal_bind binds[] = {
-		{tool, "/tool", exec, false},
-		{"/usr", "/usr", exec, false},
-		{"/lib", "/lib", exec, true},
-		{"/lib64", "/lib64", exec, true},
-		{folder, "/git", write, false},
-		{"/dev/null", "/dev/null", write, false},
-		{"/dev/urandom", "/dev/urandom", CUV_LANDLOCK_READ, false},
-	};
 	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
-	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT, env = CUV_STRV_INIT;
-	struct cuv_child_spec spec = CUV_CHILD_SPEC_INIT;
-	struct cuv_seal seal = {.binds = binds,
-				.n_binds = ARRAY_SIZE(binds),
-				.cwd = "/git",
-				.size_bytes = SEAL_BYTES,
-				.landlock = a->landlock};
-	char root[PATH_MAX];
+	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT;
+	const struct cuv_sealed sealed = {
+		.work = a->work,
+		.folder = folder,
+		.argv = &argv,
+		.stdin_fd = -1,
+		.limits = {.cpu_s = UNPACK_CPU_S,
+			   .memory_bytes = UNPACK_MEMORY_BYTES,
+			   .file_bytes = CUV_GIT_TREE_BYTES_MAX + CUV_GIT_PACK_BYTES_MAX,
+			   .descriptors = 64},
+		.stderr_max = REASON_BYTES_MAX,
+		.deadline_ns = a->deadline_ns,
+		.cancel_fd = a->cancel_fd,
+		.landlock = a->landlock,
+	};
 	int r;
 
-	r = copy_program(tool);
-	if (r < 0)
-		return cuv_error_set_errno(err, r, "a program can't be written: %s", strerror(-r));
-	cuv_path_join(a->work, "git-root", root);
-	if (mkdir(root, 0755) < 0 && errno != EEXIST)
-		return cuv_error_set_errno(err, -errno, "a folder: %s", strerror(errno));
-	seal.root = root;
 	if (cuv_strv_add(&argv, "cuvette-builder") < 0 || cuv_strv_add(&argv, "--unpack-git") < 0 ||
 	    cuv_strv_addf(&argv, "%zu", offset) < 0 || cuv_strv_add(&argv, commit) < 0 ||
-	    (a->subdirectory && cuv_strv_add(&argv, a->subdirectory) < 0) || cuv_strv_add(&env, "HOME=/git") < 0)
+	    (a->subdirectory && cuv_strv_add(&argv, a->subdirectory) < 0))
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-	spec.path = "/tool";
-	spec.argv = &argv;
-	spec.env = &env;
-	spec.limits = (struct cuv_child_limits){
-		.cpu_s = UNPACK_CPU_S,
-		.memory_bytes = UNPACK_MEMORY_BYTES,
-		.file_bytes = CUV_GIT_TREE_BYTES_MAX + CUV_GIT_PACK_BYTES_MAX,
-		.descriptors = 64,
-	};
-	spec.stderr_max = REASON_BYTES_MAX;
-	spec.deadline_ns = a->deadline_ns;
-	spec.cancel_fd = a->cancel_fd;
-	spec.before_exec = enter_seal;
-	spec.arg = &seal;
-	r = cuv_child_run(&spec, &res);
+	r = cuv_sealed_run(&sealed, &res);
 	if (r < 0)
 		return cuv_error_set_errno(err, r, "a repository can't be unpacked here: %s", strerror(-r));
 	return cuv_child_ok(&res) ? 0 : unpack_failed(a, &res, err);
@@ -388,26 +342,23 @@ int cuv_git_fetch(const struct cuv_git_ask *a, struct cuv_git_source *ret, struc
 {
 	struct cuv_git_source s = {0};
 	struct cuv_git_offer offer;
-	char folder[PATH_MAX], pack[PATH_MAX], tool[PATH_MAX];
+	char folder[PATH_MAX], pack[PATH_MAX];
 	size_t offset = 0;
 	int r;
 
 	cuv_path_join(a->work, "git", folder);
 	cuv_path_join(folder, "pack", pack);
 	cuv_path_join(folder, "source.tar", s.path);
-	cuv_path_join(a->work, "git-tool", tool);
 	(void)cuv_remove_tree(folder);
-	(void)unlink(tool);
 	if (mkdir(folder, 0755) < 0)
 		return cuv_error_set_errno(err, -errno, "a folder: %s", strerror(errno));
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	r = fetch(a, &offer, pack, err);
 	curl_global_cleanup();
-	if (r < 0 || pack_offset(a, pack, &offset, err) < 0 || unpack(a, folder, tool, offset, offer.commit, err) < 0)
+	if (r < 0 || pack_offset(a, pack, &offset, err) < 0 || unpack(a, folder, offset, offer.commit, err) < 0)
 		return -EINVAL;
 	(void)unlink(pack);
-	(void)unlink(tool);
 	memcpy(s.commit, offer.commit, sizeof(s.commit));
 	r = hash_file(&s);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,4 +108,19 @@ int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
+}
+
+void cuv_locks_strip(struct cuv_lock *lock)
+{
+	for (size_t i = 0; i < lock->n; i++) {
+		struct cuv_locked *p = &lock->packages[i];
+
+		if (p->origin.kind == CUV_ORIGIN_INDEX) {
+			free(p->url);
+			p->url = NULL;
+		} else if (!p->origin.user_url) {
+			free(p->origin.url);
+			p->origin.url = NULL;
+		}
+	}
 }

@@ -19,5 +19,8 @@ int cuv_locks_load(const struct cuv_builder *b, const char *lock_digest, struct 
  * One that was not kept is written anew, at worst from the environment's own
  * manifest, which has no addresses. -errno. */
 int cuv_locks_open(const struct cuv_builder *b, const struct cuv_environment *e);
+/* Takes the indexes' addresses out of a lock that is sent somewhere: a builder finds
+ * them anew. */
+void cuv_locks_strip(struct cuv_lock *lock);
 
 #endif

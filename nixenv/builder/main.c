@@ -50,6 +50,7 @@
 #include "nixenv/builder/builder.h"
 #include "nixenv/builder/git.h"
 #include "nixenv/builder/nix.h"
+#include "nixenv/builder/parcel.h"
 #include "nixenv/builder/server.h"
 #include "nixenv/builder/share.h"
 
@@ -291,9 +292,11 @@ int main(int argc, char **argv)
 	bool supervised = is_socket(SUPERVISOR_FD);
 	int r;
 
-	/* Its own sealed child; see git.h. */
+	/* Its own sealed children; see git.h and parcel.h. */
 	if (argc > 1 && strcmp(argv[1], "--unpack-git") == 0)
 		return cuv_git_unpack_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], CUV_PARCEL_UNPACK) == 0)
+		return cuv_parcel_unpack_main();
 	r = parse_options(argc, argv, &o);
 	if (r != 0)
 		return r > 0 ? 0 : 2;

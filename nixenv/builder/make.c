@@ -194,18 +194,36 @@ static bool on_file(void *arg, const struct cuv_download *item)
 	return !f->refused;
 }
 
+/* A wheel's file, of what was given or fetched before the lock was made; or NULL. */
+static const char *at_hand(const struct making *k, size_t i)
+{
+	const struct cuv_direct_wheel *direct;
+
+	if (k->m->wheels)
+		return k->m->wheels->items[i];
+	direct = cuv_directs_find(&k->directs, &k->lock.packages[i].sha256);
+	return direct ? direct->path : NULL;
+}
+
 /* What a lock that was sent does not say, or is not believed. */
 static int locate_wheels(struct making *k, struct cuv_error *err)
 {
+	bool wanted[CUV_PACKAGES_MAX] = {false}, any = false;
 	struct cuv_locate what = {
 		.pinned = k->pinned,
-		.wanted = k->needed,
+		.wanted = wanted,
 		.work = k->m->work,
 		.cancel_fd = k->m->cancel_fd,
 	};
 	_cleanup_close_ int place = -1;
 
 	if (k->m->ask.source != CUV_ENV_LOCK)
+		return 0;
+	for (size_t i = 0; i < k->lock.n; i++) {
+		wanted[i] = k->needed[i] && !at_hand(k, i);
+		any |= wanted[i];
+	}
+	if (!any)
 		return 0;
 	progress(k->m, CUV_PHASE_RESOLVING, 0, 0);
 	place = cuv_place_take(k->m->builder, CUV_PLACE_RESOLVE, k->m->deadline_ns, k->m->cancel_fd, err);
@@ -215,17 +233,16 @@ static int locate_wheels(struct making *k, struct cuv_error *err)
 	return cuv_locate_wheels(k->m->builder, &what, &k->lock, err);
 }
 
-/* What was fetched before the lock was made is given at once. False when something
- * has failed already. */
-static bool give_directs(struct making *k)
+/* What is at hand is given at once. False when something has failed already. */
+static bool give_at_hand(struct making *k)
 {
 	for (size_t i = 0; i < k->lock.n; i++) {
-		const struct cuv_direct_wheel *direct = cuv_directs_find(&k->directs, &k->lock.packages[i].sha256);
+		const char *path = at_hand(k, i);
 
-		if (!k->needed[i] || !direct)
+		if (!k->needed[i] || !path)
 			continue;
 		k->needed[i] = false;
-		if (!cuv_installs_give(k->installs, i, direct->path))
+		if (!cuv_installs_give(k->installs, i, path))
 			return false;
 	}
 	return true;
@@ -293,7 +310,7 @@ static int fetch_wheels(struct making *k, struct cuv_error *err)
 {
 	_cleanup_(fetching_free) struct fetching *f = NULL;
 
-	if (!give_directs(k))
+	if (!give_at_hand(k))
 		return 0;
 	f = calloc(1, sizeof(*f));
 	if (!f)

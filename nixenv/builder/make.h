@@ -18,10 +18,12 @@ struct cuv_make {
 	struct cuv_key key;
 	const char *canonical; /* requirements, or a lock: as ask.source says */
 	size_t canonical_len;
-	const char *work;     /* an empty folder of its own */
-	int launcher;	      /* control socket of the launcher; -1: none, nothing foreign can be built */
-	unsigned depth;	      /* 0 for what was asked for; more for what is needed to build that */
-	uint64_t deadline_ns; /* of all of it, however deep */
+	const struct cuv_strv *wheels; /* files of a lock's wheels, in its order, with the right hashes; they are
+					* taken. NULL: they are fetched */
+	const char *work;	       /* an empty folder of its own */
+	int launcher;		       /* control socket of the launcher; -1: none, nothing foreign can be built */
+	unsigned depth;		       /* 0 for what was asked for; more for what is needed to build that */
+	uint64_t deadline_ns;	       /* of all of it, however deep */
 	int cancel_fd;
 	void (*on_progress)(void *arg, const struct cuv_env_progress *p);
 	void *arg;

@@ -571,6 +571,9 @@ static bool chore_message(struct server *sv, struct cuv_frame *f)
 		chore_failed(sv, &err);
 	} else if (f->type == CUV_MSG_CHORE_ANSWER && s && fd >= 0) {
 		s->state = SESSION_ANSWERED;
+		/* What it made counts, too. */
+		if (sv->desk.item[0].ask.verb == CUV_CHORE_IMPORT && (sv->b->budget.bytes || sv->b->budget.count))
+			cuv_desk_tend_later(&sv->desk);
 		if (cuv_msg_send_plain(s->fd, CUV_MSG_CHORE_ANSWER, &fd, 1) < 0)
 			session_close(s);
 	}
