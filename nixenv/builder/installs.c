@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define DAEMONS_MAX 16
+/* Started before it is known how many wheels there are: the time that one takes to
+ * start is then the time in which the resolver waits for the network. */
+#define DAEMONS_EARLY 4
 
 enum job_state {
 	JOB_WAITS, /* for its wheel; the environment: for all others */
@@ -138,6 +141,11 @@ static int add_hand(struct cuv_installs *s, struct cuv_error *err)
 	return 0;
 }
 
+static size_t processors(void)
+{
+	return (size_t)CUV_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+}
+
 int cuv_installs_open(const struct cuv_builder *b, const char *tmp, struct cuv_installs **ret, struct cuv_error *err)
 {
 	_cleanup_(cuv_installs_freep) struct cuv_installs *s = calloc(1, sizeof(*s));
@@ -151,8 +159,9 @@ int cuv_installs_open(const struct cuv_builder *b, const char *tmp, struct cuv_i
 	s->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->news < 0)
 		return cuv_error_set_errno(err, -errno, "the environment can't be built: %s", strerror(errno));
-	if (add_hand(s, err) < 0)
-		return -EINVAL;
+	for (size_t i = 0; i < CUV_MIN(processors(), (size_t)DAEMONS_EARLY); i++)
+		if (add_hand(s, err) < 0)
+			return -EINVAL;
 	*ret = TAKE_PTR(s);
 	return 0;
 }
@@ -220,9 +229,8 @@ static uint64_t size_in_store(const struct cuv_installs *s, size_t i)
 
 int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t todo = CUV_MAX(s->n_jobs - s->n_done, (size_t)2) - 1; /* the environment is built last */
-	size_t wanted = CUV_MIN(CUV_MIN((size_t)CUV_MAX(cpus, 1L), todo), (size_t)DAEMONS_MAX);
+	size_t wanted = CUV_MIN(CUV_MIN(processors(), todo), (size_t)DAEMONS_MAX);
 
 	while (s->n_hands < wanted)
 		if (add_hand(s, err) < 0)

@@ -4,7 +4,7 @@
  * first, each as soon as its wheel's bytes are there, and then the environment. One
  * Nix daemon and one thread for each processor; what is valid already is left alone.
  *
- * Order of calls: open (early: the first daemon starts while the resolver waits for
+ * Order of calls: open (early: daemons start while the resolver waits for
  * the network), plan, begin, give for each wheel that was asked for, wait.
  */
 #ifndef CUV_BUILDER_INSTALLS_H
