@@ -1,28 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What environments cost: one that is known, and one that has to be made."""
+"""What environments cost that are known: one, and many. making.py has those to be made."""
 
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
-import tempfile
 import time
 
 import client
-from figures import Report, in_turns, median, ratio
+from figures import Report, median
 from ways import HELPERS
-
-GOALS = {"requests": 1.3, "flask": 1.3, "science": 1.0}
-ENVIRONMENTS = {
-    "requests": ("requests==2.31.0\n", 5),
-    "flask": ("flask==3.0.3\n", 5),
-    "science": ("pandas==2.2.2\nscipy==1.14.0\nmatplotlib==3.9.0\nscikit-learn==1.5.1\n", 3),
-}
-# ext4 leaves the numbers of deleted files alone for five seconds, and searches past
-# them: what is created before that pays for what was deleted.
-DELETED_S = 6
 
 
 def lookup(report: Report, service, folder: pathlib.Path, length) -> None:
@@ -31,6 +19,7 @@ def lookup(report: Report, service, folder: pathlib.Path, length) -> None:
     text = folder / "requirements.txt"
     text.write_text("requests==2.31.0\n")
     command = [HELPERS / "envask", "--connect", service.state / "run/builder.sock", "--exclude-newer", client.DATE, "--quiet"]
+    subprocess.run([*command, text], check=True, capture_output=True)
     done = subprocess.run([*command, "--repeat", "2000", text], capture_output=True, text=True)
     assert done.returncode == 0, f"{done.returncode} {done.stderr}"
     answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -43,66 +32,17 @@ def lookup(report: Report, service, folder: pathlib.Path, length) -> None:
                  [["requests==2.31.0", median(taken), min(taken), len(started)]])
     report.goal("a known environment starts no process", float(len(started)), 0.0, "processes")
 
-
-def forget(service) -> int:
-    """Takes environments and installed wheels out of the store; the wheels themselves,
-    the tools, the resolver's cache and the index's answers stay. The service is not running."""
-    physical = service.state / "nix/nix/store"
-    roots = service.state / "nix/nix/var/nix/gcroots/cuvette"
-    kept = {pathlib.Path(os.readlink(link)).name for link in roots.iterdir() if link.is_symlink()}
-    for path in roots.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-    gone = [p for p in physical.iterdir() if p.name not in kept and (
-        (p / "nix-support/cuvette-environment").exists() or (p / "pyvenv.cfg").exists()
-        or (p / "lib/python3.11/site-packages").is_dir())]
-    owner = os.stat(physical).st_uid
-    environment = {**os.environ, "NIX_REMOTE": str(service.state / "nix"), "HOME": "/var/empty", "USER": "cuvette",
-                   "NIX_CONF_DIR": "/var/empty"}
-    words = ["nix-store", "--delete", *(f"/nix/store/{p.name}" for p in gone)]
+    owner = os.stat(service.state / "nix").st_uid
     prefix = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups"] if os.geteuid() == 0 != owner else []
-    subprocess.run([*prefix, *words], env=environment, check=True, capture_output=True)
-    return len(gone)
-
-
-def environment(report: Report, service, folder: pathlib.Path, length) -> None:
-    report.head("An environment that is not there yet, wheels and index answers present")
-    uv, rows = client.tool("uv"), []
-    cache = {**os.environ, "UV_CACHE_DIR": str(folder / "uv-cache"), "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
-    for name, (text, rounds) in ENVIRONMENTS.items():
-        wanted = folder / f"{name}.txt"
-        wanted.write_text(text)
-        service.answer("pass\n", text, exclude_newer=client.DATE)
-
-        def ours() -> float:
-            service.stop()
-            assert forget(service) > 1, "nothing was taken away"
-            time.sleep(DELETED_S)
-            service.start()
-            service.answer("pass\n")  # the first request of a service is not what is asked
-            begun = time.perf_counter()
-            answer = service.answer("pass\n", text, exclude_newer=client.DATE)
-            whole = (time.perf_counter() - begun) * 1000
-            assert not answer["environment"]["cached"]
-            return whole - answer["execution_time"] * 1000
-
-        def theirs(*options: str) -> float:
-            venv = pathlib.Path(tempfile.mkdtemp(prefix="venv-", dir=folder))
-            time.sleep(DELETED_S)
-            begun = time.perf_counter()
-            subprocess.run([uv, "-q", "venv", "--python", "/usr/bin/python3", venv], env=cache, check=True)
-            subprocess.run([uv, "-q", "pip", "install", "--python", venv / "bin/python", *options, "--only-binary", ":all:",
-                            "--exclude-newer", client.DATE, "-r", wanted], env=cache, check=True)
-            taken = (time.perf_counter() - begun) * 1000
-            shutil.rmtree(venv)
-            return taken
-
-        taken = in_turns(rounds, {"ours": ours, "compiled": lambda: theirs("--compile-bytecode"), "uv": theirs})
-        rows.append([name, median(taken["ours"]), median(taken["compiled"]), ratio(taken["ours"], taken["compiled"]),
-                     median(taken["uv"]), ratio(taken["ours"], taken["uv"])])
-        report.goal(f"{name}: environment against uv with byte code", rows[-1][3], GOALS[name])
-    report.table(["resolve and build", "ours ms", "uv venv + install, bytecode, ms", "ratio", "as by default, ms", "ratio"],
-                 rows)
+    words = [*prefix, HELPERS / "lookup", service.state, answers[0]["digest"], "2000"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    inside = json.loads(done.stdout)
+    report.say()
+    report.table(["2000 lookups of a digest, within the process", "median µs", "least µs"],
+                 [[where, median(inside[way]), min(inside[way])] for where, way in
+                  (("asked for before", "memory"), ("first since the start: link and manifest", "disk"))])
+    report.goal("known digest, in process", median(inside["memory"]), 50.0, "µs")
 
 
 # --- many environments ---
