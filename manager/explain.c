@@ -60,6 +60,21 @@ static json_t *ignored(const struct cuv_requirements *reqs)
 	return ret;
 }
 
+/* Which indexes are asked beside, or in place of, the service's own. */
+static json_t *indexes(const struct cuv_requirements *reqs)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < reqs->n_indexes; i++) {
+		const struct cuv_requirements_index *x = &reqs->indexes[i];
+
+		json_array_append_new(ret, json_pack("{s:s, s:i, s:s, s:s}", "file", reqs->files.items[x->file], "line",
+						     (int)x->number, "what",
+						     x->extra ? "--extra-index-url" : "--index-url", "url", x->url));
+	}
+	return ret;
+}
+
 static bool is_asked_for(const struct cuv_requirements *reqs, const char *name, size_t len,
 			 const struct cuv_environment *e)
 {
@@ -132,7 +147,7 @@ static json_t *packages(const struct cuv_requirements *reqs, const struct cuv_en
 
 json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e, const struct cuv_buf *lock)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:b}", "lines", lines(reqs, e), "ignored", ignored(reqs), "brought",
-			 brought(reqs, e), "packages", packages(reqs, e, lock), "truncated",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "lines", lines(reqs, e), "ignored", ignored(reqs), "indexes",
+			 indexes(reqs), "brought", brought(reqs, e), "packages", packages(reqs, e, lock), "truncated",
 			 reqs->n_lines > CUV_EXPLAIN_LINES_MAX);
 }

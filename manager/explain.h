@@ -15,7 +15,7 @@
 /* The same for each byte of the lock. */
 #define CUV_EXPLAIN_LOCK_FACTOR 8
 
-/* As docs/api.md has it: lines, ignored, brought, packages, truncated. lock is the text
+/* As docs/api.md has it: lines, ignored, indexes, brought, packages, truncated. lock is the text
  * of the environment's lock, NULL when there is none. A new reference, NULL without memory. */
 json_t *cuv_explain(const struct cuv_requirements *reqs, const struct cuv_environment *e, const struct cuv_buf *lock);
 

@@ -9,6 +9,7 @@
 #include "nixenv/requirements.h"
 
 #include "nixenv/requirements_include.h"
+#include "nixenv/requirements_index.h"
 #include "nixenv/requirements_line.h"
 #include "nixenv/requirements_lines.h"
 #include "nixenv/requirements_option.h"
@@ -172,6 +173,53 @@ static int include(struct source *s, struct cuv_scan *scan, const struct cuv_req
 	return p->state[i][constraints] == READ ? 0 : read_source(p, i, constraints);
 }
 
+/* Where this index stands in the list; n_indexes when it is not there. */
+static size_t find_index(const struct cuv_requirements *r, const char *url, bool extra)
+{
+	size_t i = 0;
+
+	while (i < r->n_indexes && (r->indexes[i].extra != extra || strcmp(r->indexes[i].url, url) != 0))
+		i++;
+	return i;
+}
+
+/* Notes an index; one that is named again counts once. */
+static int put_index(struct source *s, struct cuv_scan *scan, size_t start, const char *url, bool extra)
+{
+	struct cuv_requirements *r = s->p->result;
+	size_t text_at = cuv_line_reader_text_offset(&s->reader, start), at = extra ? r->n_indexes : 0;
+	char excerpt[sizeof(((struct cuv_error *)NULL)->excerpt)];
+	struct cuv_requirements_index x = {.extra = extra, .file = (uint32_t)s->index};
+
+	if (find_index(r, url, extra) < r->n_indexes)
+		return 0;
+	if (!extra && r->n_indexes > 0 && !r->indexes[0].extra)
+		return cuv_scan_fail(scan, start, CUV_E_REQUIREMENT_INVALID,
+				     "another --index-url was named before: there is one that takes the place of the "
+				     "service's own; use --extra-index-url for more");
+	if (r->n_indexes == CUV_REQUIREMENTS_INDEXES_MAX)
+		return cuv_scan_fail(scan, start, CUV_E_TOO_LARGE, "there are more than %d indexes",
+				     CUV_REQUIREMENTS_INDEXES_MAX);
+	cuv_requirements_excerpt(s->text.data, s->text.len, text_at, excerpt);
+	x.number = line_of(s, text_at);
+	x.column = cuv_requirements_column_of(s->text.data, s->text.len, text_at);
+	x.url = strdup(url);
+	x.text = strdup(excerpt);
+	memmove(&r->indexes[at + 1], &r->indexes[at], (r->n_indexes - at) * sizeof(r->indexes[0]));
+	r->indexes[at] = x;
+	r->n_indexes++;
+	return x.url && x.text ? 0 : -ENOMEM;
+}
+
+/* `--index-url address` and `--extra-index-url address`, which begin at start. */
+static int add_index(struct source *s, struct cuv_scan *scan, size_t start, const struct cuv_requirements_option *o)
+{
+	_cleanup_buf_ struct cuv_buf url = CUV_BUF_INIT(CUV_URL_LEN_MAX);
+	int r = cuv_index_address(scan, o->value_at, o->value_len, &url);
+
+	return r < 0 ? r : put_index(s, scan, start, cuv_buf_str(&url), o->kind == CUV_OPTION_EXTRA_INDEX);
+}
+
 /* A line that begins with `-`. */
 static int parse_options(struct source *s, struct cuv_scan *scan)
 {
@@ -189,6 +237,8 @@ static int parse_options(struct source *s, struct cuv_scan *scan)
 			return r;
 		if (o.kind == CUV_OPTION_IGNORED)
 			r = ignore(s, cuv_line_reader_text_offset(&s->reader, start), o.name, o.reason);
+		else if (o.kind == CUV_OPTION_INDEX || o.kind == CUV_OPTION_EXTRA_INDEX)
+			r = add_index(s, scan, start, &o);
 		else
 			r = include(s, scan, &o);
 		if (r)
@@ -268,7 +318,9 @@ static int parse_line(struct source *s)
 		return 0;
 	r = cuv_requirement_line_check(&scan);
 	if (r == 0)
-		r = cuv_scan_peek(&scan) == '-' ? parse_options(s, &scan) : add_requirement(s, &scan);
+		r = cuv_scan_peek(&scan) == '-' && !(s->p->canonical && cuv_scan_looks_at(&scan, CUV_CONSTRAINT_WORD))
+			    ? parse_options(s, &scan)
+			    : add_requirement(s, &scan);
 	return scan.code == CUV_E_NONE ? r : fail_line(s, scan.code, scan.fail_pos, scan.message);
 }
 

@@ -8,8 +8,10 @@
  * nothing else: no other option, no path, no variable, no comment, no
  * continuation. A direct requirement has ` @ ` and its address in place of
  * specifiers (struct cuv_direct says in which form), and that is the only address.
- * Behind the requirements stand the constraints, each behind the word `constraint`
- * and a blank, which no file of a user may begin a line with. Files that mean the
+ * Behind the requirements stand the constraints, each behind `--constraint` and a
+ * blank, and then the indexes: at most one `--index-url`, and `--extra-index-url` in
+ * the order of the files. Their addresses are not for the resolver either: the builder
+ * finds each in the operator's list, or refuses it. Files that mean the
  * same have the same canonical form: names, extras, versions and markers are
  * normalised, specifiers, hashes and lines are sorted, repeated lines folded. The
  * empty environment has the empty one; without requirements there are no
@@ -32,6 +34,8 @@
 /* Most requirements, most constraints, before repeated ones are folded. */
 #define CUV_REQUIREMENTS_MAX 200
 #define CUV_CONSTRAINTS_MAX 1000
+/* Most indexes that are named. */
+#define CUV_REQUIREMENTS_INDEXES_MAX 8
 /* Most ignored options and lines. */
 #define CUV_REQUIREMENTS_IGNORED_MAX 64
 /* Limits inside a requirement: CUV_NAME_LEN_MAX, CUV_EXTRAS_MAX, CUV_HASHES_MAX,
@@ -76,6 +80,16 @@ struct cuv_requirements_line {
 	size_t item; /* what it became: in items, or in constraints */
 };
 
+/* An index that is to be asked: before the service's own, or in its place. */
+struct cuv_requirements_index {
+	char *url; /* owned; as requirements_index.h has it */
+	bool extra;
+	uint32_t file;	 /* which, from 0 */
+	uint32_t number; /* of the line, from 1 */
+	uint32_t column;
+	char *text; /* owned; the line, as in cuv_requirements_line */
+};
+
 struct cuv_requirements {
 	/* Both owned, sorted by their canonical text, each text once. */
 	struct cuv_requirement *items;
@@ -85,6 +99,9 @@ struct cuv_requirements {
 	/* In the order of reading; owned. */
 	struct cuv_requirements_line *lines;
 	size_t n_lines;
+	/* The one that takes the place of the service's own first, then the extra ones. */
+	struct cuv_requirements_index indexes[CUV_REQUIREMENTS_INDEXES_MAX];
+	size_t n_indexes;
 	struct cuv_strv files; /* their names */
 	bool named;	       /* errors name the first file too: it is a program */
 	struct cuv_requirements_ignored ignored[CUV_REQUIREMENTS_IGNORED_MAX];
@@ -104,7 +121,7 @@ int cuv_requirements_parse_files(struct cuv_requirements_files *files, struct cu
 /* The same with one file. */
 int cuv_requirements_parse(const void *data, size_t len, struct cuv_requirements **ret, struct cuv_error *err);
 /* Reads canonical text back: -EINVAL with err set to INTERNAL when it is not its own
- * canonical form. Line n of it is items[n - 1], then come the constraints. */
+ * canonical form. Line n of it is items[n - 1], then come the constraints, then the indexes. */
 int cuv_requirements_parse_canonical(const void *data, size_t len, struct cuv_requirements **ret,
 				     struct cuv_error *err);
 

@@ -11,6 +11,8 @@ enum handling {
 	IGNORED_WITH_VALUE,
 	INCLUDE,
 	CONSTRAIN,
+	INDEX,
+	EXTRA_INDEX,
 	REFUSED,
 };
 
@@ -34,8 +36,8 @@ static const struct option {
 	{"--requirement", 'r', INCLUDE, NULL},
 	{"--constraint", 'c', CONSTRAIN, NULL},
 	{"--editable", 'e', REFUSED, editable_advice},
-	{"--index-url", 'i', REFUSED, index_advice},
-	{"--extra-index-url", 0, REFUSED, index_advice},
+	{"--index-url", 'i', INDEX, NULL},
+	{"--extra-index-url", 0, EXTRA_INDEX, NULL},
 	{"--find-links", 'f', REFUSED, index_advice},
 	{"--no-index", 0, REFUSED, index_advice},
 	{"--no-binary", 0, REFUSED, wheel_advice},
@@ -110,6 +112,11 @@ static int no_option(struct cuv_scan *s, size_t start, size_t len)
 
 int cuv_option_parse(struct cuv_scan *s, struct cuv_requirements_option *ret)
 {
+	static const enum cuv_option_kind kinds[] = {
+		[IGNORED_WITH_VALUE] = CUV_OPTION_IGNORED, [INCLUDE] = CUV_OPTION_REQUIREMENT,
+		[CONSTRAIN] = CUV_OPTION_CONSTRAINT,	   [INDEX] = CUV_OPTION_INDEX,
+		[EXTRA_INDEX] = CUV_OPTION_EXTRA_INDEX,
+	};
 	size_t start = s->pos, len = read_word(s);
 	const struct option *o = find_option(s->text + start, len);
 	bool is_short = len < 2 || s->text[start + 1] != '-';
@@ -125,8 +132,7 @@ int cuv_option_parse(struct cuv_scan *s, struct cuv_requirements_option *ret)
 	*ret = (struct cuv_requirements_option){.name = o->name, .reason = o->text};
 	if (o->handling == IGNORED)
 		return 0;
-	if (o->handling != IGNORED_WITH_VALUE)
-		ret->kind = o->handling == INCLUDE ? CUV_OPTION_REQUIREMENT : CUV_OPTION_CONSTRAINT;
+	ret->kind = kinds[o->handling];
 	if (is_short && len > 2)
 		s->pos = start + 2; /* -rother.txt */
 	ret->value_at = read_value(s, &ret->value_len);

@@ -7,13 +7,19 @@
 #include "lib/base/strv.h"
 #include "nixenv/pep508_scan.h"
 
-enum cuv_option_kind { CUV_OPTION_IGNORED, CUV_OPTION_REQUIREMENT, CUV_OPTION_CONSTRAINT };
+enum cuv_option_kind {
+	CUV_OPTION_IGNORED,
+	CUV_OPTION_REQUIREMENT,
+	CUV_OPTION_CONSTRAINT,
+	CUV_OPTION_INDEX,
+	CUV_OPTION_EXTRA_INDEX
+};
 
 struct cuv_requirements_option {
 	enum cuv_option_kind kind;
 	const char *name;   /* static */
 	const char *reason; /* IGNORED: static, why nothing is lost */
-	size_t value_at;    /* the others: the file's name in the scan's text */
+	size_t value_at;    /* the others: the file's name, the address, in the scan's text */
 	size_t value_len;
 };
 

@@ -28,6 +28,10 @@ struct cuv_requirements *cuv_requirements_free(struct cuv_requirements *r)
 		cuv_requirement_done(&r->constraints[i]);
 	for (size_t i = 0; i < r->n_lines; i++)
 		free(r->lines[i].text);
+	for (size_t i = 0; i < r->n_indexes; i++) {
+		free(r->indexes[i].url);
+		free(r->indexes[i].text);
+	}
 	cuv_strv_done(&r->files);
 	free(r->items);
 	free(r->constraints);
@@ -106,7 +110,13 @@ int cuv_requirements_canonical(const struct cuv_requirements *r, struct cuv_buf 
 {
 	int e = cuv_requirements_write(r, out);
 
-	return e < 0 || r->n == 0 ? e : write_items(r->constraints, r->n_constraints, CUV_CONSTRAINT_WORD, out);
+	if (e < 0 || r->n == 0)
+		return e;
+	(void)write_items(r->constraints, r->n_constraints, CUV_CONSTRAINT_WORD, out);
+	for (size_t i = 0; i < r->n_indexes; i++)
+		cuv_buf_addf(out, "%s %s\n", r->indexes[i].extra ? "--extra-index-url" : "--index-url",
+			     r->indexes[i].url);
+	return cuv_buf_err(out);
 }
 
 /* The first in the order of the files. */
@@ -152,19 +162,33 @@ bool cuv_requirements_allow_hash(const struct cuv_requirements *r, const char *n
 	       allows(r->constraints, r->n_constraints, cuv_buf_str(&normal), hash);
 }
 
+static void point(const struct cuv_requirements *r, struct cuv_error *err, uint32_t file, uint32_t line,
+		  uint32_t column, const char *text)
+{
+	const char *name = r->files.items[file];
+
+	err->line = line;
+	err->column = column;
+	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), text, strlen(text));
+	if (file > 0 || r->named)
+		cuv_error_copy_text(err->file, sizeof(err->file), name, strlen(name));
+}
+
 void cuv_requirements_relocate(const struct cuv_requirements *r, struct cuv_error *err)
 {
 	const struct cuv_requirement *item;
 	const struct cuv_requirements_line *line;
+	size_t n = r->n + r->n_constraints;
 
-	if (err->line == 0 || err->line > r->n + r->n_constraints)
+	if (err->line > n && err->line <= n + r->n_indexes) {
+		const struct cuv_requirements_index *x = &r->indexes[err->line - 1 - n];
+
+		point(r, err, x->file, x->number, x->column, x->text);
+		return;
+	}
+	if (err->line == 0 || err->line > n)
 		return;
 	item = err->line <= r->n ? &r->items[err->line - 1] : &r->constraints[err->line - 1 - r->n];
 	line = &r->lines[item->origin];
-	err->line = line->number;
-	err->column = 1;
-	cuv_error_copy_text(err->excerpt, sizeof(err->excerpt), line->text, strlen(line->text));
-	if (line->file > 0 || r->named)
-		cuv_error_copy_text(err->file, sizeof(err->file), r->files.items[line->file],
-				    strlen(r->files.items[line->file]));
+	point(r, err, line->file, line->number, 1, line->text);
 }

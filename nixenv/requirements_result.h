@@ -6,7 +6,7 @@
 #include "nixenv/requirements.h"
 
 /* What a constraint has before it in the canonical form. */
-#define CUV_CONSTRAINT_WORD "constraint "
+#define CUV_CONSTRAINT_WORD "--constraint "
 
 /* Empty, with room for as many as there may be; NULL without memory. */
 struct cuv_requirements *cuv_requirements_new(void);

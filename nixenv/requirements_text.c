@@ -67,19 +67,26 @@ void cuv_requirements_excerpt(const char *text, size_t len, size_t at,
 	mask_credentials(text + start, n, ret);
 }
 
-int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, const char *text, size_t len, size_t at,
-			     const char *message)
+uint32_t cuv_requirements_column_of(const char *text, size_t len, size_t at)
 {
 	uint32_t column = 1;
-	size_t start, n;
+	size_t n;
 
 	at = CUV_MIN(at, len);
-	start = line_at(text, len, at, &n);
-	for (size_t i = start; i < at; column++) {
+	for (size_t i = line_at(text, len, at, &n); i < at; column++) {
 		size_t step = cuv_utf8_char_len(text + i, at - i);
 
 		i += step ? step : 1;
 	}
+	return column;
+}
+
+int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, const char *text, size_t len, size_t at,
+			     const char *message)
+{
+	uint32_t column = cuv_requirements_column_of(text, len, at);
+
+	at = CUV_MIN(at, len);
 	(void)cuv_error_set_at(err, code, cuv_requirements_line_of(text, len, at), column, "", 0, "%s", message);
 	if (err)
 		cuv_requirements_excerpt(text, len, at, err->excerpt);

@@ -22,6 +22,8 @@ int cuv_requirements_fail_at(struct cuv_error *err, enum cuv_error_code code, co
 /* The line that the byte at this offset is on, shortened, with stars for passwords. */
 void cuv_requirements_excerpt(const char *text, size_t len, size_t at,
 			      char ret[sizeof(((struct cuv_error *)NULL)->excerpt)]);
+/* The column (characters, from 1) of this offset in its line. */
+uint32_t cuv_requirements_column_of(const char *text, size_t len, size_t at);
 /* The line (from 1) that the byte at this offset is on. LF, CR LF and CR end lines. */
 uint32_t cuv_requirements_line_of(const char *text, size_t len, size_t at);
 

@@ -11,8 +11,10 @@
 
 void cuv_access_done(struct cuv_access *a)
 {
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		cuv_url_done(&a->places[i].url);
+		free(a->places[i].index);
+	}
 	free(a->places);
 	*a = (struct cuv_access){0};
 }
@@ -51,7 +53,20 @@ static int replace(char **text, const char *with)
 	return 0;
 }
 
-static int add(struct cuv_access *a, const char *name, size_t name_len, const char *address, bool listed)
+/* What an address on a list is. */
+enum kind { ORIGIN, INDEX, FOLDER };
+
+/* The resolver's list of indexes is parted by blanks. */
+static char *spell(const char *name, size_t name_len, const char *address)
+{
+	char *ret;
+
+	if (address[strcspn(address, " \t\n,")])
+		return NULL;
+	return asprintf(&ret, "%.*s%s%s", (int)name_len, name, name_len ? "=" : "", address) < 0 ? NULL : ret;
+}
+
+static int add(struct cuv_access *a, const char *name, size_t name_len, const char *address, enum kind kind)
 {
 	_cleanup_url_ struct cuv_url url = {0};
 	const char *user = index_variable(name, name_len, "USERNAME");
@@ -69,21 +84,22 @@ static int add(struct cuv_access *a, const char *name, size_t name_len, const ch
 	if (!more)
 		return -ENOMEM;
 	a->places = more;
-	a->places[a->n++] = (struct cuv_place){.url = url, .listed = listed};
+	a->places[a->n++] = (struct cuv_place){
+		.url = url, .listed = kind == ORIGIN, .index = kind == INDEX ? spell(name, name_len, address) : NULL};
 	url = (struct cuv_url){0};
 	return 0;
 }
 
 /* "name=address" or an address. */
-static int add_named(struct cuv_access *a, const char *text, bool listed)
+static int add_named(struct cuv_access *a, const char *text, enum kind kind)
 {
 	size_t n = strcspn(text, "=");
 	bool named = n < strcspn(text, ":/") && text[n] == '=';
 
-	return add(a, text, named ? n : 0, named ? text + n + 1 : text, listed);
+	return add(a, text, named ? n : 0, named ? text + n + 1 : text, kind);
 }
 
-static int add_list(struct cuv_access *a, const char *variable, bool listed)
+static int add_list(struct cuv_access *a, const char *variable, enum kind kind)
 {
 	static const char separators[] = ", \t\n";
 	const char *list = getenv(variable);
@@ -93,25 +109,25 @@ static int add_list(struct cuv_access *a, const char *variable, bool listed)
 		size_t n = strcspn(list, separators);
 		_cleanup_free_ char *word = strndup(list, n);
 
-		r = word ? add_named(a, word, listed) : -ENOMEM;
+		r = word ? add_named(a, word, kind) : -ENOMEM;
 		list += n;
 	}
 	return r;
 }
 
 /* A text, or a list of texts. */
-static int add_json(struct cuv_access *a, json_t *value)
+static int add_json(struct cuv_access *a, json_t *value, enum kind kind)
 {
 	json_t *item;
 	size_t i;
 	int r = 0;
 
 	if (json_is_string(value))
-		return add(a, "", 0, json_string_value(value), false);
+		return add(a, "", 0, json_string_value(value), kind);
 	json_array_foreach(value, i, item)
 	{
 		if (r == 0 && json_is_string(item))
-			r = add(a, "", 0, json_string_value(item), false);
+			r = add(a, "", 0, json_string_value(item), kind);
 	}
 	return r;
 }
@@ -124,14 +140,16 @@ static int add_table(struct cuv_access *a, json_t *table)
 	int r = 0;
 
 	for (i = 0; r == 0 && i < ARRAY_SIZE(keys); i++)
-		r = add_json(a, json_object_get(table, keys[i]));
+		r = add_json(a, json_object_get(table, keys[i]), i < 2 ? INDEX : FOLDER);
 	json_array_foreach(json_object_get(table, "index"), i, item)
 	{
 		const char *url = json_string_value(json_object_get(item, "url"));
 		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *format = json_string_value(json_object_get(item, "format"));
 
 		if (r == 0 && url)
-			r = add(a, name ? name : "", name ? strlen(name) : 0, url, false);
+			r = add(a, name ? name : "", name ? strlen(name) : 0, url,
+				format && strcmp(format, "simple") != 0 ? FOLDER : INDEX);
 	}
 	return r;
 }
@@ -153,12 +171,14 @@ static int add_config(struct cuv_access *a, const char *text, size_t len, uint32
 int cuv_access_read(const char *uv_config, size_t len, struct cuv_access *ret, uint32_t *ret_line)
 {
 	static const char *const variables[] = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL",
-						"UV_FIND_LINKS"};
+						"CUVETTE_INDEXES"};
 	_cleanup_(cuv_access_done) struct cuv_access a = {0};
-	int r = add_list(&a, "CUVETTE_TRUSTED_ORIGINS", true);
+	int r = add_list(&a, "CUVETTE_TRUSTED_ORIGINS", ORIGIN);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(variables); i++)
-		r = add_list(&a, variables[i], false);
+		r = add_list(&a, variables[i], INDEX);
+	if (r == 0)
+		r = add_list(&a, "UV_FIND_LINKS", FOLDER);
 	if (r == 0 && len > 0)
 		r = add_config(&a, uv_config, len, ret_line);
 	if (r < 0 && r != -EINVAL)
@@ -179,6 +199,29 @@ int cuv_access_add_cache(struct cuv_access *a, const char *address)
 }
 
 /* --- asking --- */
+
+static size_t without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+const char *cuv_access_index(const struct cuv_access *a, const struct cuv_url *u)
+{
+	size_t len = without_slashes(u->path);
+
+	for (size_t i = 0; i < a->n; i++) {
+		const struct cuv_place *p = &a->places[i];
+
+		if (p->index && cuv_site_same(&p->url.site, &u->site) && without_slashes(p->url.path) == len &&
+		    memcmp(p->url.path, u->path, len) == 0 && !strchr(p->url.bare, '?'))
+			return p->index;
+	}
+	return NULL;
+}
 
 bool cuv_access_has(const struct cuv_access *a, const struct cuv_site *o)
 {

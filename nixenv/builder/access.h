@@ -3,10 +3,10 @@
  * Whom the operator trusts, and who gets which credentials.
  *
  * The origins of the configured indexes (uv's variables and its configuration
- * file), and those listed in CUVETTE_TRUSTED_ORIGINS, are trusted by name: they may
- * be at any address. Credentials belong to an origin: those in an index's address,
- * or UV_INDEX_<NAME>_USERNAME and _PASSWORD of a named one; netrc's are used
- * for these origins only.
+ * file), those listed in CUVETTE_INDEXES for who names them in requirements, and those
+ * in CUVETTE_TRUSTED_ORIGINS, are trusted by name: they may be at any address. Credentials belong to an origin: those
+ * in an index's address, or UV_INDEX_<NAME>_USERNAME and _PASSWORD of a named one; netrc's are used for these origins
+ * only.
  */
 #ifndef CUV_BUILDER_ACCESS_H
 #define CUV_BUILDER_ACCESS_H
@@ -19,6 +19,7 @@ struct cuv_place {
 	struct cuv_url url; /* user and password are those to send, or NULL */
 	bool listed;	    /* by CUVETTE_TRUSTED_ORIGINS: for users' addresses too */
 	bool cache;	    /* a binary cache's, no index's (caches.h) */
+	char *index;	    /* owned; "name=address" or the address, as the operator wrote it; NULL: no index */
 };
 
 struct cuv_access {
@@ -35,6 +36,9 @@ void cuv_access_done(struct cuv_access *a);
 /* One more, with the credentials in its address. 0 or -ENOMEM. */
 int cuv_access_add_cache(struct cuv_access *a, const char *address);
 
+/* The index at this address, as the operator wrote it; NULL when there is none on the
+ * list. Final slashes don't count. Borrowed. */
+const char *cuv_access_index(const struct cuv_access *a, const struct cuv_url *u);
 /* Whether an origin is the operator's own. */
 bool cuv_access_has(const struct cuv_access *a, const struct cuv_site *o);
 /* Whether users' addresses may name it, wherever it is and by http too. */

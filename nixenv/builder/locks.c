@@ -75,8 +75,8 @@ static void note_requires(const struct cuv_builder *b, const struct cuv_environm
 
 		if (cuv_lock_install_name(&l->packages[i], name) < 0)
 			return;
-		while (at < e->closure.n && (strlen(e->closure.items[at]) < HASH_LEN ||
-					     strcmp(e->closure.items[at] + HASH_LEN, name) != 0))
+		while (at < e->closure.n &&
+		       (strlen(e->closure.items[at]) < HASH_LEN || strcmp(e->closure.items[at] + HASH_LEN, name) != 0))
 			at++;
 		if (at == e->closure.n || cuv_strv_add(&installs, e->closure.items[at]) < 0)
 			return;

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
 #include "nixenv/builder/evict.h"
+#include "nixenv/builder/indexes.h"
 #include "nixenv/builder/installs.h"
 #include "nixenv/builder/locate.h"
 #include "nixenv/builder/locks.h"
@@ -136,6 +137,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 	progress(m, CUV_PHASE_RESOLVING, 0, 0);
 	/* The other process promised canonical text; what is not that is not read. */
 	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &reqs, err) < 0 ||
+	    cuv_indexes_check(&m->builder->settings, reqs, err) < 0 ||
 	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
 	    cuv_repositories_build(m, reqs, k->deadline_ns, &k->directs, err) < 0 ||
 	    cuv_directs_pin(reqs, &k->directs, err) < 0)

@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/landlock.h"
 #include "lib/base/log.h"
+#include "nixenv/builder/indexes.h"
 #include "nixenv/builder/resolve_error.h"
 #include "nixenv/builder/sdist_plan.h"
 #include "nixenv/builder/seal.h"
@@ -172,7 +173,8 @@ static int resolver_config(const struct cuv_settings *s, const struct cuv_strv *
 	return cuv_buf_err(out);
 }
 
-static int resolver_env(const struct cuv_settings *s, bool config, struct cuv_strv *env)
+static int resolver_env(const struct cuv_settings *s, const struct cuv_requirements *reqs, bool config,
+			struct cuv_strv *env, struct cuv_error *err)
 {
 	static const char *const fixed[] = {
 		"HOME=/lock",	    "PATH=/usr/bin",	   "LC_ALL=C.UTF-8",
@@ -183,8 +185,8 @@ static int resolver_env(const struct cuv_settings *s, bool config, struct cuv_st
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
 		r = cuv_strv_add(env, fixed[i]);
-	for (size_t i = 0; r == 0 && i < s->env.n; i++)
-		r = cuv_strv_add(env, s->env.items[i]);
+	if (r == 0)
+		r = cuv_indexes_env(s, reqs, env, err);
 	if (r == 0 && s->ca.len)
 		r = cuv_strv_add(env, "SSL_CERT_FILE=/etc/ca.pem");
 	if (r == 0 && config)
@@ -241,8 +243,11 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 
 	cuv_assert(what->n_offers <= CUV_OFFERS_MAX);
 	if (!v || resolver_config(&b->settings, projects, &config) < 0 ||
-	    resolver_argv(what, projects, date, &argv) < 0 || resolver_env(&b->settings, config.len > 0, &env) < 0)
+	    resolver_argv(what, projects, date, &argv) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	r = resolver_env(&b->settings, what->reqs, config.len > 0, &env, err);
+	if (r < 0)
+		return r == -EINVAL ? r : cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	v->config = config; /* borrowed */
 	view_init(b, what, v);
 	spec.path = "/tool/uv";

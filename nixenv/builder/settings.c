@@ -140,6 +140,8 @@ static int digest_indexes(const struct cuv_settings *s, struct cuv_sha256 *ret)
 		if (value)
 			cuv_buf_addf(&b, "%s=%s\n", index_names[i], value);
 	}
+	if (getenv("CUVETTE_INDEXES"))
+		cuv_buf_addf(&b, "CUVETTE_INDEXES=%s\n", getenv("CUVETTE_INDEXES"));
 	cuv_buf_add(&b, s->uv_config.data, s->uv_config.len);
 	if (cuv_buf_err(&b))
 		return cuv_buf_err(&b);

@@ -17,12 +17,13 @@
 
 static void explained(void **state)
 {
-	struct cuv_requirements_files files = {.items = {{"r.txt",
-							  "--pre\nFoo>=1\nwin ; os_name == 'nt'\n-c "
-							  "c.txt\nFoo[full]>=1  # again\nbar ; os_name == 'nt'",
-							  82},
-							 {"c.txt", "dep<2\nother<1\n", 14}},
-					       .n = 2};
+	struct cuv_requirements_files files = {
+		.items = {{"r.txt",
+			   "--pre\nFoo>=1\nwin ; os_name == 'nt'\n-c "
+			   "c.txt\nFoo[full]>=1  # again\nbar ; os_name == 'nt'",
+			   82},
+			  {"c.txt", "dep<2\nother<1\n--extra-index-url https://H.invalid/s/", 52}},
+		.n = 2};
 	static const char *const packages[] = {"bar 5", "dep 1.5", "foo 1.0"};
 	struct cuv_environment e = {.python = "3.11.2"};
 	_cleanup_buf_ struct cuv_buf lock = CUV_BUF_INIT(4096);
@@ -49,6 +50,8 @@ static void explained(void **state)
 		"\"ignored\":[{\"file\":\"r.txt\",\"line\":1,\"what\":\"--pre\",\"reason\":\"pre-releases are taken "
 		"where a "
 		"specifier names one, as in name>=2.0rc1\"}],"
+		"\"indexes\":[{\"file\":\"c.txt\",\"line\":3,\"what\":\"--extra-index-url\",\"url\":\"https://"
+		"h.invalid/s\"}],"
 		"\"brought\":[\"bar\",\"dep\"],\"packages\":["
 		"{\"name\":\"bar\",\"version\":\"5\",\"lines\":[],\"required_by\":[\"dep\",\"foo[all]\"]},"
 		"{\"name\":\"dep\",\"version\":\"1.5\",\"lines\":[],\"required_by\":[\"foo\"]},"
@@ -59,6 +62,7 @@ static void explained(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(packages); i++)
 		assert_ok(cuv_strv_add(&e.packages, packages[i]));
 	files.items[0].len = strlen(files.items[0].data);
+	files.items[1].len = strlen(files.items[1].data);
 	assert_int_equal(cuv_requirements_parse_files(&files, &r, &err), 0);
 	assert_ok(cuv_buf_add_str(&lock, LOCK));
 	found = cuv_explain(r, &e, &lock);

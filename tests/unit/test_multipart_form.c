@@ -367,7 +367,7 @@ TEST(requirements_include_files_sent_along)
 				  CODE MORE("dev/a.txt", "-r b.txt") MORE("dev/b.txt", "Foo") END));
 	if (u.result < 0)
 		fail_msg("%s", u.err.message);
-	assert_string_equal(u.request.spec.requirements, "foo\nconstraint bar<2\n");
+	assert_string_equal(u.request.spec.requirements, "foo\n--constraint bar<2\n");
 	assert_int_equal(u.request.source->files.n, 4);
 	REFUSED(CODE FILE_PART("requirements", "r.txt", "-r b.txt") MORE("a.txt", "a"), REQUIREMENTS_FILE_MISSING,
 		"`b.txt`");

@@ -80,16 +80,35 @@ static void constraints(void **state)
 {
 	(void)state;
 	assert_files(FILES("r.txt", "-c c.txt\nfoo", "c.txt", "Bar<2\nfoo == 1.0\nbar<2 # again"),
-		     "foo\nconstraint bar<2\nconstraint foo==1\n");
+		     "foo\n--constraint bar<2\n--constraint foo==1\n");
 	/* What a file of constraints includes are constraints. */
 	assert_files(FILES("r.txt", "foo\n-cc.txt", "c.txt", "-r d.txt\n-c e.txt", "d.txt", "d", "e.txt", "e<1"),
-		     "foo\nconstraint d\nconstraint e<1\n");
+		     "foo\n--constraint d\n--constraint e<1\n");
 	/* A file can be both. */
-	assert_files(FILES("r.txt", "-r a.txt\n-c a.txt", "a.txt", "foo>=1"), "foo>=1\nconstraint foo>=1\n");
+	assert_files(FILES("r.txt", "-r a.txt\n-c a.txt", "a.txt", "foo>=1"), "foo>=1\n--constraint foo>=1\n");
 	/* Nothing is constrained where nothing is asked for. */
 	assert_files(FILES("r.txt", "-c c.txt", "c.txt", "foo<1"), "");
 	assert_files(FILES("r.txt", "foo\n-c c.txt", "c.txt", "foo==1 --hash=sha256:" HEX64),
-		     "foo\nconstraint foo==1 --hash=sha256:" HEX64 "\n");
+		     "foo\n--constraint foo==1 --hash=sha256:" HEX64 "\n");
+}
+
+static void indexes(void **state)
+{
+	(void)state;
+	/* The one that replaces the service's own first, the others in the order of the files, each once. */
+	assert_files(FILES("r.txt", "--extra-index-url https://A.example/x/\nfoo\n-c c.txt\n-r b.txt\n", "b.txt",
+			   "-i https://b.example\n--extra-index-url https://a.example/x", "c.txt",
+			   "bar<2\n--extra-index-url http://c.example:80/"),
+		     "foo\n--constraint bar<2\n--index-url https://b.example\n--extra-index-url https://a.example/x\n"
+		     "--extra-index-url http://c.example\n");
+	/* Nothing is asked for where nothing is. */
+	assert_files(FILES("r.txt", "-i https://a.example"), "");
+	assert_files(FILES("r.txt", "-i https://a.example\n-i https://A.example/\na"),
+		     "a\n--index-url https://a.example\n");
+	/* A package may be called like the word before a constraint. */
+	assert_files(FILES("r.txt", "constraint ; os_name=='nt'"), "constraint ; os_name == \"nt\"\n");
+	assert_files_refused(FILES("r.txt", "-i https://a.example\n-r b.txt", "b.txt", "#\n  -i https://b.example"),
+			     CUV_E_REQUIREMENT_INVALID, "b.txt", 2, 3, "another --index-url");
 }
 
 static void refused(void **state)
@@ -220,7 +239,8 @@ static void lines(void **state)
 static void relocated(void **state)
 {
 	_cleanup_(cuv_requirements_freep) struct cuv_requirements *r =
-		parse_files(FILES("r.txt", "\nzoo\n-r b.txt\n-c c.txt", "b.txt", "#\n  foo # here", "c.txt", "bar"));
+		parse_files(FILES("r.txt", "\nzoo\n-r b.txt\n-c c.txt", "b.txt", "#\n  foo # here", "c.txt",
+				  "bar\n --extra-index-url https://h.invalid"));
 	static const struct {
 		uint32_t canonical;
 		const char *file;
@@ -229,7 +249,8 @@ static void relocated(void **state)
 	} cases[] = {{1, "b.txt", 2, "  foo # here"},
 		     {2, "", 2, "zoo"},
 		     {3, "c.txt", 1, "bar"},
-		     {4, "", 4, ""},
+		     {4, "c.txt", 2, " --extra-index-url https://h.invalid"},
+		     {5, "", 5, ""},
 		     {0, "", 0, ""}};
 
 	(void)state;
@@ -267,15 +288,22 @@ static void hashes(void **state)
 
 static void canonical_only(void **state)
 {
-	static const char *const wrong[] = {"Foo\n",
-					    "foo",
-					    "foo\nbar\n",
-					    "constraint foo\n",
-					    "constraint foo\nbar\n",
-					    "bar\nconstraint Foo\n",
-					    "bar\nconstraint foo\nzoo\n",
-					    "-r a.txt\n",
-					    "# x\n"};
+	static const char *const wrong[] = {
+		"Foo\n",
+		"foo",
+		"foo\nbar\n",
+		"--constraint foo\n",
+		"--constraint foo\nbar\n",
+		"bar\n--constraint Foo\n",
+		"bar\n--constraint foo\nzoo\n",
+		"-r a.txt\n",
+		"--index-url https://h.invalid/s\n",
+		"bar\n--extra-index-url https://h.invalid/s\n--index-url https://h.invalid/s\n",
+		"bar\n--index-url https://h.invalid/s/\n",
+		"--index-url https://h.invalid/s\nbar\n",
+		"bar\n-i https://h.invalid/s\n",
+		"bar\n-c foo\n",
+		"# x\n"};
 	struct cuv_requirements *r = NULL;
 	struct cuv_error err;
 
@@ -306,7 +334,7 @@ int main(void)
 		cmocka_unit_test(included),  cmocka_unit_test(constraints), cmocka_unit_test(refused),
 		cmocka_unit_test(bounded),   cmocka_unit_test(loaded),	    cmocka_unit_test(lines),
 		cmocka_unit_test(relocated), cmocka_unit_test(hashes),	    cmocka_unit_test(canonical_only),
-		cmocka_unit_test(names),
+		cmocka_unit_test(names),     cmocka_unit_test(indexes),
 	};
 
 	return cmocka_run_group_tests_name("requirements files", tests, NULL, NULL);

@@ -43,6 +43,28 @@ static size_t check_address(const char *at, size_t len)
 	return n;
 }
 
+/* The last lines may name indexes, by an address without credentials and variables. */
+static bool check_index(const char *line, size_t len)
+{
+	static const char *const options[] = {"--index-url http", "--extra-index-url http"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		size_t n = strlen(options[i]), host;
+
+		if (len <= n + 3 || strncmp(line, options[i], n) != 0)
+			continue;
+		n += line[n] == 's';
+		cuv_assert(strncmp(line + n, "://", 3) == 0);
+		n += 3;
+		host = strcspn(line + n, "/\n");
+		cuv_assert(host > 0 && !memchr(line + n, '@', CUV_MIN(host, len - n)) && line[len - 1] != '/');
+		for (; n < len; n++)
+			cuv_assert(line[n] > ' ' && line[n] <= '~' && !strchr("\"$#<>?[\\]^`{|}", line[n]));
+		return true;
+	}
+	return false;
+}
+
 /* Nothing that a resolver could take for an option, a URL, a path, a variable, a
  * comment or a continuation. */
 static void check_line(const char *line, size_t len)
@@ -78,11 +100,16 @@ static void check_line(const char *line, size_t len)
 
 static void check_canonical(const char *text)
 {
-	static const char word[] = "constraint ";
+	static const char word[] = "--constraint ";
 	const char *end, *last = NULL;
-	bool constraints = false;
+	bool constraints = false, indexes = false;
 
 	for (; (end = strchr(text, '\n')); text = end + 1) {
+		/* They are the last ones. */
+		cuv_assert(!indexes || check_index(text, (size_t)(end - text)));
+		indexes = indexes || check_index(text, (size_t)(end - text));
+		if (indexes)
+			continue;
 		if (strncmp(text, word, strlen(word)) == 0) {
 			text += strlen(word);
 			last = constraints ? last : NULL;
