@@ -53,8 +53,8 @@ static int replace(char **text, const char *with)
 	return 0;
 }
 
-/* What an address on a list is. */
-enum kind { ORIGIN, INDEX, FOLDER };
+/* What an address on a list is: an index, what only has files, an origin for users. */
+enum kind { INDEX, FOLDER, ORIGIN };
 
 /* The resolver's list of indexes is parted by blanks. */
 static char *spell(const char *name, size_t name_len, const char *address)
@@ -191,7 +191,7 @@ int cuv_access_read(const char *uv_config, size_t len, struct cuv_access *ret, u
 int cuv_access_add_cache(struct cuv_access *a, const char *address)
 {
 	size_t before = a->n;
-	int r = add(a, "", 0, address, false);
+	int r = add(a, "", 0, address, FOLDER);
 
 	if (a->n > before)
 		a->places[before].cache = true;
