@@ -87,8 +87,8 @@ static int read_refs(sqlite3 *db, int64_t id, struct cuv_narinfo *n)
 	_cleanup_stmt_ sqlite3_stmt *s = NULL;
 	int r;
 
-	if (sqlite3_prepare_v2(db, "SELECT path FROM Refs JOIN ValidPaths ON reference = id WHERE referrer = ?1", -1, &s,
-			       NULL) != SQLITE_OK ||
+	if (sqlite3_prepare_v2(db, "SELECT path FROM Refs JOIN ValidPaths ON reference = id WHERE referrer = ?1", -1,
+			       &s, NULL) != SQLITE_OK ||
 	    sqlite3_bind_int64(s, 1, id) != SQLITE_OK)
 		return failed(db);
 	while ((r = sqlite3_step(s)) == SQLITE_ROW) {

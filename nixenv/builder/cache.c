@@ -117,7 +117,7 @@ static bool is_lasting(enum cuv_error_code code)
 {
 	return code == CUV_E_REQUIREMENTS_UNRESOLVABLE || code == CUV_E_WHEEL_UNAVAILABLE ||
 	       code == CUV_E_HASH_MISMATCH || code == CUV_E_ENVIRONMENT_TOO_LARGE || code == CUV_E_BUILD_FAILED ||
-	       code == CUV_E_ADDRESS_REFUSED || code == CUV_E_URL_UNAVAILABLE;
+	       code == CUV_E_ENVIRONMENT_UNKNOWN || code == CUV_E_ADDRESS_REFUSED || code == CUV_E_URL_UNAVAILABLE;
 }
 
 void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const struct cuv_error *err)

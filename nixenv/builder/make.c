@@ -16,6 +16,7 @@
 #include "nixenv/builder/repository.h"
 #include "nixenv/builder/sdist.h"
 #include "nixenv/builder/sdist_rounds.h"
+#include "nixenv/builder/substitute.h"
 #include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
 
@@ -390,6 +391,22 @@ static int wait_installed(struct making *k, struct cuv_error *err)
 	return take_place(k, err) < 0 ? -EINVAL : cuv_installs_wait(k->installs, &wait, err);
 }
 
+/* What others have built is not built again; what of it can't be had is. */
+static bool substitute(struct making *k, const char *env, const struct cuv_strv *installs)
+{
+	const struct cuv_substitute s = {
+		.b = k->m->builder,
+		.work = k->m->work,
+		.deadline_ns = k->deadline_ns,
+		.cancel_fd = k->m->cancel_fd,
+		.on_progress = on_download,
+		.arg = k,
+	};
+
+	k->patience_ns = cuv_deadline_ms(SLOW_FETCH_MS);
+	return cuv_substitute(&s, env, installs);
+}
+
 static int build(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
@@ -398,8 +415,11 @@ static int build(struct making *k, struct cuv_error *err)
 
 	/* Before it is asked what is there already: others may be at work on the same. Only
 	 * what a lock lacks is looked for first, without a place. */
-	if ((k->m->ask.source != CUV_ENV_LOCK && take_place(k, err) < 0) ||
-	    cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
+	if (k->m->ask.source != CUV_ENV_LOCK && take_place(k, err) < 0)
+		return -EINVAL;
+	k->deadline_ns = cuv_make_step(k->m, k->m->ask.build_ms);
+	(void)substitute(k, k->paths.env, &k->paths.installs);
+	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
 	    locate_wheels(k, err) < 0 || begin(k, err) < 0 || fetch_wheels(k, err) < 0 || wait_installed(k, err) < 0)
 		return -EINVAL;
 	cuv_index_env_link(b, k->paths.env, link);
@@ -483,6 +503,61 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	return 0;
 }
 
+/* --- by its digest --- */
+
+static int unknown(struct cuv_error *err)
+{
+	return cuv_error_set(err, CUV_E_ENVIRONMENT_UNKNOWN,
+			     "no environment has this digest here or in the caches; send its lock or its requirements");
+}
+
+/* The environment is valid and all of its closure there. */
+static int take_known(const struct cuv_make *m, const char *env, struct cuv_environment *ret, struct cuv_error *err)
+{
+	_cleanup_lock_ struct cuv_lock lock = CUV_LOCK_INIT;
+	const struct cuv_builder *b = m->builder;
+	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
+	int r;
+
+	cuv_index_env_link(b, env, link);
+	cuv_store_path(env, path);
+	if ((r = cuv_builder_link(&b->state, path, link)) < 0)
+		return internal(err, "the environment's link", r);
+	r = cuv_index_load(b, env, ret);
+	for (size_t i = 0; r == 0 && i < ret->closure.n; i++)
+		if (!cuv_builder_has_path(&b->state, ret->closure.items[i]))
+			r = -ENOENT;
+	if (r == 0 && !cuv_builder_has_path(&b->state, ret->image))
+		r = -ENOENT;
+	r = r ? r : cuv_index_lock(b, env, &lock);
+	r = r ? r : cuv_locks_keep(b, &lock, false);
+	r = r ? r : cuv_index_put(b, &m->key, env);
+	if (r == 0)
+		return 0;
+	cuv_index_drop(b, env);
+	cuv_environment_done(ret);
+	*ret = CUV_ENVIRONMENT_INIT;
+	return internal(err, "an environment of a cache", r < 0 ? r : -ENOENT);
+}
+
+static int fetch_known(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
+{
+	struct making k = {.m = m, .place = -1, .deadline_ns = cuv_make_step(m, m->ask.build_ms)};
+	_cleanup_close_ int store = cuv_store_share(m->builder);
+	char env[CUV_STORE_NAME_SIZE];
+	uint64_t start = cuv_now_ns();
+	int r;
+
+	if (store < 0)
+		return internal(err, "the store's lock", store);
+	cuv_index_store_name(m->ask.digest, env);
+	if (cuv_verify_is_damaged(m->builder, env) || !substitute(&k, env, NULL))
+		return unknown(err);
+	r = take_known(m, env, ret, err);
+	ret->build_ns = cuv_now_ns() - start;
+	return r;
+}
+
 int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
 	const struct cuv_builder *b = m->builder;
@@ -490,6 +565,8 @@ int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, 
 	struct cuv_error full;
 	int store, r;
 
+	if (m->ask.source == CUV_ENV_DIGEST)
+		return fetch_known(m, ret, err);
 	/* Whoever needs this one has the lock, and makes room when that is over. */
 	if (m->depth > 0)
 		return make_environment(m, ret, err);

@@ -12,6 +12,7 @@
 
 #include "nixenv/builder/builder.h"
 #include "nixenv/derivation.h"
+#include "nixenv/narinfo.h"
 
 struct cuv_nix_daemon;
 
@@ -37,6 +38,11 @@ int cuv_nix_daemon_valid(struct cuv_nix_daemon *d, const struct cuv_strv *store_
 int cuv_nix_daemon_add_text(struct cuv_nix_daemon *d, const char *store_name, const void *data, size_t len,
 			    struct cuv_error *err);
 int cuv_nix_daemon_add_file(struct cuv_nix_daemon *d, const char *store_name, const char *path, struct cuv_error *err);
+/* Adds a path that another cache has signed, of the packed archive in fd. All that it
+ * refers to must be valid. Nix hashes it as it unpacks: with another hash than info's it is
+ * not valid, and HASH_MISMATCH is said of whatever is wrong with the archive. */
+int cuv_nix_daemon_add_nar(struct cuv_nix_daemon *d, const struct cuv_narinfo *info, const char *sig, int fd,
+			   struct cuv_error *err);
 /* Builds one whose inputs are all valid, unless its output is. */
 int cuv_nix_daemon_build(struct cuv_nix_daemon *d, const struct cuv_derivation *drv, struct cuv_error *err);
 

@@ -314,7 +314,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 			CUV_I("ns", cuv_now_ns() - s->asked_ns));
 		return;
 	}
-	if (ask.source == CUV_ENV_DIGEST) {
+	if (ask.source == CUV_ENV_DIGEST && sv->b->caches.n == 0) {
 		session_fail_with(s, CUV_E_ENVIRONMENT_UNKNOWN, 0,
 				  "no environment has this digest here; send its lock or its requirements");
 		return;
