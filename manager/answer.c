@@ -124,36 +124,71 @@ static void add_lint(json_t *answer, const struct cuv_job_spec *spec, const stru
 	json_object_set_new(answer, "lint", json_string(states[state]));
 }
 
-json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *r, const char *request_id)
+/* What is of the one run; 14 members. */
+static void add_run(json_t *a, const struct cuv_job_spec *spec, const struct cuv_job_result *r)
 {
 	const struct cuv_run_result *run = &r->run;
-	json_t *a = json_object();
 
-	if (!a)
-		return NULL;
-	json_object_set_new(a, "stdout", text(&r->out));
-	json_object_set_new(a, "stderr", text(&r->err));
+	json_object_set_new(a, "stdout", spec->base64 ? cuv_base64(cuv_buf_str(&r->out), r->out.len) : text(&r->out));
+	json_object_set_new(a, "stderr", spec->base64 ? cuv_base64(cuv_buf_str(&r->err), r->err.len) : text(&r->err));
 	json_object_set_new(a, "return_code", json_integer(run->exit_code));
 	json_object_set_new(a, "execution_time", seconds(run->wall_ns));
-	add_lint(a, spec, r);
 	json_object_set_new(a, "success", json_boolean(run->status == CUV_RUN_SUCCESS && run->exit_code == 0));
 	json_object_set_new(a, "status", json_string(cuv_run_status_name(run->status)));
 	json_object_set_new(a, "signal", signal_name(run->signal));
 	json_object_set_new(a, "path", json_string(cuv_run_path_name(run->path)));
 	json_object_set_new(a, "why_cold", run->why_cold[0] ? json_string(run->why_cold) : json_null());
 	json_object_set_new(a, "usage", usage(run));
-	json_object_set_new(a, "environment", environment(&r->environment, &r->lock, spec->source));
-	json_object_set_new(a, "image", image(r->environment.image));
 	cuv_artifacts_add(a, &r->artifacts);
 	json_object_set_new(a, "truncated",
 			    json_pack("{s:b, s:b}", "stdout", run->stdout_truncated, "stderr", run->stderr_truncated));
 	json_object_set_new(a, "run_id", json_string(spec->run_id));
+}
+
+/* What is of the request; 7 members. */
+static void add_request(json_t *a, const struct cuv_job_spec *spec, const struct cuv_job_result *r,
+			const char *request_id)
+{
+	add_lint(a, spec, r);
+	json_object_set_new(a, "environment", environment(&r->environment, &r->lock, spec->source));
+	json_object_set_new(a, "image", image(r->environment.image));
+	json_object_set_new(a, "output_encoding", json_string(spec->base64 ? "base64" : "utf-8"));
 	json_object_set_new(a, "request_id", request_id ? json_string(request_id) : json_null());
-	if (json_object_size(a) != 20) { /* a value without memory is not set */
-		json_decref(a);
-		return NULL;
-	}
-	return a;
+}
+
+/* A value without memory is not set. */
+static json_t *complete(json_t *a, size_t members)
+{
+	if (json_object_size(a) == members)
+		return a;
+	json_decref(a);
+	return NULL;
+}
+
+json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *r, const char *request_id)
+{
+	json_t *a = json_object();
+
+	add_run(a, spec, r);
+	add_request(a, spec, r, request_id);
+	return complete(a, 21);
+}
+
+json_t *cuv_answer_case(const struct cuv_job_spec *spec, const struct cuv_job_result *r)
+{
+	json_t *a = json_object();
+
+	add_run(a, spec, r);
+	return complete(a, 14);
+}
+
+json_t *cuv_answer_cases(const struct cuv_job_spec *spec, const struct cuv_job_result *r, const char *request_id)
+{
+	json_t *a = json_object();
+
+	add_request(a, spec, r, request_id);
+	json_object_set_new(a, "cases", json_array());
+	return complete(a, 8);
 }
 
 json_t *cuv_answer_isolation(const struct cuv_layers *layers)

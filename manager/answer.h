@@ -9,6 +9,10 @@
 
 /* The native answer (docs/api.md); a new reference, NULL without memory. */
 json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_result *result, const char *request_id);
+/* Of several runs: what they have in common, from the first one, with an empty array
+ * `cases`; and what is of each. New references, NULL without memory. */
+json_t *cuv_answer_cases(const struct cuv_job_spec *spec, const struct cuv_job_result *first, const char *request_id);
+json_t *cuv_answer_case(const struct cuv_job_spec *spec, const struct cuv_job_result *result);
 /* The layers of isolation as a list of {layer, state, why?}; a new reference. */
 json_t *cuv_answer_isolation(const struct cuv_layers *layers);
 /* {"error": {...}, "request_id": …}; a new reference. */

@@ -8,8 +8,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-/* len is at most the largest bundle's. */
-static json_t *base64(const void *data, size_t len)
+json_t *cuv_base64(const void *data, size_t len)
 {
 	const size_t size = sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
 	char *text = malloc(size);
@@ -32,7 +31,7 @@ static json_t *file(const struct cuv_bundle_entry *e)
 	sodium_bin2hex(digest, sizeof(digest), hash, sizeof(hash));
 	return json_pack("{s:s, s:I, s:s, s:s, s:o}", "name", e->name, "size", (json_int_t)e->size, "sha256", digest,
 			 "media_type", cuv_media_type(e->name, e->data, (size_t)e->size), "content",
-			 base64(e->data, (size_t)e->size));
+			 cuv_base64(e->data, (size_t)e->size));
 }
 
 static json_t *left_out(const struct cuv_bundle_entry *e)

@@ -5,6 +5,7 @@
 #include "manager/answer.h"
 #include "manager/explain.h"
 #include "manager/isolation.h"
+#include "manager/json_form.h"
 #include "manager/run_request.h"
 #include "manager/server.h"
 
@@ -15,6 +16,8 @@
 
 /* Boundaries and headers around the fields. */
 #define BODY_OVERHEAD_BYTES 65536
+/* All fields in Base64, and some. */
+#define JSON_BYTES_MAX (48 * CUV_MIB)
 /* A byte of output is at most three in UTF-8, and jansson copies it. */
 #define OUTPUT_FACTOR 6
 #define FORMATTED_FACTOR 2
@@ -42,10 +45,15 @@ static int check_head(const struct cuv_server *s, const struct cuv_http *h, char
 	}
 	if (h->head.body == CUV_BODY_NONE)
 		return cuv_error_set(err, CUV_E_LENGTH_REQUIRED,
-				     "send a multipart/form-data body with Content-Length or chunked encoding");
+				     "send a multipart/form-data or application/json body with Content-Length or "
+				     "chunked encoding");
 	if (!h->head.content_type)
-		return cuv_error_set(err, CUV_E_UNSUPPORTED_MEDIA_TYPE,
-				     "the body must be multipart/form-data (Content-Type is missing)");
+		return cuv_error_set(
+			err, CUV_E_UNSUPPORTED_MEDIA_TYPE,
+			"the body must be multipart/form-data or application/json (Content-Type is missing)");
+	boundary[0] = '\0';
+	if (cuv_json_form_is_meant(h->head.content_type))
+		return 0;
 	return cuv_multipart_boundary(h->head.content_type, boundary, err);
 }
 
@@ -65,6 +73,32 @@ static int receive(struct cuv_http *h, const char *boundary, struct cuv_form *fo
 	return r == 0 ? cuv_multipart_finish(&m, err) : r;
 }
 
+struct json_intake {
+	struct cuv_buf text;
+	struct cuv_charge *charge;
+};
+
+static int take_json(void *arg, const char *data, size_t len, struct cuv_error *err)
+{
+	struct json_intake *in = arg;
+
+	/* A buffer doubles when it grows, and the parser makes strings of it. */
+	if (cuv_charge_add(in->charge, 3 * len) && cuv_buf_add(&in->text, data, len) == 0)
+		return 0;
+	return overloaded(err, "the service has no memory left for this request; try again");
+}
+
+static int receive_json(struct cuv_http *h, struct cuv_form *form, struct cuv_error *err)
+{
+	struct json_intake in = {.text = CUV_BUF_INIT(JSON_BYTES_MAX), .charge = form->charge};
+	int r = cuv_http_read_body(h, JSON_BYTES_MAX, take_json, &in, err);
+
+	if (r == 0)
+		r = cuv_json_form_read(cuv_buf_str(&in.text), in.text.len, form, err);
+	cuv_buf_done(&in.text);
+	return r;
+}
+
 static bool charge_more(void *arg, size_t bytes)
 {
 	return cuv_charge_add(arg, bytes);
@@ -81,46 +115,113 @@ static void log_run(const struct cuv_http *h, const struct cuv_job_result *r)
 		CUV_I("build_us", r->environment.build_ns / 1000), CUV_I("lint", r->lint_state));
 }
 
-static int answer(struct cuv_http *h, const struct cuv_health_state *state, const struct cuv_job_spec *spec,
-		  struct cuv_job_result *result, struct cuv_charge *charge, struct cuv_error *err)
+static int no_room(struct cuv_error *err)
 {
-	json_t *body;
+	return overloaded(err, "the service has no memory left for this answer; try again");
+}
 
+/* What will be made of it as JSON. */
+static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result *result, struct cuv_charge *charge,
+			 struct cuv_error *err)
+{
 	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
 		result->lint_state = CUV_LINT_UNAVAILABLE;
 	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len + result->artifacts.len) +
 					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
 								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
 							  : 0)))
-		return overloaded(err, "the service has no memory left for this answer; try again");
-	body = cuv_answer_run(spec, result, h->request_id);
+		return no_room(err);
+	return 0;
+}
+
+/* Takes over the body. */
+static int reply(struct cuv_http *h, const struct cuv_health_state *state, json_t *body, struct cuv_error *err)
+{
 	if (!body)
-		return overloaded(err, "the service has no memory left for this answer; try again");
+		return no_room(err);
 	json_object_set_new(body, "isolation", cuv_answer_isolation(&state->layers));
 	cuv_http_reply_json(h, 200, NULL, body);
 	json_decref(body);
 	return 0;
 }
 
+/* One job, its result charged for; done with the result is the caller's, whatever comes. */
 static int run(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
-	       const struct cuv_run_request *request, struct cuv_charge *charge, struct cuv_error *err)
+	       struct cuv_job_spec *spec, struct cuv_charge *charge, struct cuv_job_result *result,
+	       struct cuv_error *err)
 {
 	struct cuv_job_events events = CUV_JOB_EVENTS_INIT;
-	struct cuv_job_result result;
 	int r;
 
+	cuv_random_id(h->run_id);
+	snprintf(spec->run_id, sizeof(spec->run_id), "%s", h->run_id);
 	events.arg = charge;
 	events.charge = charge_more;
 	events.cancel_fd = h->fd;
 	events.cancel_events = POLLRDHUP;
-	cuv_job_result_init(&result, &request->spec);
-	r = cuv_job_run(&s->peers, &state->tools, &request->spec, &events, &result, err);
-	if (r == 0) {
-		log_run(h, &result);
-		r = answer(h, state, &request->spec, &result, charge, err);
-	}
+	cuv_job_result_init(result, spec);
+	r = cuv_job_run(&s->peers, &state->tools, spec, &events, result, err);
+	if (r < 0)
+		return r;
+	log_run(h, result);
+	return charge_answer(spec, result, charge, err);
+}
+
+static int run_single(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
+		      struct cuv_run_request *request, struct cuv_charge *charge, struct cuv_error *err)
+{
+	struct cuv_job_result result;
+	int r = run(s, h, state, &request->spec, charge, &result, err);
+
+	if (r == 0)
+		r = reply(h, state, cuv_answer_run(&request->spec, &result, h->request_id), err);
 	cuv_job_result_done(&result);
 	return r;
+}
+
+/* Case number i, added to the body, which the first one makes. */
+static int run_case(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
+		    const struct cuv_run_request *request, size_t i, struct cuv_charge *charge, json_t **body,
+		    bool *success, struct cuv_error *err)
+{
+	const struct cuv_run_case *c = &request->cases.items[i];
+	struct cuv_job_spec spec = request->spec;
+	struct cuv_job_result result;
+	int r;
+
+	if (c->has_stdin) {
+		spec.stdin_data = cuv_buf_str(&c->stdin_data);
+		spec.stdin_len = c->stdin_data.len;
+	}
+	if (c->has_args)
+		spec.args = &c->args;
+	spec.lint = spec.lint && i == 0;
+	r = run(s, h, state, &spec, charge, &result, err);
+	if (r == 0 && i == 0)
+		*body = cuv_answer_cases(&spec, &result, h->request_id);
+	if (r == 0 && json_array_append_new(json_object_get(*body, "cases"), cuv_answer_case(&spec, &result)) < 0)
+		r = no_room(err);
+	*success = *success && r == 0 && result.run.status == CUV_RUN_SUCCESS;
+	cuv_job_result_done(&result);
+	return r;
+}
+
+/* One after the other, so that a request has one box, like any other. */
+static int run_cases(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
+		     const struct cuv_run_request *request, struct cuv_charge *charge, struct cuv_error *err)
+{
+	json_t *body = NULL;
+	bool success = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < request->cases.n; i++)
+		r = run_case(s, h, state, request, i, charge, &body, &success, err);
+	if (r < 0) {
+		json_decref(body);
+		return r;
+	}
+	json_object_set_new(body, "success", json_boolean(success));
+	return reply(h, state, body, err);
 }
 
 /* What is too large for the stack of a worker of civetweb, which has 100 KiB. */
@@ -155,15 +256,14 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *ch
 	cuv_health_get(&s->health, UINT32_MAX, &in->state);
 	fields = cuv_run_fields(&n);
 	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
-	r = receive(h, boundary, &in->form, err);
+	r = boundary[0] ? receive(h, boundary, &in->form, err) : receive_json(h, &in->form, err);
 	if (r == 0)
 		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
 	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &in->request.spec);
-	cuv_random_id(h->run_id);
-	snprintf(in->request.spec.run_id, sizeof(in->request.spec.run_id), "%s", h->run_id);
-	return run(s, h, &in->state, &in->request, charge, err);
+	return in->request.cases.n ? run_cases(s, h, &in->state, &in->request, charge, err)
+				   : run_single(s, h, &in->state, &in->request, charge, err);
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h)

@@ -44,7 +44,8 @@ static const struct cuv_field_info fields[] = {
 	{"archive", CUV_FIELD_FILE, CUV_UPLOAD_BYTES_MAX},
 	{"artifacts", CUV_FIELD_TEXT, ARTIFACTS_TEXT_MAX},
 	{"mode", CUV_FIELD_LATER, 0},
-	{"output_encoding", CUV_FIELD_LATER, 0},
+	{"output_encoding", CUV_FIELD_TEXT, TEXT_MAX},
+	{"cases", CUV_FIELD_TEXT, CUV_CASES_TEXT_MAX},
 };
 _Static_assert(ARRAY_SIZE(fields) <= CUV_FIELDS_MAX, "the form has room for all fields");
 
@@ -61,6 +62,7 @@ void cuv_run_request_done(struct cuv_run_request *r)
 	cuv_strv_done(&r->args);
 	cuv_strv_done(&r->artifacts);
 	cuv_upload_done(&r->files);
+	cuv_run_cases_done(&r->cases);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -170,17 +172,21 @@ static int read_requirements(const struct cuv_form *f, struct cuv_run_request *r
 	return write_canonical(ret, err);
 }
 
+static int no_memory(struct cuv_error *err)
+{
+	cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
+	err->retry_after_s = 2;
+	return -EINVAL;
+}
+
 static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *field = cuv_form_get(f, "lock");
 
 	if (!field->has_filename || !ends_in(field->filename, ".toml"))
 		return cuv_error_set(err, CUV_E_LOCK_NAME, "the field `lock` must be a file whose name ends in .toml");
-	if (!cuv_charge_add(f->charge, CUV_UPLOADED_LOCK_FACTOR * field->value.len)) {
-		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
-		err->retry_after_s = 2;
-		return -EINVAL;
-	}
+	if (!cuv_charge_add(f->charge, CUV_UPLOADED_LOCK_FACTOR * field->value.len))
+		return no_memory(err);
 	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, r->spec.python, &r->spec.python,
 				 &r->requirements, err);
 }
@@ -280,6 +286,32 @@ static int read_lint(const char *text, bool *ret, struct cuv_error *err)
 	return 0;
 }
 
+static int read_encoding(const char *text, bool *ret, struct cuv_error *err)
+{
+	*ret = strcmp(text, "base64") == 0;
+	if (!*ret && strcmp(text, "utf-8") != 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID,
+				     "the field `output_encoding` must be `utf-8` or `base64`");
+	return 0;
+}
+
+/* After the limits. Texts and what is made of them. */
+static int read_cases(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
+{
+	const struct cuv_field *field = cuv_form_get(f, "cases");
+	int e;
+
+	if (!field)
+		return 0;
+	if (!cuv_charge_add(f->charge, 3 * field->value.len))
+		return no_memory(err);
+	e = cuv_run_cases_read(cuv_buf_str(&field->value), field->value.len, &r->cases, err);
+	if (e == 0 && r->cases.n * r->spec.limits.value[CUV_LIMIT_WALL] > CUV_CASES_WALL_MS_MAX)
+		e = cuv_error_set(err, CUV_E_LIMIT_EXCEEDED, "`cases` times `timeout` is above its maximum of %u s",
+				  CUV_CASES_WALL_MS_MAX / 1000);
+	return e;
+}
+
 static const char *unit_text(enum cuv_limit_unit unit)
 {
 	switch (unit) {
@@ -355,6 +387,9 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	field = cuv_form_get(f, "isolation");
 	if (e == 0 && field)
 		e = cuv_isolation_read("the field `isolation`", cuv_buf_str(&field->value), &r->spec.strict, err);
+	field = cuv_form_get(f, "output_encoding");
+	if (e == 0 && field)
+		e = read_encoding(cuv_buf_str(&field->value), &r->spec.base64, err);
 	field = cuv_form_get(f, "lint");
 	if (e == 0 && field)
 		e = read_lint(cuv_buf_str(&field->value), &r->spec.lint, err);
@@ -378,6 +413,8 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 		r = read_code(f, &ret->spec, err);
 	if (r == 0)
 		r = read_options(f, now_s, ret, err);
+	if (r == 0)
+		r = read_cases(f, ret, err);
 	if (r == 0)
 		r = cuv_run_request_files(f, &ret->spec.limits, &ret->files, err);
 	if (r < 0) {

@@ -8,6 +8,7 @@
 
 #include "manager/form.h"
 #include "manager/job.h"
+#include "manager/run_cases.h"
 #include "manager/upload.h"
 
 /* Borrowed, static; *ret_n entries. */
@@ -21,6 +22,7 @@ struct cuv_run_request {
 	struct cuv_strv args;
 	struct cuv_upload files;
 	struct cuv_strv artifacts;
+	struct cuv_run_cases cases;
 };
 void cuv_run_request_done(struct cuv_run_request *r);
 #define _cleanup_run_request_ _cleanup_(cuv_run_request_done)

@@ -17,6 +17,7 @@
 	X(NONE, "none", 200, "no error")                                                                               \
 	X(BAD_REQUEST, "bad-request", 400, "the request is not well-formed")                                           \
 	X(BAD_MULTIPART, "bad-multipart", 400, "the multipart body is not well-formed")                                \
+	X(BAD_JSON, "bad-json", 400, "the JSON body is not well-formed, or too deep")                                  \
 	X(REQUIREMENTS_MISSING, "requirements-missing", 400, "neither requirements nor a lock nor an environment")     \
 	X(REQUIREMENTS_EMPTY, "requirements-empty", 400, "the requirements file has no bytes")                         \
 	X(REQUIREMENTS_NAME, "requirements-name", 400, "the requirements file's name must end in .txt")                \
@@ -37,7 +38,7 @@
 	X(REQUEST_TIMEOUT, "request-timeout", 408, "the body came in too slowly")                                      \
 	X(LENGTH_REQUIRED, "length-required", 411, "a Content-Length or chunked encoding is needed")                   \
 	X(TOO_LARGE, "too-large", 413, "the request or a part of it is too large")                                     \
-	X(UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415, "the body is not multipart/form-data")                \
+	X(UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415, "neither multipart/form-data nor application/json")   \
 	X(FIELD_INVALID, "field-invalid", 422, "a field has a value that can't be read")                               \
 	X(FILE_REFUSED, "file-refused", 422, "a file can't be put beside main.py under its name")                      \
 	X(ARCHIVE_INVALID, "archive-invalid", 422, "the archive can't be unpacked")                                    \
