@@ -71,7 +71,7 @@ class Ours:
         begun = time.perf_counter()
         answer = self.service.answer(self.code, self.text, exclude_newer=client.DATE)
         whole = (time.perf_counter() - begun) * 1000
-        assert not answer["environment"]["cached"] and answer["exit_code"] == 0, answer
+        assert not answer["environment"]["cached"] and answer["return_code"] == 0, answer
         self.answers.append(whole)
         return whole - answer["execution_time"] * 1000
 
