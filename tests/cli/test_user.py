@@ -2,6 +2,7 @@
 """All of it as an ordinary user without subordinate ids, with a state folder of
 their own; layers that this host does not give them have to be allowed."""
 
+import json
 import os
 import subprocess
 
@@ -39,6 +40,21 @@ def test_run_by_itself(user, flags):
     done = shell.cuvette("run", *flags, *hello, "x", who=user)
     assert done.returncode == 0 and "hello from requests 2.31.0" in done.stdout, done.stderr
     assert "user 1000, folder /box, arguments ['x']" in done.stdout
+
+
+def test_artifacts_come_back(user, flags):
+    main = shell.program("import os; open('a.out', 'w').write('made'); os.chmod('a.out', 0o600); os.symlink('/', 'b.out')")
+    seen = set()
+    with shell.service(user.state, *flags[2:], who=user):
+        for _ in range(60):
+            done = shell.cuvette("run", "--state", user.state, "--json", "--artifact", "*.out", main, who=user)
+            answer = json.loads(done.stdout)
+            assert [a["name"] for a in answer["artifacts"]] == ["a.out"], answer["artifacts_left_out"]
+            assert [a["reason"] for a in answer["artifacts_left_out"]] == ["not-a-file"]
+            seen.add(answer["path"])
+            if seen >= {"cold", "pool"}:
+                break
+    assert "cold" in seen
 
 
 def test_serve_and_run(user, flags):
