@@ -21,6 +21,7 @@ int cuv_cmd_run(int argc, char **argv);
 int cuv_cmd_doctor(int argc, char **argv);
 int cuv_cmd_status(int argc, char **argv);
 int cuv_cmd_env(int argc, char **argv);
+int cuv_cmd_key(int argc, char **argv);
 
 /* Writes "cuvette: <message>\n" to stderr. */
 void cuv_say(const char *fmt, ...) _printf_(1, 2);

@@ -14,6 +14,7 @@
  *   doctor  asks host and processes what is there            doctor.c doctor_*.c
  *   status  is a service running on this state, and where    status.c
  *   env     the environments of the store                    env.c env_*.c
+ *   key     API keys                                         key.c
  *
  * Below them: state.c (the state folder), child.c (one child process), crew.c
  * (launcher and builder together, with or without the manager), options.c.
@@ -36,6 +37,7 @@ static const struct {
 	{"doctor", cuv_cmd_doctor, "say what isolates a run on this host, what is missing and what to do"},
 	{"status", cuv_cmd_status, "say whether a service runs on a state folder, and its URL"},
 	{"env", cuv_cmd_env, "list, show, build, pin, verify, evict, carry environments"},
+	{"key", cuv_cmd_key, "make, list and revoke API keys"},
 };
 
 static void print_help(FILE *to)

@@ -55,7 +55,7 @@ static const struct cuv_option options[] = {
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL,
 		   "state folder; root's is /var/lib/cuvette, a user's is in ~/.local/state"},
 	[KEY] = {"api_key", CUV_NO_FLAG, NULL, "API_KEY", NULL,
-		 "key that clients must send; needed to listen on other than loopback"},
+		 "a key that clients may send, besides those of `cuvette key`"},
 	[DEGRADED] = {"allow_degraded", 0, "L,L", "CUVETTE_ALLOW_DEGRADED", NULL,
 		      "start although these layers of isolation are missing"},
 	[BOXES] = {"boxes", 0, "N", "CUVETTE_BOXES", NULL, "runs at the same time; default: by the CPUs"},
@@ -108,13 +108,6 @@ void cuv_serve_settings_done(struct cuv_serve_settings *s)
 {
 	cuv_values_done(&s->values);
 	cuv_strv_done(&s->zygote_args);
-}
-
-bool cuv_serve_settings_is_loopback(const char *host)
-{
-	struct in_addr a;
-
-	return inet_pton(AF_INET, host, &a) == 1 && (ntohl(a.s_addr) >> 24) == 127;
 }
 
 int cuv_serve_settings_listen(const char *text, char ret_host[16], uint16_t *ret_port, struct cuv_error *err)
@@ -176,12 +169,6 @@ static int read_listen(struct cuv_serve_settings *s, struct cuv_error *err)
 		s->port = (uint16_t)number;
 	}
 	snprintf(s->listen, sizeof(s->listen), "%s:%u", s->host, s->port);
-	if (!s->api_key && !cuv_serve_settings_is_loopback(s->host))
-		return cuv_error_set(
-			err, CUV_E_BAD_REQUEST,
-			"listen: whoever reaches the service can run code, and %s can be reached from other "
-			"machines: make a key with API_KEY=$(openssl rand -hex 24), or listen on 127.0.0.1",
-			s->host);
 	return 0;
 }
 
@@ -277,10 +264,6 @@ static int read_switches(struct cuv_serve_settings *s, struct cuv_error *err)
 	}
 	s->no_sdists = v[SDIST].text[0] == '0';
 	s->share = v[SHARE].text[0] == '1';
-	if (s->share && !s->api_key)
-		return cuv_error_set(err, CUV_E_BAD_REQUEST,
-				     "cache-share: a cache is for whoever has its key: make one with API_KEY=$(openssl "
-				     "rand -hex 24)");
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct cuv_serve_settings {
 	const char *drain;	    /* seconds, checked text for the manager */
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
-	const char *api_key;	  /* NULL: open, on loopback only */
+	const char *api_key;	  /* NULL: none */
 	const char *lint_servers; /* checked text for the manager */
 	enum cuv_sharing sharing;
 	struct cuv_strv zygote_args; /* the launcher's options about zygotes */
@@ -42,8 +42,6 @@ void cuv_serve_settings_print(const struct cuv_serve_settings *s);
 
 /* "ADDR:PORT" or "localhost:PORT", an IPv4 address. 0 or -EINVAL with err set. */
 int cuv_serve_settings_listen(const char *text, char ret_host[16], uint16_t *ret_port, struct cuv_error *err);
-/* Whether an IPv4 address can be reached from this machine only. */
-bool cuv_serve_settings_is_loopback(const char *host);
 /* Layers that may be degraded, by their names. 0 or -EINVAL with err set. */
 int cuv_serve_settings_degraded(const char *list, struct cuv_error *err);
 

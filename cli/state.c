@@ -96,6 +96,7 @@ static int set_paths(struct cuv_state *s, const char *path, struct cuv_error *er
 	}
 	if (!join(s->path, sizeof(s->path), path, "") || !join(s->store, sizeof(s->store), path, "/nix/nix/store") ||
 	    !join(s->leases, sizeof(s->leases), path, "/nix/" CUV_LEASES_FOLDER) ||
+	    !join(s->manager, sizeof(s->manager), path, "/manager") ||
 	    !join(s->launcher_sock, sizeof(s->launcher_sock), path, "/run/launcher.sock") ||
 	    !join(s->builder_sock, sizeof(s->builder_sock), path, "/run/builder.sock"))
 		return -ENAMETOOLONG;
@@ -167,6 +168,25 @@ static int check_nix(const struct cuv_state *s, struct cuv_error *err)
 	return 0;
 }
 
+/* Of the manager's own id: what it keeps is nobody else's to read. */
+static int check_manager(const struct cuv_state *s, struct cuv_error *err)
+{
+	uid_t owner = s->root ? CUV_MANAGER_UID : geteuid();
+	struct stat st;
+
+	if (mkdir(s->manager, 0700) == 0 && s->root && lchown(s->manager, owner, owner) < 0)
+		return -errno;
+	if (lstat(s->manager, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode) && st.st_uid == owner && !(st.st_mode & (S_IRWXG | S_IRWXO)))
+		return 0;
+	cuv_error_set(err, CUV_E_UNAVAILABLE,
+		      "%s belongs to uid %u with mode %03o, but must be the manager's (uid %u) alone; was it made by "
+		      "another user? It holds the API keys: move it away, or choose another state folder with --state",
+		      s->manager, st.st_uid, st.st_mode & 0777, owner);
+	return -EPERM;
+}
+
 static int resolve(const char *text, bool make, struct cuv_state *s, struct cuv_error *err)
 {
 	char given[PATH_MAX], real[PATH_MAX];
@@ -216,6 +236,8 @@ int cuv_state_open(const char *text, struct cuv_state *ret, struct cuv_error *er
 		r = check_owner(&s, err);
 	if (r == 0)
 		r = check_nix(&s, err);
+	if (r == 0)
+		r = check_manager(&s, err);
 	if (r == 0) {
 		snprintf(run, sizeof(run), "%s/run", s.path);
 		if (mkdir(run, 0700) < 0 && errno != EEXIST)

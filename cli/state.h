@@ -23,6 +23,7 @@ struct cuv_state {
 	char path[CUV_STATE_PATH_SIZE];	      /* absolute, no links in it */
 	char store[CUV_STATE_PATH_SIZE + 16]; /* the physical store, for the launcher */
 	char leases[CUV_STATE_PATH_SIZE + 16];
+	char manager[CUV_STATE_PATH_SIZE + 16]; /* the manager's own folder */
 	char launcher_sock[CUV_STATE_PATH_SIZE + 24];
 	char builder_sock[CUV_STATE_PATH_SIZE + 24];
 	int run_fd; /* STATE/run, -1 when not open */

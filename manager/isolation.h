@@ -39,7 +39,7 @@ int cuv_isolation_read(const char *what, const char *text, bool *ret_strict, str
  * for the spec's time. What a client asked for is never widened. */
 void cuv_sharing_apply(enum cuv_sharing s, const char *tenant, struct cuv_job_spec *spec);
 
-/* There are no accounts yet: whoever comes by HTTP is this tenant. */
+/* Who comes by HTTP without a key of the store (clients.h). */
 #define CUV_TENANT_HTTP "default"
 
 #endif

@@ -4,8 +4,8 @@
  * send, and the one with the least rights. It is started by the supervisor with
  * four descriptors that matter: 3 to the supervisor, 4 to the launcher, 5 to the
  * builder, and 2 for its log. It binds its port, makes all its threads, and
- * then gives up the rest (seal.h): no file, no program, no new connection to
- * anywhere. Jobs reach launcher and builder by socket pairs whose other end it
+ * then gives up the rest (seal.h): no file but its database, which is open by then,
+ * no program, no new connection to anywhere. Jobs reach launcher and builder by socket pairs whose other end it
  * sends over 4 and 5.
  *
  * Threads: one for each client held at once (civetweb's workers; a job runs
@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -37,6 +38,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +54,7 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 
 /* The server outlives main's frame: its threads run to the very end. */
 static struct cuv_server server;
+static struct cuv_clients clients;
 
 _noreturn_ static void die(const struct cuv_error *err)
 {
@@ -109,6 +112,36 @@ static int ask_first(struct cuv_error *err)
 	return err->code == CUV_E_NONE ? 0 : -1;
 }
 
+/* Our files are opened as who we shall be: the folder is the manager's own, and root
+ * follows no path in it. No thread is there yet. */
+static int open_store(const struct cuv_manager_settings *settings, struct cuv_store **ret, struct cuv_error *err)
+{
+	const bool change = settings->uid != (uid_t)-1;
+	int r;
+
+	if (!settings->store)
+		return 0;
+	if (change && (setgroups(0, NULL) < 0 || setegid(settings->gid) < 0 || seteuid(settings->uid) < 0))
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the manager can't change its ids: %s", strerror(errno));
+	(void)umask(0077);
+	r = cuv_store_open(settings->store, ret, err);
+	if (change && (seteuid(0) < 0 || setegid(0) < 0) && r == 0)
+		r = cuv_error_set(err, CUV_E_UNAVAILABLE, "the manager can't change its ids: %s", strerror(errno));
+	return r;
+}
+
+static int open_access(const struct cuv_manager_settings *settings, struct cuv_error *err)
+{
+	struct cuv_store *store = NULL; /* to the end of the process */
+	int r = open_store(settings, &store, err);
+
+	if (r == 0)
+		r = cuv_clients_init(&clients, settings->api_key, store, err);
+	if (r == 0 && cuv_clients_is_open(&clients))
+		r = cuv_manager_settings_check_open(settings, err);
+	return r;
+}
+
 static int start(const struct cuv_manager_settings *settings, struct cuv_error *err)
 {
 	struct cuv_peers peers = CUV_PEERS_INIT;
@@ -119,10 +152,13 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 
 	peers.launcher_control = LAUNCHER_FD;
 	peers.builder_control = BUILDER_FD;
+	r = open_access(settings, err);
+	if (r < 0)
+		return r;
 	r = cuv_seal_early((rlim_t)settings->clients * FDS_PER_CLIENT + FDS_OTHER, settings->landlock_may_miss,
 			   &descriptors, &landlock, err);
 	if (r == 0)
-		r = cuv_server_start(&server, settings, &peers, landlock, (int)descriptors, &port, err);
+		r = cuv_server_start(&server, settings, &clients, &peers, landlock, (int)descriptors, &port, err);
 	if (r == 0)
 		r = cuv_seal_late(settings->uid, settings->gid, err);
 	if (r == 0)
@@ -135,7 +171,7 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the supervisor went away");
 	cuv_log(CUV_LOG_INFO, "listening", CUV_S("address", settings->address), CUV_I("port", port),
 		CUV_I("clients", settings->clients), CUV_I("descriptors", (int64_t)descriptors),
-		CUV_I("landlock", landlock), CUV_I("open", settings->api_key == NULL));
+		CUV_I("landlock", landlock), CUV_I("open", cuv_clients_is_open(&clients)));
 	return 0;
 }
 

@@ -180,15 +180,18 @@ static int run_single(struct cuv_server *s, struct cuv_http *h, const struct cuv
 }
 
 /* Case number i, added to the body, which the first one makes. */
-static int run_case(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
-		    const struct cuv_run_request *request, size_t i, struct cuv_charge *charge, json_t **body,
-		    bool *success, struct cuv_error *err)
+static int run_case(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
+		    const struct cuv_health_state *state, const struct cuv_run_request *request, size_t i,
+		    struct cuv_charge *charge, json_t **body, bool *success, struct cuv_error *err)
 {
 	const struct cuv_run_case *c = &request->cases.items[i];
 	struct cuv_job_spec spec = request->spec;
 	struct cuv_job_result result;
 	int r;
 
+	/* The first one's is the request's own. */
+	if (i > 0 && (r = cuv_clients_use_run(s->clients, client, cuv_wall_s(), err)) < 0)
+		return r;
 	if (c->has_stdin) {
 		spec.stdin_data = cuv_buf_str(&c->stdin_data);
 		spec.stdin_len = c->stdin_data.len;
@@ -207,15 +210,16 @@ static int run_case(struct cuv_server *s, struct cuv_http *h, const struct cuv_h
 }
 
 /* One after the other, so that a request has one box, like any other. */
-static int run_cases(struct cuv_server *s, struct cuv_http *h, const struct cuv_health_state *state,
-		     const struct cuv_run_request *request, struct cuv_charge *charge, struct cuv_error *err)
+static int run_cases(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
+		     const struct cuv_health_state *state, const struct cuv_run_request *request,
+		     struct cuv_charge *charge, struct cuv_error *err)
 {
 	json_t *body = NULL;
 	bool success = true;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < request->cases.n; i++)
-		r = run_case(s, h, state, request, i, charge, &body, &success, err);
+		r = run_case(s, h, client, state, request, i, charge, &body, &success, err);
 	if (r < 0) {
 		json_decref(body);
 		return r;
@@ -240,7 +244,8 @@ static void intake_free(struct intake **in)
 	free(*in);
 }
 
-static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *charge, struct cuv_error *err)
+static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
+		 struct cuv_error *err)
 {
 	_cleanup_(intake_free) struct intake *in = NULL;
 	char boundary[CUV_BOUNDARY_MAX + 1];
@@ -261,22 +266,35 @@ static int serve(struct cuv_server *s, struct cuv_http *h, struct cuv_charge *ch
 		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
-	cuv_sharing_apply(s->settings->sharing, CUV_TENANT_HTTP, &in->request.spec);
-	return in->request.cases.n ? run_cases(s, h, &in->state, &in->request, charge, err)
+	cuv_sharing_apply(s->settings->sharing, client->tenant, &in->request.spec);
+	return in->request.cases.n ? run_cases(s, h, client, &in->state, &in->request, charge, err)
 				   : run_single(s, h, &in->state, &in->request, charge, err);
 }
 
-void cuv_route_run(struct cuv_server *s, struct cuv_http *h)
+/* One more of all runs, and of the client's. */
+static int serve_one(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
+		     struct cuv_charge *charge, struct cuv_error *err)
+{
+	int r;
+
+	if (atomic_fetch_add(&s->runs, 1) >= s->runs_max)
+		r = overloaded(err, "all places for runs are taken; try again");
+	else
+		r = cuv_clients_take_run(s->clients, client, cuv_wall_s(), err);
+	if (r == 0) {
+		r = serve(s, h, client, charge, err);
+		cuv_clients_give_run(s->clients, client);
+	}
+	atomic_fetch_sub(&s->runs, 1);
+	return r;
+}
+
+void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
 	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
-	int r;
+	int r = serve_one(s, h, client, &charge, &err);
 
-	if (atomic_fetch_add(&s->runs, 1) < s->runs_max)
-		r = serve(s, h, &charge, &err);
-	else
-		r = overloaded(&err, "all places for runs are taken; try again");
-	atomic_fetch_sub(&s->runs, 1);
 	/* Nobody is there to read about a cancelled run. */
 	if (r < 0 && err.code != CUV_E_CANCELLED)
 		cuv_http_reply_error(h, &err, NULL);

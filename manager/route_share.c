@@ -67,7 +67,8 @@ static int ask_builder(const struct cuv_server *s, const struct cuv_share_ask *a
 	cuv_share_ask_put(&w, ask);
 	r = cuv_writer_send(&w, session, NULL, 0);
 	if (r == 0)
-		r = cuv_frame_recv_until(session, cuv_deadline_ms(ask->kind == CUV_SHARE_NAR ? NAR_MS : NARINFO_MS), &f);
+		r = cuv_frame_recv_until(session, cuv_deadline_ms(ask->kind == CUV_SHARE_NAR ? NAR_MS : NARINFO_MS),
+					 &f);
 	if (r == 0 && f.type == CUV_MSG_FAILURE && cuv_failure_get(&f.body, err) == 0)
 		return -1;
 	if (r == 0 && f.type == CUV_MSG_SHARE && f.n_fds == 1)

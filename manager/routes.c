@@ -22,7 +22,7 @@ static void reply_health(struct cuv_http *h, bool serving, json_t *body)
 	json_decref(body);
 }
 
-static void get_health(struct cuv_server *s, struct cuv_http *h)
+static void get_health(struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
 {
 	struct cuv_health_state state;
 	bool serving;
@@ -36,7 +36,7 @@ static void get_health(struct cuv_server *s, struct cuv_http *h)
 			  cuv_health_components(&state, s->settings->sharing, atomic_load(&s->runs), s->runs_max)));
 }
 
-static void get_root(struct cuv_server *s, struct cuv_http *h)
+static void get_root(struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
 {
 	struct cuv_health_state state;
 	bool serving;
@@ -48,7 +48,7 @@ static void get_root(struct cuv_server *s, struct cuv_http *h)
 			       "/api/v1/run"));
 }
 
-static void get_health_v1(struct cuv_server *s, struct cuv_http *h)
+static void get_health_v1(struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
 {
 	struct cuv_health_state state;
 	char now[CUV_RFC3339_SIZE];
@@ -63,13 +63,13 @@ static void get_health_v1(struct cuv_server *s, struct cuv_http *h)
 static const struct route {
 	const char *method;
 	const char *path;
-	bool needs_key;
-	void (*handle)(struct cuv_server *s, struct cuv_http *h);
+	unsigned scope; /* that the key must have; 0: no key is needed */
+	void (*handle)(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 } routes[] = {
-	{"GET", "/", false, get_root},
-	{"GET", "/health", false, get_health},
-	{"GET", "/api/v1/health", false, get_health_v1},
-	{"POST", "/api/v1/run", true, cuv_route_run},
+	{"GET", "/", 0, get_root},
+	{"GET", "/health", 0, get_health},
+	{"GET", "/api/v1/health", 0, get_health_v1},
+	{"POST", "/api/v1/run", CUV_SCOPE_RUN, cuv_route_run},
 };
 
 /* "GET, HEAD"; "" when nothing is at this path. */
@@ -99,16 +99,6 @@ static const struct route *find(const struct cuv_http *h)
 	return NULL;
 }
 
-/* Compares digests, so that time tells neither content nor length. */
-static bool key_is_right(const char *want, const char *given)
-{
-	struct cuv_sha256 a, b;
-
-	cuv_sha256(want, strlen(want), &a);
-	cuv_sha256(given, strlen(given), &b);
-	return sodium_memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
-}
-
 /* The password in what follows Authorization: Basic; it lies in buf. NULL: none. */
 static const char *basic_password(const char *basic, char *buf, size_t size)
 {
@@ -127,15 +117,14 @@ static const char *basic_password(const char *basic, char *buf, size_t size)
  * a browser would send it by itself, with whatever a page has it ask for. */
 static int check_share_access(const struct cuv_server *s, const struct cuv_http *h, struct cuv_error *err)
 {
+	struct cuv_client client;
 	char buf[BASIC_SIZE];
 	const char *given = h->head.api_key ? h->head.api_key : basic_password(h->head.basic, buf, sizeof(buf));
 
 	if (!given)
 		return cuv_error_set(err, CUV_E_UNAUTHORIZED,
 				     "an API key is needed, as a password (netrc), X-API-Key or Authorization: Bearer");
-	if (!key_is_right(s->settings->api_key, given))
-		return cuv_error_set(err, CUV_E_UNAUTHORIZED, "this API key is not known");
-	return 0;
+	return cuv_clients_check(s->clients, given, CUV_SCOPE_ENVIRONMENTS, &client, err);
 }
 
 static void serve_share(struct cuv_server *s, struct cuv_http *h)
@@ -152,27 +141,22 @@ static void serve_share(struct cuv_server *s, struct cuv_http *h)
 	cuv_http_reply_error(h, &err, "GET, HEAD");
 }
 
-static int check_access(const struct cuv_server *s, const struct cuv_http *h, struct cuv_error *err)
+static int check_access(const struct cuv_server *s, const struct cuv_http *h, unsigned scope, struct cuv_client *ret,
+			struct cuv_error *err)
 {
-	const char *key = s->settings->api_key;
-
-	if (key && !h->head.api_key)
-		return cuv_error_set(err, CUV_E_UNAUTHORIZED,
-				     "an API key is needed, as X-API-Key or Authorization: Bearer");
-	if (key && !key_is_right(key, h->head.api_key))
-		return cuv_error_set(err, CUV_E_UNAUTHORIZED, "this API key is not known");
 	/* An open service trusts whoever is on this machine, but not the pages
 	 * that their browser shows, whatever name leads there. */
-	if (!key && h->head.origin && !cuv_http_origin_is_local(h->head.origin))
+	if (h->head.origin && !cuv_http_origin_is_local(h->head.origin) && cuv_clients_is_open(s->clients))
 		return cuv_error_set(err, CUV_E_ORIGIN_REFUSED,
 				     "pages of other sites may not use a service without API key");
-	return 0;
+	return cuv_clients_check(s->clients, h->head.api_key, (enum cuv_scope)scope, ret, err);
 }
 
 void cuv_route(struct cuv_server *s, struct cuv_http *h)
 {
 	const struct route *route = find(h);
 	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_client client = {0};
 	char allow[64];
 
 	if (cuv_route_is_share(s, h->head.path)) {
@@ -180,10 +164,10 @@ void cuv_route(struct cuv_server *s, struct cuv_http *h)
 		return;
 	}
 	if (route) {
-		if (route->needs_key && check_access(s, h, &err) < 0)
+		if (route->scope && check_access(s, h, route->scope, &client, &err) < 0)
 			cuv_http_reply_error(h, &err, NULL);
 		else
-			route->handle(s, h);
+			route->handle(s, h, &client);
 		return;
 	}
 	methods_of(h->head.path, allow, sizeof(allow));

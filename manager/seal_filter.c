@@ -23,6 +23,11 @@ static const int plain[] = {
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
 	SCMP_SYS(pread64),
+	/* the database, whose files are open */
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),
+	SCMP_SYS(ftruncate),
 	SCMP_SYS(close),
 	SCMP_SYS(lseek),
 	SCMP_SYS(fstat),
@@ -67,7 +72,7 @@ static const int plain[] = {
 #endif
 };
 
-static const int fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS};
+static const int fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_SETLK, F_GETLK};
 
 static const struct {
 	int level;

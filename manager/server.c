@@ -219,14 +219,16 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 	return cuv_error_set(err, CUV_E_UNAVAILABLE, "can't listen on %s (%s); is the port taken?", listen, text);
 }
 
-int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, const struct cuv_peers *peers,
-		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err)
+int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, struct cuv_clients *clients,
+		     const struct cuv_peers *peers, bool landlock, int fd_max, uint16_t *ret_port,
+		     struct cuv_error *err)
 {
 	struct mg_server_port port;
 	int r;
 
 	*s = (struct cuv_server){.magic = CUV_SERVER_MAGIC,
 				 .settings = settings,
+				 .clients = clients,
 				 .peers = *peers,
 				 .fd_max = fd_max,
 				 .any_address = strcmp(settings->address, "0.0.0.0") == 0,

@@ -12,6 +12,7 @@
 #define CUV_SERVER_H
 
 #include "manager/budget.h"
+#include "manager/clients.h"
 #include "manager/health.h"
 #include "manager/http.h"
 #include "manager/ruff_pool.h"
@@ -26,6 +27,7 @@ struct cuv_server {
 	unsigned magic;
 	const struct cuv_manager_settings *settings; /* borrowed */
 	struct cuv_peers peers;
+	struct cuv_clients *clients; /* borrowed */
 	struct cuv_health health;
 	struct cuv_budget budget;
 	struct cuv_watch watch;
@@ -46,8 +48,9 @@ struct cuv_server {
 
 /* Binds and starts the threads; *ret_port is the real port. peers are copied.
  * 0, or negative with err set. */
-int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, const struct cuv_peers *peers,
-		     bool landlock, int fd_max, uint16_t *ret_port, struct cuv_error *err);
+int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, struct cuv_clients *clients,
+		     const struct cuv_peers *peers, bool landlock, int fd_max, uint16_t *ret_port,
+		     struct cuv_error *err);
 /* After the seal, and when the tools are known. */
 void cuv_server_open(struct cuv_server *s);
 
@@ -59,7 +62,7 @@ unsigned cuv_server_active(struct cuv_server *s);
 /* Leads one checked request to its handler (routes.c). */
 void cuv_route(struct cuv_server *s, struct cuv_http *h);
 /* POST /api/v1/run (route_run.c) */
-void cuv_route_run(struct cuv_server *s, struct cuv_http *h);
+void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* GET of a binary cache's paths (route_share.c), where the service is one. */
 bool cuv_route_is_share(const struct cuv_server *s, const char *path);
 void cuv_route_share(struct cuv_server *s, struct cuv_http *h);

@@ -26,7 +26,8 @@ static const struct option options[] = {
 	{"drain", required_argument, NULL, 'd'},
 	{"zygote-sharing", required_argument, NULL, 'z'},
 	{"lint-servers", required_argument, NULL, 'r'},
-	{"share", no_argument, NULL, 's'},
+	{"share", no_argument, NULL, 'S'},
+	{"store", required_argument, NULL, 's'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -45,10 +46,11 @@ const char *cuv_manager_settings_help(void)
 	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --share              be a Nix binary cache; needs a key\n"
+	       "  --store DIR          where keys are kept; a folder of our own\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
 	       "  --help               this text\n"
-	       "API_KEY in the environment is the key that clients must send; without one the\n"
-	       "service is open and listens on loopback addresses only.\n";
+	       "API_KEY in the environment is a key that clients may send, besides those of the\n"
+	       "store; without any the service is open and listens on loopback addresses only.\n";
 }
 
 static int bad(struct cuv_error *err, const char *option, const char *text)
@@ -136,9 +138,12 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		r = cuv_parse_u64(text, CUV_RUFF_SERVERS_MAX, &n);
 		s->lint_servers = (unsigned)n;
 		return r;
-	case 's':
+	case 'S':
 		s->shares = true;
 		return 0;
+	case 's':
+		s->store = text;
+		return text[0] == '/' ? 0 : -EINVAL;
 	case 'a':
 		return read_degraded(text, s);
 	default:
@@ -154,15 +159,24 @@ static int check(const struct cuv_manager_settings *s, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--uid and --gid go together");
 	if (len > API_KEY_LEN_MAX)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "API_KEY is longer than %d characters", API_KEY_LEN_MAX);
-	if (!s->api_key && s->shares)
-		return cuv_error_set(err, CUV_E_BAD_REQUEST, "--share needs a key that clients must send: set API_KEY");
-	if (!s->api_key && !cuv_manager_settings_is_loopback(s))
+	return 0;
+}
+
+int cuv_manager_settings_check_open(const struct cuv_manager_settings *s, struct cuv_error *err)
+{
+	if (s->shares)
 		return cuv_error_set(
 			err, CUV_E_BAD_REQUEST,
-			"%s can be reached from other machines and there is no key: set API_KEY (for instance "
-			"API_KEY=$(openssl rand -hex 24)), or listen on 127.0.0.1",
-			s->address);
-	return 0;
+			"a cache (CACHE_SHARE) is for whoever has a key: make one with `cuvette key create --name "
+			"NAME`, or set API_KEY");
+	if (cuv_manager_settings_is_loopback(s))
+		return 0;
+	return cuv_error_set(
+		err, CUV_E_BAD_REQUEST,
+		"whoever reaches the service can run code, %s can be reached from other machines, and "
+		"there is no key: make one with `cuvette key create --name NAME`, set API_KEY, or listen on "
+		"127.0.0.1",
+		s->address);
 }
 
 bool cuv_manager_settings_is_loopback(const struct cuv_manager_settings *s)

@@ -18,13 +18,16 @@ struct cuv_manager_settings {
 	enum cuv_sharing sharing;
 	unsigned lint_servers;	/* ruffs that are kept */
 	bool landlock_may_miss; /* --allow-degraded landlock */
-	const char *api_key;	/* borrowed from the environment; NULL: open */
+	const char *api_key;	/* borrowed from the environment; NULL: none */
+	const char *store;	/* folder, borrowed from argv; NULL: nothing is kept */
 	bool shares;		/* is a binary cache for what is public */
 	bool help;
 };
 
 /* 0, or -EINVAL with err set. */
 int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings *ret, struct cuv_error *err);
+/* Whether a service at this address may be open. 0, or -EINVAL with err set. */
+int cuv_manager_settings_check_open(const struct cuv_manager_settings *s, struct cuv_error *err);
 /* Whether the address can only be reached from this machine. */
 bool cuv_manager_settings_is_loopback(const struct cuv_manager_settings *s);
 /* The text of --help. */

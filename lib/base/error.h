@@ -32,6 +32,7 @@
 	X(FIELD_CONFLICT, "field-conflict", 400, "fields were sent together of which only one can be")                 \
 	X(FIELD_UNKNOWN, "field-unknown", 400, "a field has a name that is not known")                                 \
 	X(UNAUTHORIZED, "unauthorized", 401, "the API key is missing or not the right one")                            \
+	X(SCOPE_MISSING, "scope-missing", 403, "the API key may not do this")                                          \
 	X(ORIGIN_REFUSED, "origin-refused", 403, "a web page of another site may not use an open service")             \
 	X(NOT_FOUND, "not-found", 404, "there is nothing at this path")                                                \
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "the path does not take this method")                         \
@@ -60,6 +61,7 @@
 	X(BUILD_FAILED, "build-failed", 422, "a wheel could not be installed, or a source distribution not be built")  \
 	X(RESOLVE_TIMEOUT, "resolve-timeout", 422, "the resolver took longer than its limit")                          \
 	X(BUILD_TIMEOUT, "build-timeout", 422, "building the environment took longer than its limit")                  \
+	X(RATE_LIMITED, "rate-limited", 429, "this API key has no runs left for now: each minute, at once, or today")  \
 	X(CANCELLED, "cancelled", 499, "the client went away")                                                         \
 	X(INTERNAL, "internal", 500, "the service failed; the request can be sent again")                              \
 	X(INDEX_UNREACHABLE, "index-unreachable", 503, "the package index can't be reached")                           \

@@ -88,12 +88,13 @@ class Service:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", self.ready_line or "")
+        found = re.search(r"http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)", self.ready_line or "")
         if not found:
             text = out.read_text() + self.log.read_text(errors="replace")
             self.kill()
             raise AssertionError(f"no ready line with a URL:\n{text}")
-        self.url, self.port = found.group(0), int(found.group(1))
+        self.port = int(found.group(1))
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     def stop(self) -> int:

@@ -19,7 +19,6 @@ import shell
 
 REFUSED = [
     (("--listen", "127.0.0.1"), "is not ADDR:PORT"),
-    (("--listen", "0.0.0.0:8000"), "can be reached from other machines"),
     (("--port", "65536"), "not a number up to 65535"),
     (("--boxes", "0"), "boxes"),
     (("--drain-timeout", "long"), "drain-timeout"),

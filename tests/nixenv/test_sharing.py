@@ -195,8 +195,10 @@ def test_off_unless_asked_for(shared):
 
 
 def test_no_cache_without_a_key(shared):
-    done = subprocess.run([str(ROOT / "build/bin/cuvette"), "serve", "--check", "--state", str(shared.state)],
-                          env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CACHE_SHARE": "1"},
-                          capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 2
+    with clean_state() as state:
+        done = subprocess.run([str(ROOT / "build/bin/cuvette"), "serve", "--listen", "127.0.0.1:0", "--state",
+                               str(state)],
+                              env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CACHE_SHARE": "1"},
+                              capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1 and not done.stdout
     assert "API_KEY" in done.stderr

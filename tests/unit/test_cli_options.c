@@ -171,16 +171,6 @@ static void listen_address(void **state)
 	assert_int_equal(err.code, CUV_E_BAD_REQUEST);
 }
 
-static void loopback(void **state)
-{
-	(void)state;
-	assert_true(cuv_serve_settings_is_loopback("127.0.0.1"));
-	assert_true(cuv_serve_settings_is_loopback("127.9.9.9"));
-	assert_false(cuv_serve_settings_is_loopback("0.0.0.0"));
-	assert_false(cuv_serve_settings_is_loopback("128.0.0.1"));
-	assert_false(cuv_serve_settings_is_loopback("10.0.0.1"));
-}
-
 static void degraded_layers(void **state)
 {
 	struct cuv_error err;
@@ -210,13 +200,9 @@ static int leave_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(later_sources_win),
-		cmocka_unit_test(options_end_at_the_first_operand),
-		cmocka_unit_test(ways_to_write_one),
-		cmocka_unit_test(wrong_words),
-		cmocka_unit_test(a_secret_is_no_option),
-		cmocka_unit_test(listen_address),
-		cmocka_unit_test(loopback),
+		cmocka_unit_test(later_sources_win),	 cmocka_unit_test(options_end_at_the_first_operand),
+		cmocka_unit_test(ways_to_write_one),	 cmocka_unit_test(wrong_words),
+		cmocka_unit_test(a_secret_is_no_option), cmocka_unit_test(listen_address),
 		cmocka_unit_test(degraded_layers),
 	};
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

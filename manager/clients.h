@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who a request is from, and how much they may have. A service has the key of the
+ * environment (API_KEY: all scopes, no bounds), those of the store, or none: then
+ * whoever reaches it is the same client, on loopback only. Keys that are made or
+ * revoked while it runs count within a second; a service that ever had one is never
+ * open again.
+ */
+#ifndef CUV_CLIENTS_H
+#define CUV_CLIENTS_H
+
+#include "manager/keys.h"
+
+#include <pthread.h>
+
+/* A key as this process knows it; lives as long as the process. */
+struct cuv_client_key;
+
+struct cuv_clients {
+	const char *env_key;	 /* borrowed; NULL: none */
+	struct cuv_store *store; /* borrowed; NULL: no keys are kept */
+	pthread_mutex_t lock;
+	struct cuv_client_key *keys; /* by id */
+	uint64_t looked_ns;	     /* when the store was asked last */
+};
+
+/* Who it is; a plain value. */
+struct cuv_client {
+	struct cuv_client_key *key; /* NULL: the environment's, or nobody's */
+	unsigned scopes;
+	/* Whose zygotes its runs may share, and in logs: the key's id, or
+	 * CUV_TENANT_HTTP. */
+	char tenant[CUV_KEY_ID_SIZE];
+};
+
+/* Borrows both for its life. 0, or negative with err set. */
+int cuv_clients_init(struct cuv_clients *a, const char *env_key, struct cuv_store *store, struct cuv_error *err);
+void cuv_clients_done(struct cuv_clients *a);
+/* Nobody needs a key. */
+bool cuv_clients_is_open(struct cuv_clients *a);
+
+/* text: what was sent as a key; NULL: nothing. 0, or -EINVAL with err set
+ * (UNAUTHORIZED; SCOPE_MISSING when the key is good for other things). */
+int cuv_clients_check(struct cuv_clients *a, const char *text, enum cuv_scope scope, struct cuv_client *ret,
+		      struct cuv_error *err);
+
+/* Takes a place for one run of this client, who must give it back. 0, or negative with
+ * err set (RATE_LIMITED, with the time to come back; nothing was taken). */
+int cuv_clients_take_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
+/* One more run in a place that was taken: of the minute's and the day's. As above. */
+int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
+void cuv_clients_give_run(struct cuv_clients *a, const struct cuv_client *c);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FILE_NAME "service.db"
+#define BUSY_MS 5000
+#define RETRY_AFTER_S 5
+
+struct cuv_store {
+	sqlite3 *db;
+	pthread_mutex_t lock;
+	sqlite3_int64 seen; /* PRAGMA data_version, when asked last */
+};
+
+/* Each makes a file of the version before it into one of its own. */
+static const char *const migrations[] = {
+	"CREATE TABLE key (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB NOT NULL, scopes INTEGER NOT NULL,"
+	" rate INTEGER NOT NULL, concurrency INTEGER NOT NULL, quota INTEGER NOT NULL, made_s INTEGER NOT NULL,"
+	" revoked_s INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE TABLE use (key TEXT NOT NULL, day INTEGER NOT NULL, runs INTEGER NOT NULL, PRIMARY KEY (key, day))"
+	" WITHOUT ROWID;"
+	"CREATE TRIGGER use_new_day AFTER INSERT ON use BEGIN DELETE FROM use WHERE key = NEW.key AND day < NEW.day; "
+	"END;",
+};
+
+int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)
+{
+	const bool full = s->db && sqlite3_errcode(s->db) == SQLITE_FULL;
+
+	cuv_error_set(err, full ? CUV_E_NO_SPACE : CUV_E_UNAVAILABLE, "the service's database: %s",
+		      s->db ? sqlite3_errmsg(s->db) : "no memory");
+	err->retry_after_s = RETRY_AFTER_S;
+	return full ? -ENOSPC : -EIO;
+}
+
+void cuv_store_finish(struct sqlite3_stmt **s)
+{
+	(void)sqlite3_finalize(*s);
+	*s = NULL;
+}
+
+static int run_sql(struct cuv_store *s, const char *sql, struct cuv_error *err)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+}
+
+static int ask_number(struct cuv_store *s, const char *sql, sqlite3_int64 *ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+
+	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW)
+		return -EIO;
+	*ret = sqlite3_column_int64(q, 0);
+	return 0;
+}
+
+static int migrate(struct cuv_store *s, struct cuv_error *err)
+{
+	sqlite3_int64 version = 0;
+	int r = run_sql(s, "BEGIN IMMEDIATE", err);
+
+	if (r < 0)
+		return r;
+	if (ask_number(s, "PRAGMA user_version", &version) < 0)
+		r = cuv_store_failed(s, err);
+	else if (version > (sqlite3_int64)ARRAY_SIZE(migrations))
+		r = cuv_error_set(err, CUV_E_UNAVAILABLE,
+				  "the service's database (" FILE_NAME ") was written by a later version of Cuvette; "
+				  "use that one, or another state folder");
+	for (sqlite3_int64 i = version; r == 0 && i < (sqlite3_int64)ARRAY_SIZE(migrations); i++) {
+		char set[48];
+
+		(void)snprintf(set, sizeof(set), "PRAGMA user_version = %d", (int)i + 1);
+		r = run_sql(s, migrations[i], err);
+		if (r == 0)
+			r = run_sql(s, set, err);
+	}
+	if (r == 0)
+		return run_sql(s, "COMMIT", err);
+	(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+/* libc's fstat is a call that could also be asked about any path, which the manager's
+ * filter leaves to nobody; the kernel's own is about a descriptor and nothing else. Its
+ * struct is libc's on the 64-bit platforms that there are boxes for. */
+static int plain_fstat(int fd, struct stat *ret)
+{
+	return (int)syscall(SYS_fstat, fd, ret);
+}
+
+static void use_plain_calls(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	if (vfs && vfs->iVersion >= 3)
+		(void)vfs->xSetSystemCall(vfs, "fstat", (sqlite3_syscall_ptr)plain_fstat);
+}
+
+int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error *err)
+{
+	_cleanup_store_ struct cuv_store *s = calloc(1, sizeof(*s));
+	char path[PATH_MAX];
+	int r;
+
+	if (!s || snprintf(path, sizeof(path), "%s/" FILE_NAME, folder) >= (int)sizeof(path))
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the service's database can't be opened");
+	use_plain_calls();
+	pthread_mutex_init(&s->lock, NULL);
+	s->seen = -1;
+	if (sqlite3_open_v2(path, &s->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK)
+		return cuv_store_failed(s, err);
+	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
+	/* What is sorted or set aside stays in memory: later there are no files to make. */
+	r = run_sql(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY", err);
+	/* A transaction that writes opens all of its files. */
+	if (r == 0)
+		r = migrate(s, err);
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = NULL;
+	return 0;
+}
+
+void cuv_store_close(struct cuv_store **s)
+{
+	if (*s) {
+		(void)sqlite3_close((*s)->db);
+		pthread_mutex_destroy(&(*s)->lock);
+	}
+	free(*s);
+	*s = NULL;
+}
+
+struct sqlite3 *cuv_store_take(struct cuv_store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	return s->db;
+}
+
+void cuv_store_give(struct cuv_store *s)
+{
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool cuv_store_has_changed(struct cuv_store *s)
+{
+	sqlite3_int64 now;
+
+	if (ask_number(s, "PRAGMA data_version", &now) < 0 || now == s->seen)
+		return false;
+	s->seen = now;
+	return true;
+}
