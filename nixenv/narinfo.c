@@ -74,9 +74,16 @@ void cuv_narinfo_sort_refs(struct cuv_narinfo *n)
 
 enum field { STORE_PATH, URL, COMPRESSION, FILE_SIZE, NAR_HASH, NAR_SIZE, REFERENCES, DERIVER, SIG, CA, _FIELD_MAX };
 static const char *const fields[_FIELD_MAX] = {
-	[STORE_PATH] = "StorePath", [URL] = "URL",	    [COMPRESSION] = "Compression", [FILE_SIZE] = "FileSize",
-	[NAR_HASH] = "NarHash",	    [NAR_SIZE] = "NarSize", [REFERENCES] = "References",   [DERIVER] = "Deriver",
-	[SIG] = "Sig",		    [CA] = "CA",
+	[STORE_PATH] = "StorePath",
+	[URL] = "URL",
+	[COMPRESSION] = "Compression",
+	[FILE_SIZE] = "FileSize",
+	[NAR_HASH] = "NarHash",
+	[NAR_SIZE] = "NarSize",
+	[REFERENCES] = "References",
+	[DERIVER] = "Deriver",
+	[SIG] = "Sig",
+	[CA] = "CA",
 };
 
 static int copy(const char *value, char *ret, size_t size)
@@ -101,8 +108,8 @@ static int read_store_path(const char *value, char ret[CUV_STORE_NAME_SIZE])
 /* A file below the cache's own address, and no other place. */
 static bool url_is_relative(const char *url)
 {
-	if (url[0] == '/' || strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+=%~-") !=
-					strlen(url))
+	if (url[0] == '/' ||
+	    strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+=%~-") != strlen(url))
 		return false;
 	return !strstr(url, "..") && !strstr(url, "//");
 }
@@ -236,8 +243,8 @@ static int read_lines(const char *text, size_t len, struct cuv_narinfo *n, unsig
 
 int cuv_narinfo_parse(const char *text, size_t len, struct cuv_narinfo *ret, uint32_t *ret_line)
 {
-	static const unsigned needed = 1u << STORE_PATH | 1u << URL | 1u << COMPRESSION | 1u << NAR_HASH |
-				       1u << NAR_SIZE | 1u << REFERENCES;
+	static const unsigned needed =
+		1u << STORE_PATH | 1u << URL | 1u << COMPRESSION | 1u << NAR_HASH | 1u << NAR_SIZE | 1u << REFERENCES;
 	_cleanup_narinfo_ struct cuv_narinfo n = CUV_NARINFO_INIT;
 	unsigned seen = 0;
 	int r;
