@@ -35,6 +35,8 @@
 enum {
 	REQUIREMENTS,
 	LOCK,
+	EXTRA,
+	GROUP,
 	ENV,
 	LOCK_OUT,
 	STATE,
@@ -60,6 +62,8 @@ enum {
 static const struct cuv_option options[] = {
 	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages it needs; without: what its header (PEP 723) says"},
 	[LOCK] = {"lock", 0, "FILE", NULL, NULL, "a pylock.toml to use as it is, instead of requirements"},
+	[EXTRA] = {"extra", 0, "NAME,NAME", NULL, NULL, "extras of the lock; without: none"},
+	[GROUP] = {"group", 0, "NAME,NAME", NULL, NULL, "dependency groups of the lock; without: its default ones"},
 	[ENV] = {"env", 0, "DIGEST", NULL, NULL, "an environment that is known here, instead of both"},
 	[LOCK_OUT] = {"lock_out", 0, "FILE", NULL, NULL, "write the lock that was used there, as a pylock.toml"},
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},
@@ -210,10 +214,26 @@ static int check_environment(const struct cuv_values *v, struct cuv_error *err)
 	if (n > 1)
 		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
 				     "give one of --requirements, --lock and --env: each says what the environment is");
+	if (!v->value[LOCK].text && (v->value[EXTRA].text || v->value[GROUP].text))
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "--extra and --group are for --lock; requirements name extras themselves, as in "
+				     "name[extra]");
 	if (v->value[NEWER].text && (v->value[LOCK].text || digest))
 		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
 				     "--exclude-newer is for --requirements; what is locked has its versions");
 	return digest ? cuv_run_digest_read("--env", digest, err) : 0;
+}
+
+static int read_lock(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_job_spec *spec,
+		     struct cuv_error *err)
+{
+	_cleanup_(cuv_run_lock_sets_done) struct cuv_run_lock_sets sets = {0};
+
+	if (cuv_run_lock_extras(&sets, "--extra", v->value[EXTRA].text, err) < 0 ||
+	    cuv_run_lock_groups(&sets, "--group", v->value[GROUP].text, err) < 0)
+		return -EINVAL;
+	return cuv_run_input_lock(in, v->value[LOCK].text, v->value[PYTHON].text ? spec->python : NULL, &sets, spec,
+				  err);
 }
 
 /* The program has run by now: its end counts, a lock that can't be written is said. */
@@ -327,8 +347,7 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 			spec.env_source = CUV_ENV_DIGEST;
 			spec.env_digest = v->value[ENV].text;
 		}
-		r = cuv_run_input_lock(in, v->value[LOCK].text, v->value[PYTHON].text ? spec.python : NULL, &spec,
-				       &err);
+		r = read_lock(v, in, &spec, &err);
 	}
 	if (r == 0)
 		r = read_work(v, &files, &spec, &err);

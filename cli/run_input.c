@@ -104,7 +104,7 @@ int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struc
 }
 
 int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct cuv_python *python,
-		       struct cuv_job_spec *spec, struct cuv_error *err)
+		       const struct cuv_run_lock_sets *sets, struct cuv_job_spec *spec, struct cuv_error *err)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_UPLOADED_LOCK_BYTES_MAX);
 	int r;
@@ -113,7 +113,8 @@ int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct 
 		return 0;
 	r = say_read(cuv_read_file(AT_FDCWD, path, &text), path, CUV_UPLOADED_LOCK_BYTES_MAX, err);
 	if (r == 0)
-		r = cuv_run_lock_read(cuv_buf_str(&text), text.len, python, &spec->python, &in->requirements, err);
+		r = cuv_run_lock_read(cuv_buf_str(&text), text.len, python, sets, &spec->python, &in->requirements,
+				      err);
 	if (r < 0)
 		return r;
 	spec->env_source = CUV_ENV_LOCK;

@@ -6,6 +6,7 @@
 #include "cli/cancel.h"
 #include "cli/run_files.h"
 #include "manager/job.h"
+#include "manager/run_lock.h"
 
 struct cuv_run_input {
 	struct cuv_buf code;
@@ -26,10 +27,10 @@ int cuv_run_input_requirements(struct cuv_run_input *in, const char *path, struc
  * program is. *python, what was asked for (or NULL), becomes what the header needs. */
 int cuv_run_input_script(struct cuv_run_input *in, const char *path, const struct cuv_python **python,
 			 struct cuv_error *err);
-/* The lock at path, for this Python (NULL: the first that it is for), becomes what
+/* The lock at path, for this Python (NULL: the first that it is for) and these extras and groups, becomes what
  * spec asks for, as does that Python; path NULL: nothing is done. */
 int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct cuv_python *python,
-		       struct cuv_job_spec *spec, struct cuv_error *err);
+		       const struct cuv_run_lock_sets *sets, struct cuv_job_spec *spec, struct cuv_error *err);
 /* path NULL: our own stdin, to its end, unless it is a terminal (then nothing).
  * -ECANCELED when the user ended it. */
 int cuv_run_input_stdin(struct cuv_run_input *in, const char *path, const struct cuv_cancel *cancel,

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define TEXT_MAX 64
+#define NAMES_TEXT_MAX 4096
 #define ARGS_TEXT_MAX (256 * 1024)
 #define ARTIFACTS_TEXT_MAX (64 * 1024)
 /* argv[0], main.py and their NULs share the bound with the arguments. */
@@ -40,6 +41,8 @@ static const struct cuv_field_info fields[] = {
 #undef X
 		{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
 	{"env", CUV_FIELD_TEXT, TEXT_MAX},
+	{"lock_extras", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
+	{"lock_groups", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
 	{"files", CUV_FIELD_FILES, CUV_UPLOAD_BYTES_MAX},
 	{"archive", CUV_FIELD_FILE, CUV_UPLOAD_BYTES_MAX},
 	{"artifacts", CUV_FIELD_TEXT, ARTIFACTS_TEXT_MAX},
@@ -179,15 +182,26 @@ static int no_memory(struct cuv_error *err)
 	return -EINVAL;
 }
 
+static const char *text_of(const struct cuv_form *f, const char *name)
+{
+	const struct cuv_field *field = cuv_form_get(f, name);
+
+	return field ? cuv_buf_str(&field->value) : NULL;
+}
+
 static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
+	_cleanup_(cuv_run_lock_sets_done) struct cuv_run_lock_sets sets = {0};
 	const struct cuv_field *field = cuv_form_get(f, "lock");
 
 	if (!field->has_filename || !ends_in(field->filename, ".toml"))
 		return cuv_error_set(err, CUV_E_LOCK_NAME, "the field `lock` must be a file whose name ends in .toml");
 	if (!cuv_charge_add(f->charge, CUV_UPLOADED_LOCK_FACTOR * field->value.len))
 		return no_memory(err);
-	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, r->spec.python, &r->spec.python,
+	if (cuv_run_lock_extras(&sets, "the field `lock_extras`", text_of(f, "lock_extras"), err) < 0 ||
+	    cuv_run_lock_groups(&sets, "the field `lock_groups`", text_of(f, "lock_groups"), err) < 0)
+		return -EINVAL;
+	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, r->spec.python, &sets, &r->spec.python,
 				 &r->requirements, err);
 }
 
@@ -209,6 +223,10 @@ static int read_environment(const struct cuv_form *f, struct cuv_run_request *r,
 	if ((lock != NULL) + (env != NULL) + (cuv_form_get(f, "requirements") != NULL) > 1)
 		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
 				     "send one of `requirements`, `lock` and `env`: each says what the environment is");
+	if (!lock && (cuv_form_get(f, "lock_extras") || cuv_form_get(f, "lock_groups")))
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "the fields `lock_extras` and `lock_groups` are for a `lock`, which is not there; "
+				     "requirements name extras themselves, as in name[extra]");
 	if (!lock && !env) {
 		r->spec.env_source = CUV_ENV_REQUIREMENTS;
 		return read_requirements(f, r, err);

@@ -12,6 +12,7 @@ struct cuv_pylock_reader {
 	size_t len;
 	const struct cuv_pylock_options *o;
 	struct cuv_toml doc;
+	struct cuv_strv extras, groups; /* what these are in markers */
 	struct cuv_lock lock;
 	struct cuv_error *err;
 };

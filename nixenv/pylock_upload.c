@@ -71,10 +71,10 @@ static int check_python(struct cuv_pylock_reader *r, const json_t *table, const 
 			       r->o->python->full, r->lock.python);
 }
 
-static int eval_marker(struct cuv_pylock_reader *r, const json_t *value, const struct cuv_strv *groups, bool *ret)
+static int eval_marker(struct cuv_pylock_reader *r, const json_t *value, bool *ret)
 {
 	const char *text = json_string_value(value);
-	struct cuv_marker_env env = {.python_full = r->o->python->full, .groups = groups};
+	struct cuv_marker_env env = {.python_full = r->o->python->full, .extras = &r->extras, .groups = &r->groups};
 	struct cuv_scan s;
 
 	if (!text)
@@ -98,7 +98,7 @@ static int get_array(struct cuv_pylock_reader *r, const char *key, size_t max, j
 	return 0;
 }
 
-static int check_environments(struct cuv_pylock_reader *r, const struct cuv_strv *groups)
+static int check_environments(struct cuv_pylock_reader *r)
 {
 	json_t *list, *item;
 	bool one = false;
@@ -110,7 +110,7 @@ static int check_environments(struct cuv_pylock_reader *r, const struct cuv_strv
 	{
 		bool fits;
 
-		if (eval_marker(r, item, groups, &fits) < 0)
+		if (eval_marker(r, item, &fits) < 0)
 			return -EINVAL;
 		one = one || fits;
 	}
@@ -122,12 +122,13 @@ static int check_environments(struct cuv_pylock_reader *r, const struct cuv_strv
 		r->o->python->full);
 }
 
-static int read_groups(struct cuv_pylock_reader *r, struct cuv_strv *groups)
+/* Names of the root's array, in normal form. */
+static int read_names(struct cuv_pylock_reader *r, const char *key, struct cuv_strv *ret)
 {
 	json_t *list, *item;
 	size_t i;
 
-	if (get_array(r, "default-groups", CUV_UPLOADED_NAMES_MAX, &list) < 0)
+	if (get_array(r, key, CUV_UPLOADED_NAMES_MAX, &list) < 0)
 		return -EINVAL;
 	json_array_foreach(list, i, item)
 	{
@@ -135,11 +136,46 @@ static int read_groups(struct cuv_pylock_reader *r, struct cuv_strv *groups)
 
 		if (!json_is_string(item) ||
 		    cuv_name_normalize(json_string_value(item), json_string_length(item), &name) != 0)
-			return cuv_pylock_fail(r, item, CUV_E_LOCK_INVALID, "`default-groups` must hold names");
-		if (cuv_strv_add(groups, cuv_buf_str(&name)) < 0)
+			return cuv_pylock_fail(r, item, CUV_E_LOCK_INVALID, "`%s` must hold names", key);
+		if (cuv_strv_add(ret, cuv_buf_str(&name)) < 0)
 			return cuv_error_set(r->err, CUV_E_INTERNAL, "out of memory");
 	}
 	return 0;
+}
+
+/* Which of the names under this key are asked for: all of wanted must be there. */
+static int choose(struct cuv_pylock_reader *r, const char *key, const struct cuv_strv *wanted, struct cuv_strv *ret)
+{
+	_cleanup_strv_ struct cuv_strv there = CUV_STRV_INIT;
+	_cleanup_buf_ struct cuv_buf names = CUV_BUF_INIT(160);
+
+	if (read_names(r, key, &there) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < there.n; i++)
+		cuv_buf_addf(&names, "%s%s", i ? ", " : "", there.items[i]);
+	for (size_t i = 0; i < wanted->n; i++) {
+		if (!cuv_strv_has(&there, wanted->items[i]))
+			return cuv_error_set(r->err, CUV_E_FIELD_INVALID, "the lock's `%s` have no `%s`; there are %s",
+					     key, wanted->items[i],
+					     cuv_buf_err(&names) ? "others"
+					     : there.n		 ? cuv_buf_str(&names)
+								 : "none");
+		if (cuv_strv_add(ret, wanted->items[i]) < 0)
+			return cuv_error_set(r->err, CUV_E_INTERNAL, "out of memory");
+	}
+	return 0;
+}
+
+/* What `extras` and `dependency_groups` of markers are: as asked for, else none and the default ones. */
+static int choose_sets(struct cuv_pylock_reader *r)
+{
+	static const struct cuv_strv none = CUV_STRV_INIT;
+	const struct cuv_pylock_options *o = r->o;
+
+	if (choose(r, "extras", o->extras ? o->extras : &none, &r->extras) < 0)
+		return -EINVAL;
+	return o->groups ? choose(r, "dependency-groups", o->groups, &r->groups)
+			 : read_names(r, "default-groups", &r->groups);
 }
 
 static int check_version(struct cuv_pylock_reader *r)
@@ -182,7 +218,7 @@ static int read_version(struct cuv_pylock_reader *r, const json_t *package, stru
 	return 0;
 }
 
-static int read_package(struct cuv_pylock_reader *r, const json_t *package, const struct cuv_strv *groups)
+static int read_package(struct cuv_pylock_reader *r, const json_t *package)
 {
 	_cleanup_buf_ struct cuv_buf name = CUV_BUF_INIT(CUV_NAME_LEN_MAX), version = CUV_BUF_INIT(64);
 	const json_t *marker = json_object_get(package, "marker");
@@ -197,7 +233,7 @@ static int read_package(struct cuv_pylock_reader *r, const json_t *package, cons
 	if (!text || cuv_name_normalize(text, strlen(text), &name) != 0)
 		return cuv_pylock_fail(r, cuv_pylock_place(package, "name"), CUV_E_LOCK_INVALID,
 				       "a package needs a `name` of letters, digits, . _ and -");
-	if (marker && eval_marker(r, marker, groups, &wanted) < 0)
+	if (marker && eval_marker(r, marker, &wanted) < 0)
 		return -EINVAL;
 	if (!wanted)
 		return 0;
@@ -212,7 +248,7 @@ static int read_package(struct cuv_pylock_reader *r, const json_t *package, cons
 	return cuv_pylock_source(r, package, cuv_buf_str(&name), version.len ? cuv_buf_str(&version) : NULL);
 }
 
-static int read_packages(struct cuv_pylock_reader *r, const struct cuv_strv *groups)
+static int read_packages(struct cuv_pylock_reader *r)
 {
 	json_t *list, *package;
 	size_t i;
@@ -221,7 +257,7 @@ static int read_packages(struct cuv_pylock_reader *r, const struct cuv_strv *gro
 		return -EINVAL;
 	json_array_foreach(list, i, package)
 	{
-		if (read_package(r, package, groups) < 0)
+		if (read_package(r, package) < 0)
 			return -EINVAL;
 	}
 	if (cuv_lock_seal(&r->lock, r->err) == 0)
@@ -234,13 +270,11 @@ static int read_packages(struct cuv_pylock_reader *r, const struct cuv_strv *gro
 
 static int read_document(struct cuv_pylock_reader *r)
 {
-	_cleanup_strv_ struct cuv_strv groups = CUV_STRV_INIT;
-
 	(void)snprintf(r->lock.python, sizeof(r->lock.python), "%s", r->o->python->version);
-	if (check_version(r) < 0 || check_python(r, r->doc.root, "the lock") < 0 || read_groups(r, &groups) < 0 ||
-	    check_environments(r, &groups) < 0)
+	if (check_version(r) < 0 || check_python(r, r->doc.root, "the lock") < 0 || choose_sets(r) < 0 ||
+	    check_environments(r) < 0)
 		return -EINVAL;
-	return read_packages(r, &groups);
+	return read_packages(r);
 }
 
 int cuv_pylock_upload(const char *text, size_t len, const struct cuv_pylock_options *o, struct cuv_lock *ret,
@@ -265,6 +299,8 @@ int cuv_pylock_upload(const char *text, size_t len, const struct cuv_pylock_opti
 	}
 	e = read_document(&r);
 	cuv_toml_done(&r.doc);
+	cuv_strv_done(&r.extras);
+	cuv_strv_done(&r.groups);
 	if (e == 0)
 		*ret = r.lock;
 	else

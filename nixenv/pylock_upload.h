@@ -29,11 +29,16 @@ struct cuv_pylock_options {
 	const struct cuv_python *python;
 	bool sdist; /* `sdist` where no wheel fits, and `archive` */
 	bool vcs;   /* `vcs` of type git with a commit */
+	/* Extras and dependency groups that are asked for, in normal form; NULL: no
+	 * extras, and the lock's default groups. */
+	const struct cuv_strv *extras;
+	const struct cuv_strv *groups;
 };
 
 /* On success *ret is the caller's, sealed. -EINVAL with err, with line, column and
  * excerpt: LOCK_INVALID, LOCK_UNSUPPORTED, LOCK_MISMATCH (another Python or
- * platform), WHEEL_UNAVAILABLE, ENVIRONMENT_TOO_LARGE; INTERNAL without memory. */
+ * platform), WHEEL_UNAVAILABLE, ENVIRONMENT_TOO_LARGE; without a place FIELD_INVALID for
+ * an extra or a group that the lock has not, INTERNAL without memory. */
 int cuv_pylock_upload(const char *text, size_t len, const struct cuv_pylock_options *o, struct cuv_lock *ret,
 		      struct cuv_error *err);
 

@@ -2,7 +2,9 @@
 # tests/run: seconds=600
 """A lock or a digest in place of requirements, and the lock that an answer holds."""
 
+import os
 import re
+import subprocess
 import tomllib
 
 import client
@@ -91,6 +93,41 @@ def test_a_lock_for_many_platforms(service, known):
     lock = known["lock"].replace("environments = [", "environments = [\"sys_platform == 'win32'\", ")
     answer = environment(send(service, lock.replace("created-by", 'dependency-groups = ["dev"]\ncreated-by') + others))
     assert answer["digest"] == known["digest"] and answer["lock"] == known["lock"]
+
+
+def test_extras_and_groups_of_a_lock_are_chosen(service, known):
+    other = service.answer("pass\n", "certifi==2024.7.4\n", exclude_newer=DATE)["environment"]
+    both = service.answer("pass\n", "idna==3.6\ncertifi==2024.7.4\n", exclude_newer=DATE)["environment"]
+    entry = other["lock"].partition("[[packages]]")[2]
+
+    def lock(marker):
+        return (known["lock"].replace("created-by", 'extras = ["tls"]\ndependency-groups = ["dev"]\ncreated-by')
+                + "\n[[packages]]" + entry.replace("wheels =", f'marker = "{marker}"\nwheels ='))
+
+    for marker, field, name in (("'tls' in extras", "lock_extras", "TLS"),
+                                ("'dev' in dependency_groups", "lock_groups", "dev")):
+        assert environment(send(service, lock(marker)))["digest"] == known["digest"]
+        assert environment(send(service, lock(marker), **{field: name}))["digest"] == both["digest"]
+        said = error(send(service, lock(marker), **{field: f"{name}, more"}), 422, "field-invalid")
+        assert "`more`" in said["message"] and f"there are {name.lower()}" in said["message"]
+        error(send(service, lock(marker), **{field: "a b!"}), 422, "field-invalid")
+        error(send(service, env=known["digest"], **{field: name}), 400, "field-conflict")
+
+
+def test_a_lock_that_uv_made(service, tmp_path):
+    """As its users would make it: for all platforms, from its index and with its words."""
+    (tmp_path / "requirements.txt").write_text("idna==3.6\nclick==8.1.7\n")
+    done = subprocess.run([client.tool("uv"), "pip", "compile", "--universal", "--format", "pylock.toml", "--python-version",
+                           "3.11", "--no-python-downloads", "--exclude-newer", DATE, "-o", "pylock.toml",
+                           "requirements.txt"], cwd=tmp_path, check=True, capture_output=True, timeout=200,
+                          env={**os.environ, "UV_CACHE_DIR": str(tmp_path / "cache")})
+    assert done.returncode == 0
+    text = (tmp_path / "pylock.toml").read_text()
+    assert "colorama" in text  # what click needs on another platform
+    got = environment(send(service, text))
+    assert [(p["name"], p["version"]) for p in got["packages"]] == [("click", "8.1.7"), ("idna", "3.6")]
+    wanted = service.answer("pass\n", "idna==3.6\nclick==8.1.7\n", exclude_newer=DATE)["environment"]
+    assert got["digest"] == wanted["digest"]
 
 
 @pytest.mark.parametrize("lock, code, place", [

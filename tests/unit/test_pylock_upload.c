@@ -46,6 +46,50 @@ TEST(a_source_of_a_day_to_come)
 #undef BUILT
 }
 
+#define SETS                                                                                                           \
+	V "extras = [\"Fast.er\", \"docs\"]\ndependency-groups = [\"test\", \"dev\"]\ndefault-groups = "               \
+	  "[\"dev\"]\n" MARKED("fast", "'fast-er' in extras")                                                          \
+		  MARKED("both", "'docs' in extras and 'test' in dependency_groups")                                   \
+			  MARKED("dev", "'dev' in dependency_groups") MARKED("always", "'other' not in extras")
+#define MARKED(name, marker)                                                                                           \
+	"[[packages]]\nname = \"" name "\"\nversion = \"1\"\nmarker = \"" marker                                       \
+	"\"\nwheels = [" ENTRY(name "-1-py3-none-any.whl", H1) "]\n"
+
+static void assert_sets(const struct cuv_strv *extras, const struct cuv_strv *groups, const char *expected)
+{
+	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"), .extras = extras, .groups = groups};
+	_cleanup_buf_ struct cuv_buf names = CUV_BUF_INIT(1024);
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_lock l = CUV_LOCK_INIT;
+
+	if (cuv_pylock_upload(SETS, strlen(SETS), &o, &l, &err) < 0) {
+		assert_int_equal(err.code, CUV_E_FIELD_INVALID);
+		assert_string_equal(err.message, expected);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++)
+		cuv_buf_addf(&names, "%s%s", i ? " " : "", l.packages[i].name);
+	assert_string_equal(cuv_buf_str(&names), expected);
+	cuv_lock_done(&l);
+}
+
+TEST(extras_and_groups_that_are_asked_for)
+{
+	_cleanup_strv_ struct cuv_strv none = CUV_STRV_INIT, fast = CUV_STRV_INIT, docs = CUV_STRV_INIT,
+				       test = CUV_STRV_INIT, other = CUV_STRV_INIT;
+
+	assert_ok(cuv_strv_add(&fast, "fast-er"));
+	assert_ok(cuv_strv_add(&docs, "docs"));
+	assert_ok(cuv_strv_add(&test, "test"));
+	assert_ok(cuv_strv_add(&other, "other"));
+	assert_sets(NULL, NULL, "always dev");
+	assert_sets(&none, &none, "always");
+	assert_sets(&fast, NULL, "always dev fast");
+	assert_sets(&docs, &test, "always both");
+	assert_sets(&other, NULL, "the lock's `extras` have no `other`; there are fast-er, docs");
+	assert_sets(NULL, &other, "the lock's `dependency-groups` have no `other`; there are test, dev");
+}
+
 /* As uv writes it: one inline table a line, in arrays over several lines. */
 TEST(the_shape_of_uv)
 {
@@ -416,6 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_source_of_a_day_to_come),
+		cmocka_unit_test(extras_and_groups_that_are_asked_for),
 		cmocka_unit_test(the_shape_of_uv),
 		cmocka_unit_test(the_shape_of_pip),
 		cmocka_unit_test(the_shape_of_pdm),
