@@ -32,6 +32,7 @@ static const struct {
 	{"verify", cuv_env_verify, "hash again what was installed, and build again what is damaged"},
 	{"export", cuv_env_export, "write one to a file, for machines without a network"},
 	{"import", cuv_env_import, "make the environment of such a file"},
+	{"key", cuv_env_key, "print the key that the binary cache is signed with"},
 };
 
 static void print_help(FILE *to)

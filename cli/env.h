@@ -25,6 +25,7 @@ int cuv_env_gc(int argc, char **argv);
 int cuv_env_pin(int argc, char **argv);
 int cuv_env_unpin(int argc, char **argv);
 int cuv_env_verify(int argc, char **argv);
+int cuv_env_key(int argc, char **argv);
 int cuv_env_export(int argc, char **argv);
 int cuv_env_import(int argc, char **argv);
 

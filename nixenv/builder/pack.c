@@ -64,8 +64,9 @@ static int open_packed(struct archive *a, struct archive_entry *e, int fd)
 	archive_entry_set_pathname(e, "nar");
 	if (archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
 	    archive_write_set_filter_option(a, "zstd", "compression-level", LEVEL) != ARCHIVE_OK ||
-	    archive_write_set_format_raw(a) != ARCHIVE_OK || archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
-	    archive_write_open_fd(a, fd) != ARCHIVE_OK || archive_write_header(a, e) != ARCHIVE_OK)
+	    archive_write_set_format_raw(a) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK || archive_write_open_fd(a, fd) != ARCHIVE_OK ||
+	    archive_write_header(a, e) != ARCHIVE_OK)
 		return archive_failed(a);
 	return 0;
 }

@@ -207,7 +207,7 @@ struct nar_list {
 		char name[NAR_FILE_SIZE];
 		struct timespec used;
 		uint64_t bytes;
-	} *items;
+	} * items;
 	size_t n;
 	uint64_t bytes;
 };
@@ -220,8 +220,8 @@ static void list_nars(DIR *d, struct nar_list *list)
 		struct stat st;
 		void *more;
 
-		if (strlen(e->d_name) >= NAR_FILE_SIZE ||
-		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		if (strlen(e->d_name) >= NAR_FILE_SIZE || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode))
 			continue;
 		more = reallocarray(list->items, list->n + 1, sizeof(*list->items));
 		if (!more)

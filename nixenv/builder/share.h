@@ -33,7 +33,6 @@ void cuv_share_leave(struct cuv_share *s, void *owner);
 int cuv_share_socket(const struct cuv_share *s, size_t i);
 /* Takes a worker's message and tells each owner that waits for it: a descriptor (borrowed),
  * or err when it is -1. */
-void cuv_share_input(struct cuv_share *s, size_t i,
-		     void (*answer)(void *owner, int fd, const struct cuv_error *err));
+void cuv_share_input(struct cuv_share *s, size_t i, void (*answer)(void *owner, int fd, const struct cuv_error *err));
 
 #endif

@@ -10,7 +10,7 @@ import sys
 import httpx
 import pytest
 
-from helpers import ROOT, clean_state, environment_of, nix
+from helpers import BUILD, ROOT, clean_state, environment_of, nix
 from served import Server, basic, wheel
 
 sys.path.insert(0, str(ROOT / "tests/api"))
@@ -165,6 +165,9 @@ def test_the_key_is_the_builders_alone(shared):
     assert name.startswith("cuvette-")
     assert secret.read_text().startswith(name + ":")
     assert text not in secret.read_text()
+    said = subprocess.run([str(BUILD / "bin/cuvette"), "env", "key", "--state", str(shared.state)], text=True,
+                          capture_output=True, check=True, timeout=60)
+    assert said.stdout.strip() == shared.key
 
 
 def test_damage_is_not_given_away(shared):
@@ -196,7 +199,7 @@ def test_off_unless_asked_for(shared):
 
 def test_no_cache_without_a_key(shared):
     with clean_state() as state:
-        done = subprocess.run([str(ROOT / "build/bin/cuvette"), "serve", "--listen", "127.0.0.1:0", "--state",
+        done = subprocess.run([str(BUILD / "bin/cuvette"), "serve", "--listen", "127.0.0.1:0", "--state",
                                str(state)],
                               env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CACHE_SHARE": "1"},
                               capture_output=True, text=True, check=False, timeout=60)
