@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What environments cost that are known: one, and many. making.py has those to be made."""
 
+import datetime
 import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -66,15 +68,27 @@ def fake(state: pathlib.Path, manifest: dict, numbers: range) -> None:
             os.chown(path, owner, owner)
 
 
+def evicted_ms(log: str) -> float:
+    """Milliseconds from one eviction to the next, as the builder's log has them."""
+    times = [datetime.datetime.fromisoformat(line["time"]) for line in map(json.loads, re.findall(r"^{.*}$", log, re.M))
+             if line["event"] == "environment-evicted"]
+    return (times[-1] - times[0]).total_seconds() * 1000 / (len(times) - 1)
+
+
 def asked(state: pathlib.Path, *words) -> tuple[list[dict], float]:
     """What a builder of its own answers, and the seconds until it has ended."""
+    answers, seconds, _ = asked_with_log(state, *words)
+    return answers, seconds
+
+
+def asked_with_log(state: pathlib.Path, *words) -> tuple[list[dict], float, str]:
     owner = os.stat(state / "nix").st_uid
     ids = ["--uid", str(owner)] if os.geteuid() == 0 != owner else []
     begun = time.monotonic()
     done = subprocess.run([HELPERS / "envask", "--builder", client.BIN / "cuvette-builder", "--state", state, *ids, "--quiet",
                            "--exclude-newer", client.DATE, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()], time.monotonic() - begun
+    return [json.loads(line) for line in done.stdout.splitlines()], time.monotonic() - begun, done.stderr
 
 
 def many(report: Report, service, folder: pathlib.Path, length) -> None:
@@ -91,9 +105,11 @@ def many(report: Report, service, folder: pathlib.Path, length) -> None:
             [answer], listing = asked(state, "--chore", "list")
             answers, _ = asked(state, "--repeat", "2000", text)
             times = [float(a["ask_us"]) for a in answers]
-            [gone], evicting = asked(state, "--chore", "gc", "--count", str(answer["count"] - 50))
+            _, collecting = asked(state, "--chore", "gc")
+            [gone], evicting, log = asked_with_log(state, "--chore", "gc", "--count", str(answer["count"] - 50))
             assert gone["evicted"] == 50, gone
-            rows.append([n, times[0], median(times[1:]), learning, listing, evicting])
+            rows.append([n, times[0], median(times[1:]), learning, listing, collecting, evicting, evicted_ms(log)])
     finally:
         asked(state, "--chore", "gc", "--count", "0")
-    report.table(["environments", "first lookup µs", "then, median µs", "list, all new s", "list s", "evict 50, collect s"], rows)
+    report.table(["environments", "first lookup µs", "then, median µs", "list, all new s", "list s", "collect s",
+                  "evict 50, collect s", "each of them ms"], rows)
