@@ -101,13 +101,13 @@ static struct failed *find_failed(struct cuv_cache *c, const struct cuv_key *key
 	return NULL;
 }
 
-const struct cuv_error *cuv_cache_failed(struct cuv_cache *c, const struct cuv_key *key)
+const struct cuv_error *cuv_cache_failed(struct cuv_cache *c, const struct cuv_key *key, uint64_t now_ns)
 {
 	struct failed *f = find_failed(c, key);
 
 	if (!f)
 		return NULL;
-	if (f->until_ns > cuv_now_ns())
+	if (f->until_ns > now_ns)
 		return &f->err;
 	*f = (struct failed){0};
 	return NULL;
@@ -120,7 +120,7 @@ static bool is_lasting(enum cuv_error_code code)
 	       code == CUV_E_ENVIRONMENT_UNKNOWN || code == CUV_E_ADDRESS_REFUSED || code == CUV_E_URL_UNAVAILABLE;
 }
 
-void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const struct cuv_error *err)
+void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const struct cuv_error *err, uint64_t now_ns)
 {
 	struct failed *f = find_failed(c, key);
 
@@ -132,5 +132,5 @@ void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const 
 			if (c->failed[i].until_ns < f->until_ns)
 				f = &c->failed[i];
 	}
-	*f = (struct failed){.key = *key, .until_ns = cuv_now_ns() + CUV_CACHE_FAILED_S * CUV_NS_PER_S, .err = *err};
+	*f = (struct failed){.key = *key, .until_ns = now_ns + CUV_CACHE_FAILED_S * CUV_NS_PER_S, .err = *err};
 }

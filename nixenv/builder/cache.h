@@ -25,9 +25,9 @@ const struct cuv_environment *cuv_cache_take_ready(struct cuv_cache *c, const st
 						   struct cuv_environment *e);
 void cuv_cache_drop_ready(struct cuv_cache *c, const struct cuv_key *key);
 
-/* A failure younger than CUV_CACHE_FAILED_S, or NULL. */
-const struct cuv_error *cuv_cache_failed(struct cuv_cache *c, const struct cuv_key *key);
+/* A failure that at now_ns (clock.h) is younger than CUV_CACHE_FAILED_S, or NULL. */
+const struct cuv_error *cuv_cache_failed(struct cuv_cache *c, const struct cuv_key *key, uint64_t now_ns);
 /* Remembers it, unless it may pass by itself (unreachable, too slow, full, our fault). */
-void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const struct cuv_error *err);
+void cuv_cache_put_failed(struct cuv_cache *c, const struct cuv_key *key, const struct cuv_error *err, uint64_t now_ns);
 
 #endif

@@ -17,6 +17,7 @@
 #include "nixenv/builder/sdist.h"
 #include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/builder/substitute.h"
+#include "nixenv/builder/turn.h"
 #include "nixenv/builder/verify.h"
 #include "nixenv/requirements.h"
 
@@ -418,7 +419,9 @@ static int build(struct making *k, struct cuv_error *err)
 	if (k->m->ask.source != CUV_ENV_LOCK && take_place(k, err) < 0)
 		return -EINVAL;
 	k->deadline_ns = cuv_make_step(k->m, k->m->ask.build_ms);
-	(void)substitute(k, k->paths.env, &k->paths.installs);
+	/* What was brought along needs nobody. */
+	if (!k->m->wheels)
+		(void)substitute(k, k->paths.env, &k->paths.installs);
 	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
 	    locate_wheels(k, err) < 0 || begin(k, err) < 0 || fetch_wheels(k, err) < 0 || wait_installed(k, err) < 0)
 		return -EINVAL;
@@ -561,6 +564,7 @@ static int fetch_known(const struct cuv_make *m, struct cuv_environment *ret, st
 int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
 	const struct cuv_builder *b = m->builder;
+	_cleanup_turn_ struct cuv_turn turn = {.fd = -1};
 	struct cuv_eviction made_room = {0};
 	struct cuv_error full;
 	int store, r;
@@ -570,9 +574,17 @@ int cuv_make_environment(const struct cuv_make *m, struct cuv_environment *ret, 
 	/* Whoever needs this one has the lock, and makes room when that is over. */
 	if (m->depth > 0)
 		return make_environment(m, ret, err);
+	if (cuv_turn_take(m, &turn, err) < 0)
+		return -EINVAL;
 	store = cuv_store_share(b);
 	if (store < 0)
 		return internal(err, "the store's lock", store);
+	if (cuv_index_find(b, &m->key, ret) == 0) {
+		ret->exclude_s = m->ask.exclude_s;
+		progress(m, CUV_PHASE_READY, (uint32_t)ret->packages.n, (uint32_t)ret->packages.n);
+		(void)cuv_close(store);
+		return 0;
+	}
 	r = make_environment(m, ret, err);
 	(void)cuv_close(store);
 	if (r == 0 || err->code != CUV_E_NO_SPACE)

@@ -319,7 +319,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 				  "no environment has this digest here; send its lock or its requirements");
 		return;
 	}
-	if ((failed = cuv_cache_failed(sv->cache, &key))) {
+	if ((failed = cuv_cache_failed(sv->cache, &key, s->asked_ns))) {
 		session_fail(s, failed);
 		return;
 	}
@@ -435,7 +435,7 @@ static void flight_fail(struct server *sv, struct cuv_flight *flight, const stru
 {
 	cuv_log(CUV_LOG_INFO, "environment-failed", CUV_S("key", flight->key.hex),
 		CUV_S("code", cuv_error_name(err->code)), CUV_S("message", err->message));
-	cuv_cache_put_failed(sv->cache, &flight->key, err);
+	cuv_cache_put_failed(sv->cache, &flight->key, err, cuv_now_ns());
 	/* Perhaps of damage that can be healed by now. */
 	if (err->code == CUV_E_UNAVAILABLE)
 		cuv_desk_tend_later(&sv->desk);

@@ -11,6 +11,7 @@
  *   known/<store name>                wheels built here that Nix has taken
  *   locks/<hex>.json                  locks with addresses and sizes, by digest
  *   leases/<store name>               who uses an environment (lib/base/lease.h)
+ *   leases/<key>                      who makes one (turn.h)
  *   damaged/<store name>              what `env verify` has found to be other than built
  *   public/<store name>               what may be shared (public.h)
  *   nars/                             packed archives for clients of the cache (share.h)

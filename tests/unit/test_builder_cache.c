@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the builder remembers: the last ones asked for, and recent failures. */
+#include "lib/base/clock.h"
 #include "nixenv/builder/cache.h"
 #include "tests/unit/unit.h"
 
@@ -68,8 +69,8 @@ TEST(only_lasting_failures_are_kept)
 		struct cuv_error err;
 
 		cuv_error_set(&err, (enum cuv_error_code)code, "%u", code);
-		cuv_cache_put_failed(c, &key, &err);
-		kept = cuv_cache_failed(c, &key);
+		cuv_cache_put_failed(c, &key, &err, 1);
+		kept = cuv_cache_failed(c, &key, 1);
 		assert_true(!kept || kept->code == code);
 		assert_int_equal(kept != NULL, code == CUV_E_REQUIREMENTS_UNRESOLVABLE ||
 						       code == CUV_E_WHEEL_UNAVAILABLE || code == CUV_E_HASH_MISMATCH ||
@@ -90,12 +91,30 @@ TEST(failures_are_bounded)
 	for (unsigned n = 0; n <= CUV_CACHE_FAILED_MAX; n++) {
 		struct cuv_key key = key_of(n);
 
-		cuv_cache_put_failed(c, &key, &err);
+		cuv_cache_put_failed(c, &key, &err, 1);
 	}
-	assert_null(cuv_cache_failed(c, &first));
-	assert_non_null(cuv_cache_failed(c, &last));
+	assert_null(cuv_cache_failed(c, &first, 1));
+	assert_non_null(cuv_cache_failed(c, &last, 1));
 	assert_null(cuv_cache_free(c));
 	assert_null(cuv_cache_free(NULL));
+}
+
+TEST(failures_are_forgotten_after_a_minute)
+{
+	const uint64_t then = 5 * CUV_NS_PER_S, minute = CUV_CACHE_FAILED_S * CUV_NS_PER_S;
+	struct cuv_cache *c = cuv_cache_new();
+	struct cuv_key key = key_of(0);
+	struct cuv_error err;
+
+	cuv_error_set(&err, CUV_E_BUILD_FAILED, "no");
+	cuv_cache_put_failed(c, &key, &err, then);
+	assert_non_null(cuv_cache_failed(c, &key, then + minute - 1));
+	assert_null(cuv_cache_failed(c, &key, then + minute));
+	/* For good, until it fails again. */
+	assert_null(cuv_cache_failed(c, &key, then));
+	cuv_cache_put_failed(c, &key, &err, then + minute);
+	assert_non_null(cuv_cache_failed(c, &key, then + minute));
+	cuv_cache_free(c);
 }
 
 int main(void)
@@ -104,6 +123,7 @@ int main(void)
 		cmocka_unit_test(the_one_unused_longest_goes_first),
 		cmocka_unit_test(only_lasting_failures_are_kept),
 		cmocka_unit_test(failures_are_bounded),
+		cmocka_unit_test(failures_are_forgotten_after_a_minute),
 	};
 
 	return cmocka_run_group_tests_name("builder_cache", tests, NULL, NULL);
