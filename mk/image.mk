@@ -22,8 +22,8 @@ $(BIN)/cuvette-unpack: $(UNPACK_SRC) $(wildcard worker-image/image/*.h lib/base/
 host: $(BIN)/cuvette-unpack ## write build/host: this machine's mirrors and the unpacker
 	$(Q)tools/image-host $(BUILD)/host $(BIN)/cuvette-unpack
 
-build-root: $(BIN)/cuvette-unpack ## the root with a compiler in which source distributions are built that need one
-	$(Q)tools/image-store $(STATE) --unpacker $(BIN)/cuvette-unpack --only worker-image-build-python311
+build-root: $(BIN)/cuvette-unpack ## the root with a compiler in which source distributions are built that need one (PYTHON=3.13)
+	$(Q)$(IMAGE_STORE) --only build-root
 
 image: $(BIN)/cuvette-unpack ## nix build of the worker image into the state folder's store
 	$(Q)$(IMAGE_STORE) --only image

@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/lease.h"
 #include "lib/base/log.h"
+#include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/pylock_write.h"
 
@@ -258,6 +259,7 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 	if (alone < 0)
 		return 0;
 	forget_requests(b);
+	cuv_locks_let_go(b);
 	if (l)
 		(void)cuv_ledger_totals(l, &before);
 	if (cuv_nix_collect(b, &nix, err) < 0)

@@ -5,12 +5,15 @@
 #include "nixenv/builder/index.h"
 #include "nixenv/builder/metadata.h"
 #include "nixenv/pylock_write.h"
+#include "nixenv/storepath.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HASH_LEN 33 /* and the hyphen behind it, of a store name */
@@ -32,6 +35,59 @@ static int write_text(const struct cuv_builder *b, const struct cuv_lock *l, con
 	return r < 0 ? r : cuv_builder_write(&b->state, path, cuv_buf_str(&text), text.len);
 }
 
+static void wheels_path(const struct cuv_builder *b, const char *hex, char ret[PATH_MAX])
+{
+	char relative[CUV_SHA256_HEX_SIZE + 16];
+
+	(void)snprintf(relative, sizeof(relative), "wheel/%.64s", hex);
+	cuv_path_join(b->state.roots, relative, ret);
+}
+
+/* One root for each wheel that was built here and that the store has. */
+static int keep_wheels(const struct cuv_builder *b, const struct cuv_lock *l, const char *hex)
+{
+	char folder[PATH_MAX], link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
+	int r = 0;
+
+	wheels_path(b, hex, folder);
+	for (size_t i = 0; r == 0 && i < l->n; i++) {
+		const struct cuv_locked *p = &l->packages[i];
+		char name[CUV_STORE_NAME_SIZE], wheel[CUV_STORE_NAME_SIZE];
+
+		if (p->origin.kind != CUV_ORIGIN_BUILT || cuv_lock_wheel_name(p, name) < 0 ||
+		    cuv_storepath_fixed(false, &p->sha256, name, wheel) < 0 || !cuv_builder_has_path(&b->state, wheel))
+			continue;
+		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		cuv_path_join(folder, wheel, link);
+		cuv_store_path(wheel, path);
+		r = cuv_builder_link(&b->state, path, link);
+	}
+	return r;
+}
+
+void cuv_locks_let_go(const struct cuv_builder *b)
+{
+	char folder[PATH_MAX], path[PATH_MAX], name[CUV_SHA256_HEX_SIZE + 8];
+	struct dirent *e;
+	DIR *d;
+
+	cuv_path_join(b->state.roots, "wheel", folder);
+	d = opendir(folder);
+	while (d && (e = readdir(d))) {
+		if (strlen(e->d_name) != CUV_SHA256_HEX_SIZE - 1)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s.json", e->d_name);
+		cuv_path_join(b->state.locks, name, path);
+		if (access(path, F_OK) == 0 || errno != ENOENT)
+			continue;
+		wheels_path(b, e->d_name, path);
+		(void)cuv_remove_tree(path);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
 int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool replace)
 {
 	_cleanup_buf_ struct cuv_buf json = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
@@ -39,6 +95,9 @@ int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool r
 	int r = cuv_lock_digest(l, digest);
 
 	if (r < 0 || (r = cuv_lock_complete(l, &json)) < 0)
+		return r;
+	r = keep_wheels(b, l, digest + strlen("sha256:"));
+	if (r < 0)
 		return r;
 	lock_path(b, digest, ".json", path);
 	if (!replace && access(path, F_OK) == 0)

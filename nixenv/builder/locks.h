@@ -10,9 +10,12 @@
 #include "nixenv/builder/builder.h"
 #include "nixenv/lock.h"
 
-/* Writes both. With replace false, one that is there stays as it is: what a user says
+/* Writes both, and keeps the wheels in it that were built here from being collected for
+ * as long as they are there: not each could be built again to the same bytes. With replace false, one that is there stays as it is: what a user says
  * of where wheels are must not take the place of what an index said. 0 or -errno. */
 int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool replace);
+/* Before a collection: wheels whose lock is gone are kept no longer. */
+void cuv_locks_let_go(const struct cuv_builder *b);
 /* The complete form back; -errno, -ENOENT when it was never kept, -EBADMSG. */
 int cuv_locks_load(const struct cuv_builder *b, const char *lock_digest, struct cuv_lock *ret);
 /* A descriptor of the text of an environment's lock, read only, the caller's.

@@ -210,7 +210,7 @@ static int make_folders(struct cuv_builder_state *s)
 		{CUV_LEASES_FOLDER, leases}, {"sdists", s->sdists}, {"public", s->publics},
 		{"nars", s->nars},
 	};
-	static const char *const indexes[] = {"env", "req", "pin"};
+	static const char *const indexes[] = {"env", "req", "pin", "wheel"};
 
 	cuv_path_join(s->nix, "nix/store", s->store);
 	cuv_path_join(s->nix, "nix/var/nix/gcroots/cuvette", s->roots);

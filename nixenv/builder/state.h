@@ -7,6 +7,7 @@
  *     env/<store name>                an environment that Nix has finished
  *     req/<key>                       the environment that a request came to
  *     pin/<store name>                an environment that is never evicted
+ *     wheel/<hex>/<store name>        a wheel that was built here, for the lock of that name
  *   recipes/                          our Nix expressions and nix.conf
  *   known/<store name>                wheels built here that Nix has taken
  *   locks/<hex>.json                  locks with addresses and sizes, by digest

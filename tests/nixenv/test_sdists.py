@@ -10,7 +10,7 @@ import tarfile
 import time
 
 import pytest
-from helpers import ANSWER_S, BUILD, ROOT, ask, nix, physical, suite_state
+from helpers import ANSWER_S, BUILD, BUILDER, ENVASK, ROOT, ask, clean_state, ids, nix, physical, suite_state
 from sdists import PLAIN, Index, own, sdist, serving
 from served import Server, wheel
 
@@ -276,6 +276,41 @@ def test_bytes_that_differ_are_told(index):
     assert built(index, "cuv-random>=1\n")["lock_digest"] == answer["lock_digest"]
 
 
+def test_what_was_built_is_collected_with_its_lock(index):
+    """Not before: what comes out otherwise each time could not be made again. And what is
+    gone with it and is the same each time comes again from the lock that was answered."""
+    random = hostile("return wheel(folder, files={'cuv_other.py': os.urandom(8).hex()})")
+    index.add_sdist("cuv-other", own("cuv_other", random))
+    index.add_sdist("cuv-plain", own("cuv_plain"))
+
+    def made(requirements, *options):
+        [answer], log = ask(state, requirements, "--launcher", str(LAUNCHER), *options, log=True,
+                            env={"UV_INDEX": index.address,
+                                 "CUVETTE_TRUSTED_ORIGINS": index.address.removesuffix("/simple")})
+        assert "failure" not in answer, answer
+        return answer, "sdist-built" in log
+
+    def wheels():
+        return sorted(path.name[33:] for path in (state / "nix/nix/store").glob("*-cuv_*.whl"))
+
+    def lock_of(answer):
+        return json.loads((state / "nix/locks" / f"{answer['lock_digest'].removeprefix('sha256:')}.json").read_text())
+
+    with clean_state() as state:
+        first, other = made("cuv-plain\n")[0], made("cuv-other\n")[0]
+        collect = [str(ENVASK), "--builder", str(BUILDER), "--state", str(state), *ids(state), "--chore", "gc"]
+        subprocess.run(collect, check=True, capture_output=True, timeout=ANSWER_S)
+        assert wheels() == ["cuv_other-1.0-py3-none-any.whl", "cuv_plain-1.0-py3-none-any.whl"]
+        again, built = made("cuv-other>=1\n")
+        assert again["digest"] == other["digest"] and not built
+        lock = lock_of(first)
+        lock["packages"][0]["origin"] |= {"user_url": True}
+        subprocess.run([*collect, "--count", "0"], check=True, capture_output=True, timeout=ANSWER_S)
+        assert wheels() == [] and list((state / "nix/nix/var/nix/gcroots/cuvette/wheel").iterdir()) == []
+        again, built = made(json.dumps(lock), "--lock")
+        assert again["digest"] == first["digest"] and built
+
+
 def test_off(index):
     """Who does not ask for it, or has no launcher, gets what there was before."""
     index.add_sdist("cuv-off", own("cuv_off"))
@@ -288,7 +323,7 @@ def test_off(index):
 @pytest.fixture(scope="module")
 def build_root():
     done = subprocess.run([ROOT / "tools/image-store", suite_state(), "--unpacker", BUILD / "bin/cuvette-unpack",
-                           "--only", "worker-image-build-python311"], capture_output=True, text=True,
+                           "--only", "build-root", "--python", "all"], capture_output=True, text=True,
                           timeout=ANSWER_S, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -323,6 +358,16 @@ def test_c_extension(index, build_root):
     assert answer.get("packages") == ["cuv-c 1.0"] and '"rebuilt":"same"' in log, answer
     [package] = complete_lock(answer)["packages"]
     assert package["file"] == "cuv_c-1.0-cp311-cp311-linux_x86_64.whl"
+
+
+def test_c_extension_for_another_python(index, build_root):
+    index.add_sdist("cuv-c", sdist("cuv-c", "1.0", {"setup.py": C_SETUP, "cuv_c.c": C_SOURCE}))
+    answer, log = request(index, "cuv-c\n", "--python", "3.13", log=True)
+    assert answer.get("packages") == ["cuv-c 1.0"] and '"rebuilt":"same"' in log, answer
+    [package] = complete_lock(answer)["packages"]
+    assert package["file"] == "cuv_c-1.0-cp313-cp313-linux_x86_64.whl"
+    [module] = physical(suite_state(), answer["closure"][1]).glob("lib/python3.13/site-packages/cuv_c*.so")
+    assert module.name == "cuv_c.cpython-313-x86_64-linux-gnu.so"
 
 
 def test_cython_in_the_build_requirements(index, build_root):
