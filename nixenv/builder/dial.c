@@ -236,6 +236,12 @@ int cuv_dial_open(struct cuv_dial *d, const struct cuv_settings *settings, enum 
 		  const char *what, struct cuv_error *err)
 {
 	*d = (struct cuv_dial){.settings = settings, .source = source, .what = what, .netrc_fd = -1};
+	if (cuv_settings_offline(settings)) {
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE,
+			      "%s is not in the store, and the network is switched off (UV_OFFLINE)", what);
+		err->retry_after_s = INDEX_RETRY_S;
+		return -EINVAL;
+	}
 	if (go_to(d, url, err) < 0)
 		return -EINVAL;
 	if (source == CUV_SOURCE_USER && (d->url.user || d->url.password)) {

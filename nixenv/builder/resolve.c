@@ -222,7 +222,8 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 	if (what->lacking && err->code == CUV_E_WHEEL_UNAVAILABLE &&
 	    cuv_resolve_lacking(cuv_buf_str(&res->err), LACKING_MAX, what->lacking) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-	if (err->code == CUV_E_INTERNAL) {
+	/* Which index it was is for the operator only. */
+	if (err->code == CUV_E_INTERNAL || err->code == CUV_E_INDEX_UNREACHABLE) {
 		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
 
 		cuv_url_scrub(cuv_buf_str(&res->err), res->err.len, &said);

@@ -144,24 +144,42 @@ static void explain(const char *text, struct cuv_error *err)
 static bool is_unreachable(const char *text)
 {
 	static const char *const marks[] = {
-		"error sending request",
-		"client error (Connect)",
-		"dns error",
-		"operation timed out",
-		"Failed to fetch",
-		"HTTP status",
-		"network was disabled",
-		"Could not connect",
-		"error decoding response",
-		"request or response body error",
-		"authentication credentials",
-		"Failed to download",
+		"error sending request",      "client error (Connect)",	 "dns error",
+		"operation timed out",	      "Failed to fetch",	 "HTTP status",
+		"Could not connect",	      "error decoding response", "request or response body error",
+		"authentication credentials", "Failed to download",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (has(text, marks[i]))
 			return true;
 	return false;
+}
+
+/* "Failed to fetch: http://index/simple/idna/", in quotes or not: the last word of the address is the
+ * package, or a file; nothing else of it is told. */
+static void set_unreachable(const char *text, struct cuv_error *err)
+{
+	static const char mark[] = "Failed to fetch: ";
+	const char *at = strstr(text, mark);
+	char name[CUV_NAME_LEN_MAX + 1] = "";
+
+	if (at) {
+		const char *end, *start;
+
+		at += strlen(mark);
+		at += *at == '`';
+		end = at + strcspn(at, "`?# \n");
+		end -= end > at && end[-1] == '/';
+		for (start = end; start > at && is_name_char(start[-1]);)
+			start--;
+		/* No host, where that is all there is. */
+		if (start - at > 3 && start[-1] == '/' && start[-2] != '/' &&
+		    name_at(start, name) != (size_t)(end - start))
+			name[0] = '\0';
+	}
+	cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached%s%s%s",
+		      name[0] ? "; it was asked for `" : "", name, name[0] ? "`" : "");
 }
 
 /* It was reached, and what it said is no answer of an index. */
@@ -283,6 +301,30 @@ static void set_unresolvable(const char *text, const char *python, const char *d
 			      "no set of versions satisfies all requirements (as of %s)", date);
 }
 
+/* The operator said that there is no network: what of the index is not in the cache. */
+static void set_offline(const char *text, struct cuv_error *err)
+{
+	char name[CUV_NAME_LEN_MAX + 1];
+	const char *end = strstr(text, " needs to be downloaded from a registry"), *start = end;
+
+	name_before(text, " was not found in the cache", name);
+	if (name[0]) {
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE,
+			      "which versions of `%s` there are is not in the resolver's cache, and the network is "
+			      "switched off (UV_OFFLINE)",
+			      name);
+	} else {
+		while (start && start > text && start[-1] != ' ' && start[-1] != '\n')
+			start--;
+		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE,
+			      "what %s%.*s%s requires is not in the resolver's cache, and the network is switched off "
+			      "(UV_OFFLINE)",
+			      start ? "`" : "a package", start ? (int)CUV_MIN(end - start, CUV_NAME_LEN_MAX) : 0,
+			      start ? start : "", start ? "`" : "");
+	}
+	err->retry_after_s = INDEX_RETRY_S;
+}
+
 /* Sayings about one wheel's own content. */
 static bool is_bad_wheel(const char *text)
 {
@@ -332,8 +374,14 @@ int cuv_resolve_error(const char *text, size_t len, const struct cuv_requirement
 		return cuv_error_set_errno(err, -ENOMEM, "the resolver had not enough memory");
 	if (has(copy, "as a URL dependency") || is_bad_wheel(copy))
 		return wheel_error(copy, reqs, err);
+	if (has(copy, "network was disabled")) {
+		set_offline(copy, err);
+		explain(copy, err);
+		find_requirement(copy, reqs, err);
+		return -EINVAL;
+	}
 	if (is_unreachable(copy)) {
-		cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "the package index can't be reached");
+		set_unreachable(copy, err);
 		err->retry_after_s = INDEX_RETRY_S;
 		explain(copy, err);
 		return -EINVAL;

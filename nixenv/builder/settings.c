@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 extern char **environ;
 
@@ -156,6 +157,20 @@ void cuv_settings_done(struct cuv_settings *s)
 	cuv_buf_done(&s->uv_config);
 	cuv_buf_done(&s->netrc);
 	cuv_access_done(&s->access);
+}
+
+bool cuv_settings_offline(const struct cuv_settings *s)
+{
+	/* As uv reads it. */
+	static const char *const words[] = {"1", "true", "t", "yes", "y", "on"};
+	static const char name[] = "UV_OFFLINE=";
+
+	for (size_t i = 0; i < s->env.n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+			if (strncmp(s->env.items[i], name, strlen(name)) == 0 &&
+			    strcasecmp(s->env.items[i] + strlen(name), words[k]) == 0)
+				return true;
+	return false;
 }
 
 int cuv_settings_read(struct cuv_settings *ret)

@@ -39,4 +39,8 @@ struct cuv_settings {
 int cuv_settings_read(struct cuv_settings *ret);
 void cuv_settings_done(struct cuv_settings *s);
 
+/* The operator said that there is no network (UV_OFFLINE): the resolver reads its
+ * cache, and nothing is fetched. */
+bool cuv_settings_offline(const struct cuv_settings *s);
+
 #endif

@@ -54,7 +54,21 @@ static const struct sample samples[] = {
 	 "http://user:pw@10.1.2.3:9/simple/requests/\n"
 	 "  cause: error sending request for url (http://user:pw@10.1.2.3:9/simple/requests/)\n  cause: client error "
 	 "(Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
+	 CUV_E_INDEX_UNREACHABLE, 0, "can't be reached; it was asked for `requests`"},
+	{"requests\n", "error: Failed to fetch: `http://10.1.2.3:9/`\n  cause: client error (Connect)\n",
 	 CUV_E_INDEX_UNREACHABLE, 0, "can't be reached"},
+	{"flask==3.0.0\nidna\n",
+	 NONE
+	 "  cause: Because flask was not found in the cache and you require flask==3, we can conclude that your "
+	 "requirements are unsatisfiable.\n\nhint: Packages were unavailable because the network was disabled. When "
+	 "the network is disabled, registry packages may only be read from the cache.\n",
+	 CUV_E_INDEX_UNREACHABLE, 1, "versions of `flask` there are is not in the resolver's cache"},
+	{"flask\nidna==3.6\n",
+	 NONE
+	 "  cause: Because idna==3.6 needs to be downloaded from a registry and you require idna==3.6, we can "
+	 "conclude that your requirements are unsatisfiable.\n\nhint: Packages were unavailable because the network "
+	 "was disabled.\n",
+	 CUV_E_INDEX_UNREACHABLE, 2, "what `idna==3.6` requires is not in the resolver's cache"},
 	{"a\nfoo @ https://host/foo-1.0-py3-none-any.whl\n",
 	 "error: Failed to resolve dependencies for package `foo==1.0`\n  cause: Package `bar` was included as a URL "
 	 "dependency. URL dependencies must be expressed as direct requirements or constraints. Consider adding `bar @ "
