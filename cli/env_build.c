@@ -57,7 +57,7 @@ static const struct cuv_usage lock_usage = {
 	.command = "env lock",
 	.operands = "[DIGEST]",
 	.about = "Prints the lock (PEP 751, pylock.toml) of an environment, or of the one that -r comes to, which is "
-		 "made.",
+		 "not made for that.",
 	.more = STATUS,
 	.options = lock_options,
 	.n_options = ARRAY_SIZE(lock_options),
@@ -118,8 +118,8 @@ static void explain(struct found *f, const struct cuv_requirements *source)
 		f->explain = cuv_explain(source, &f->env, &text);
 }
 
-static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const char *digest, struct found *ret,
-		struct cuv_error *err)
+static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const char *digest, bool lock_only,
+		struct found *ret, struct cuv_error *err)
 {
 	struct cuv_run_input in;
 	struct cuv_env_ask ask;
@@ -127,6 +127,7 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 
 	cuv_run_input_init(&in);
 	r = read_ask(v, &ask, err);
+	ask.lock_only = lock_only && !digest;
 	if (r == 0 && digest) {
 		ask.source = CUV_ENV_DIGEST;
 		ask.exclude_s = 0;
@@ -217,7 +218,7 @@ int cuv_env_build(int argc, char **argv)
 		return CUV_EXIT_USAGE;
 	if (v.value[QUIET].text)
 		peer.progress.how = CUV_PROGRESS_NONE;
-	r = make(&peer, &v, NULL, &found, &err);
+	r = make(&peer, &v, NULL, false, &found, &err);
 	if (r == 0 && v.value[PIN].text)
 		r = pin_it(&peer, found.env.digest, &err);
 	if (r < 0)
@@ -248,7 +249,7 @@ int cuv_env_lock(int argc, char **argv)
 		return CUV_EXIT_USAGE;
 	if (v.value[QUIET].text)
 		peer.progress.how = CUV_PROGRESS_NONE;
-	if (make(&peer, &v, v.operands[0], &found, &err) == 0 &&
+	if (make(&peer, &v, v.operands[0], true, &found, &err) == 0 &&
 	    (found.lock < 0 || cuv_pread_all(found.lock, &text) < 0))
 		cuv_error_set(&err, CUV_E_INTERNAL, "the builder keeps no text of this lock");
 	if (err.code != CUV_E_NONE)

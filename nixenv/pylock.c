@@ -89,6 +89,13 @@ static int best_wheel(json_t *wheels, const struct cuv_python *python, const str
 	return found ? 0 : fits ? 2 : 1;
 }
 
+bool cuv_pylock_fits(json_t *wheels, const struct cuv_python *python)
+{
+	struct candidate best = {0};
+
+	return best_wheel(wheels, python, NULL, NULL, &best) == 0;
+}
+
 static int no_wheel(int why, const char *name, const char *version, const struct cuv_lock *l, char *ret_package,
 		    struct cuv_error *err)
 {

@@ -7,7 +7,10 @@
 #define CUV_PYLOCK_H
 
 #include "nixenv/lock.h"
+#include "nixenv/python.h"
 #include "nixenv/requirements.h"
+
+#include <jansson.h>
 
 /* Where the builder offers wheels of its own to the resolver. What was built from a
  * source distribution has no hash that anybody could have listed: the source's was
@@ -23,5 +26,8 @@
  * about, "" where there is none; it holds CUV_NAME_LEN_MAX + 1 bytes. */
 int cuv_pylock_read(const char *text, size_t len, const char *python, const struct cuv_requirements *reqs,
 		    struct cuv_lock *ret, char *ret_package, struct cuv_error *err);
+
+/* Whether one of a package's wheels, as the file lists them, fits. NULL: there are none. */
+bool cuv_pylock_fits(json_t *wheels, const struct cuv_python *python);
 
 #endif

@@ -430,12 +430,13 @@ void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m)
 	cuv_put_u32(w, m->resolve_ms);
 	cuv_put_u32(w, m->build_ms);
 	cuv_put_u8(w, m->sdist);
+	cuv_put_u8(w, m->lock_only);
 }
 
 static bool env_ask_valid(const struct cuv_env_ask *m)
 {
 	/* the end of year 9999; what is locked already has no date to cut at */
-	if (m->exclude_s < 0 || m->exclude_s > 253402300799 || (m->source != CUV_ENV_REQUIREMENTS && m->exclude_s != 0))
+	if (m->exclude_s < 0 || m->exclude_s > 253402300799 || (m->source != CUV_ENV_REQUIREMENTS && (m->exclude_s != 0 || m->lock_only)))
 		return false;
 	return m->source == CUV_ENV_DIGEST ? cuv_env_digest_valid(m->digest) : m->digest[0] == '\0';
 }
@@ -452,6 +453,7 @@ int cuv_env_ask_get(struct cuv_reader *r, struct cuv_env_ask *ret)
 	m.resolve_ms = cuv_get_u32(r);
 	m.build_ms = cuv_get_u32(r);
 	m.sdist = get_bool(r);
+	m.lock_only = get_bool(r);
 	end = cuv_reader_end(r);
 	if (end == 0 && !env_ask_valid(&m))
 		end = -EBADMSG;

@@ -37,6 +37,8 @@ void cuv_index_key(const struct cuv_builder *b, const struct cuv_env_ask *ask, c
 			      ask->digest);
 	if (ask->sdist)
 		n += snprintf(all + n, sizeof(all) - (size_t)n, "sdist\n");
+	if (ask->lock_only)
+		n += snprintf(all + n, sizeof(all) - (size_t)n, "lock\n");
 	cuv_assert(n > 0 && (size_t)n < sizeof(all));
 	cuv_sha256(all, (size_t)n, &hash);
 	cuv_hex(hash.bytes, sizeof(hash.bytes), ret->hex);

@@ -453,6 +453,32 @@ static int check_damaged(const struct making *k, struct cuv_error *err)
 	return -EINVAL;
 }
 
+/* What it would come to, where only the lock is wanted. */
+static int describe(struct making *k, struct cuv_environment *ret, struct cuv_error *err)
+{
+	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
+	int r = cuv_lock_digest(&k->lock, e.lock_digest);
+
+	for (size_t i = 0; r == 0 && i < k->lock.n; i++)
+		r = cuv_strv_addf(&e.packages, "%s %s", k->lock.packages[i].name, k->lock.packages[i].version);
+	if (r == 0)
+		r = cuv_strv_add(&e.closure, k->paths.env);
+	if (r < 0)
+		return internal(err, "the lock", r);
+	measure_wheels(k);
+	/* One of what was installed says more. */
+	r = cuv_locks_keep(k->m->builder, &k->lock, false);
+	if (r < 0)
+		return internal(err, "the lock's record", r);
+	memcpy(e.digest, k->paths.env, sizeof(e.digest) - 1);
+	(void)snprintf(e.store_name, sizeof(e.store_name), "%s", k->paths.env);
+	(void)snprintf(e.image, sizeof(e.image), "%s", k->pinned->image.store_name);
+	(void)snprintf(e.python, sizeof(e.python), "%s", k->pinned->python->full);
+	*ret = e;
+	e = CUV_ENVIRONMENT_INIT;
+	return 0;
+}
+
 static int make_environment(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)
 {
 	_cleanup_(making_done) struct making k = {
@@ -472,6 +498,13 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	r = cuv_env_paths(&k.lock, &k.pinned->image, &b->pins.scripts, &k.paths);
 	if (r < 0)
 		return internal(err, "the environment's store path", r);
+	if (m->ask.lock_only) {
+		if (describe(&k, ret, err) < 0)
+			return -EINVAL;
+		ret->exclude_s = m->ask.exclude_s;
+		ret->resolve_ns = resolved - start;
+		return 0;
+	}
 	if (check_damaged(&k, err) < 0)
 		return -EINVAL;
 	r = cuv_index_load(b, k.paths.env, ret);

@@ -46,6 +46,9 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 {
 	const unsigned read = CUV_LANDLOCK_READ, exec = CUV_LANDLOCK_READ | CUV_LANDLOCK_EXEC,
 		       write = CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE;
+	/* Where it may choose source distributions it is the only program: no Python that
+	 * could run what is in one. What it unpacks of them is bounded. */
+	const unsigned usr = what->wanted ? read : exec;
 	const struct cuv_settings *s = &b->settings;
 	char image[PATH_MAX], uv[PATH_MAX];
 	size_t n = 0, n_binds = BINDS;
@@ -57,7 +60,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 	cuv_path_join(image, "etc/passwd", v->image_etc);
 	memcpy(v->binds,
 	       (struct cuv_seal_bind[BINDS]){
-		       {v->usr, "/usr", exec, false},
+		       {v->usr, "/usr", usr, false},
 		       {v->uv, "/tool", exec, false},
 		       {v->image_etc, "/etc/passwd", read, false},
 		       {b->state.uv_cache, "/cache", write, false},
@@ -96,6 +99,8 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		.n_files = n,
 		.links = links,
 		.n_links = ARRAY_SIZE(links),
+		.scratch = what->wanted ? "/cache/sdists-v10" : NULL,
+		.loader = what->wanted ? "/usr/lib64/ld-linux-x86-64.so.2" : NULL,
 		.listable = what->n_offers ? "/offers" : NULL,
 		.cwd = "/lock",
 		.size_bytes = ROOT_BYTES,
@@ -121,8 +126,6 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 		p->full,
 		"--python-platform",
 		platform,
-		"--only-binary",
-		":all:",
 		"--generate-hashes",
 		"--no-sources",
 		"--no-header",
@@ -141,6 +144,8 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (cuv_strv_add(argv, words[i]) < 0)
 			return -ENOMEM;
+	if (!what->wanted && (cuv_strv_add(argv, "--only-binary") < 0 || cuv_strv_add(argv, ":all:") < 0))
+		return -ENOMEM;
 	if (what->no_deps && cuv_strv_add(argv, "--no-deps") < 0)
 		return -ENOMEM;
 	for (size_t i = 0; what->directs && i < what->directs->n; i++) {
@@ -163,8 +168,8 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 	return what->constraints_len ? cuv_strv_add(argv, "--constraints=constraints.txt") : 0;
 }
 
-/* The operator's settings; and for a plan that these projects depend on nothing. That
- * is also what keeps the resolver from ever building one: it knows all it needs. */
+/* The operator's settings; and where one source distribution is looked for, that it
+ * depends on nothing: then all that is needed is known. */
 static int resolver_config(const struct cuv_settings *s, const struct cuv_strv *projects, struct cuv_buf *out)
 {
 	cuv_buf_add(out, s->uv_config.data, s->uv_config.len);
@@ -222,6 +227,9 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 	if (what->lacking && err->code == CUV_E_WHEEL_UNAVAILABLE &&
 	    cuv_resolve_lacking(cuv_buf_str(&res->err), LACKING_MAX, what->lacking) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (what->wanted && cuv_resolve_wanted(cuv_buf_str(&res->err), what->wanted))
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s has no wheel for CPython %s on " CUV_PLATFORM,
+				     what->wanted->name, what->wanted->version, what->pinned->python->version);
 	/* Which index it was is for the operator only. */
 	if (err->code == CUV_E_INTERNAL || err->code == CUV_E_INDEX_UNREACHABLE) {
 		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
@@ -292,34 +300,98 @@ static int ask(const struct cuv_builder *b, const struct cuv_resolve *what, cons
 	return 0;
 }
 
-int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
-		struct cuv_error *err)
+static int read_lock(const struct cuv_resolve *what, struct cuv_child_result *res, struct cuv_lock *ret,
+		     struct cuv_error *err)
 {
-	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
 	char package[CUV_NAME_LEN_MAX + 1];
 
-	if (what->reqs->n == 0) {
-		*ret = CUV_LOCK_INIT;
-		(void)snprintf(ret->python, sizeof(ret->python), "%s", what->pinned->python->version);
-		return 0;
-	}
-	if (ask(b, what, NULL, &res, err) < 0)
-		return -EINVAL;
-	if (cuv_pylock_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, what->reqs, ret, package,
-			    err) < 0) {
+	if (cuv_pylock_read(cuv_buf_str(&res->out), res->out.len, what->pinned->python->version, what->reqs, ret,
+			    package, err) < 0) {
 		cuv_resolve_point(what->reqs, package, err);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-int cuv_resolve_plan(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_strv *projects,
-		     struct cuv_lock *ret, struct cuv_error *err)
+static int empty_lock(const struct cuv_resolve *what, struct cuv_lock *ret)
+{
+	*ret = CUV_LOCK_INIT;
+	(void)snprintf(ret->python, sizeof(ret->python), "%s", what->pinned->python->version);
+	return 0;
+}
+
+int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
+		struct cuv_error *err)
 {
 	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	struct cuv_resolve wheels = *what;
 
-	if (ask(b, what, projects, &res, err) < 0)
+	if (what->reqs->n == 0)
+		return empty_lock(what, ret);
+	wheels.wanted = NULL;
+	return ask(b, &wheels, NULL, &res, err) < 0 ? -EINVAL : read_lock(what, &res, ret, err);
+}
+
+/* Where the source distribution of one version is. */
+static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_wanted *wanted,
+		    struct cuv_lock *ret, struct cuv_error *err)
+{
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	_cleanup_strv_ struct cuv_strv projects = CUV_STRV_INIT;
+	char text[sizeof(wanted->name) + sizeof(wanted->version) + 4];
+	struct cuv_resolve one = {.reqs = what->reqs,
+				  .canonical = text,
+				  .pinned = what->pinned,
+				  .root = what->root,
+				  .exclude_s = what->exclude_s,
+				  .deadline_ns = what->deadline_ns,
+				  .cancel_fd = what->cancel_fd,
+				  .no_deps = true};
+
+	one.canonical_len = (size_t)snprintf(text, sizeof(text), "%s==%s\n", wanted->name, wanted->version);
+	if (cuv_strv_add(&projects, wanted->name) < 0)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (ask(b, &one, &projects, &res, err) < 0)
 		return -EINVAL;
-	return cuv_sdist_plan_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, projects, ret,
+	return cuv_sdist_plan_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, &projects, ret,
 				   err);
+}
+
+/* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
+ * start one can put it there. */
+static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what,
+			      struct cuv_child_result *ret, struct cuv_error *err)
+{
+	_cleanup_child_result_ struct cuv_child_result learn = CUV_CHILD_RESULT_INIT;
+	struct cuv_resolve wheels = *what;
+	struct cuv_error ignored;
+	int r = ask(b, what, NULL, ret, err);
+
+	if (r == 0 || err->code != CUV_E_INTERNAL || !strstr(cuv_buf_str(&ret->err), "Python interpreter"))
+		return r;
+	wheels.wanted = NULL;
+	(void)ask(b, &wheels, NULL, &learn, &ignored);
+	cuv_child_result_done(ret);
+	*ret = CUV_CHILD_RESULT_INIT;
+	return ask(b, what, NULL, ret, err);
+}
+
+int cuv_resolve_sources(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
+			struct cuv_lock *ret_planned, struct cuv_error *err)
+{
+	_cleanup_child_result_ struct cuv_child_result res = CUV_CHILD_RESULT_INIT;
+	struct cuv_resolve all = *what;
+	struct cuv_wanted wanted = {0};
+	int r;
+
+	if (what->reqs->n == 0)
+		return empty_lock(what, ret);
+	all.wanted = &wanted;
+	r = ask_without_python(b, &all, &res, err);
+	if (r < 0 && wanted.name[0])
+		return plan_one(b, what, &wanted, ret_planned, err) < 0 ? -EINVAL : 1;
+	if (r < 0 || cuv_sdist_plan_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, NULL,
+					 ret_planned, err) < 0)
+		return -EINVAL;
+	return ret_planned->n > 0 ? 1 : read_lock(what, &res, ret, err);
 }

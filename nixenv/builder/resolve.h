@@ -3,15 +3,16 @@
  * From requirements to a lock: uv as a resolver, in a sealed child that builds
  * nothing and reads nothing but our canonical text.
  *
- * Where no wheel fits, a *plan* tells which source distributions would do: for the
- * projects that are named uv may choose those, and is told that they depend on
- * nothing, so that it has no reason to build one (sdist_rounds.h).
+ * It may choose source distributions, too, of which it knows what their index or their
+ * own metadata says of them. To build one it could start no process: where that would
+ * be needed, it fails and tells which (sdist_rounds.h).
  */
 #ifndef CUV_BUILDER_RESOLVE_H
 #define CUV_BUILDER_RESOLVE_H
 
 #include "nixenv/builder/builder.h"
 #include "nixenv/builder/direct.h"
+#include "nixenv/builder/resolve_error.h"
 #include "nixenv/lock.h"
 #include "nixenv/requirements.h"
 #include "nixenv/wheel.h"
@@ -42,6 +43,9 @@ struct cuv_resolve {
 	size_t n_offers; /* at most CUV_OFFERS_MAX */
 	/* Where not NULL: gets the projects that a WHEEL_UNAVAILABLE is about, normalised. */
 	struct cuv_strv *lacking;
+	/* Where not NULL source distributions may be chosen; gets the one that it can't go on
+	 * without, with WHEEL_UNAVAILABLE. */
+	struct cuv_wanted *wanted;
 };
 #define CUV_OFFERS_MAX 32
 
@@ -51,9 +55,10 @@ struct cuv_resolve {
  * CANCELLED, NO_SPACE or INTERNAL. No requirements at all need no resolver. */
 int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
 		struct cuv_error *err);
-/* A plan: the projects among these that uv would take as source distributions, as
- * packages whose wheels are to be built. As above. */
-int cuv_resolve_plan(const struct cuv_builder *b, const struct cuv_resolve *what, const struct cuv_strv *projects,
-		     struct cuv_lock *ret, struct cuv_error *err);
+/* The same with source distributions among the choices. 1 when there is no lock yet,
+ * because wheels are lacking: then ret_planned has the packages whose wheels are to be
+ * built and offered first. what->wanted is not looked at. */
+int cuv_resolve_sources(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
+			struct cuv_lock *ret_planned, struct cuv_error *err);
 
 #endif

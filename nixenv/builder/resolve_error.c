@@ -275,6 +275,40 @@ int cuv_resolve_lacking(const char *text, size_t max, struct cuv_strv *ret)
 	return r;
 }
 
+static bool is_version_char(char c)
+{
+	return is_name_char(c) || c == '+' || c == '!';
+}
+
+bool cuv_resolve_wanted(const char *text, struct cuv_wanted *ret)
+{
+	static const char *const marks[] = {"Failed to download and build `", "Failed to build `"};
+	struct cuv_wanted w = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const char *at = strstr(text, marks[i]);
+		size_t n = 0;
+
+		/* What follows is the reason: perhaps that it could not be fetched. */
+		if (!at || is_unreachable(at + strlen(marks[i])))
+			continue;
+		at += strlen(marks[i]);
+		at += name_at(at, w.name);
+		if (!w.name[0] || w.name[0] == '-' || strncmp(at, "==", 2) != 0)
+			continue;
+		at += 2;
+		while (n < CUV_VERSION_LEN_MAX && is_version_char(at[n]))
+			n++;
+		if (n == 0 || at[n] != '`')
+			continue;
+		memcpy(w.version, at, n);
+		w.version[n] = '\0';
+		*ret = w;
+		return true;
+	}
+	return false;
+}
+
 static void set_unresolvable(const char *text, const char *python, const char *date, struct cuv_error *err)
 {
 	static const char no_version[] = "there is no version of ", no_versions[] = "there are no versions of ";

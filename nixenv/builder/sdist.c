@@ -253,6 +253,7 @@ static int make_environment(struct work *k, struct cuv_error *err)
 	k->env = CUV_ENVIRONMENT_INIT;
 	sub.depth++;
 	sub.ask.source = CUV_ENV_REQUIREMENTS;
+	sub.ask.lock_only = false;
 	sub.canonical = cuv_buf_str(&canonical);
 	sub.canonical_len = canonical.len;
 	sub.on_progress = no_progress;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/sdist_plan.h"
 
+#include "nixenv/pylock.h"
+#include "nixenv/python.h"
 #include "nixenv/toml.h"
 #include "nixenv/wheel.h"
 
@@ -26,12 +28,14 @@ static int add_package(json_t *j, const struct cuv_strv *projects, struct cuv_lo
 	struct cuv_origin origin = {.kind = CUV_ORIGIN_BUILT};
 	_cleanup_free_ char *own = NULL;
 	char file[CUV_WHEEL_FILE_MAX + 1];
-	json_t *sdist = NULL;
+	json_t *sdist = NULL, *wheels = NULL;
 	int r;
 
-	if (json_unpack(j, "{s:s, s:s, s?o}", "name", &name, "version", &version, "sdist", &sdist) < 0)
+	if (json_unpack(j, "{s:s, s:s, s?o, s?o}", "name", &name, "version", &version, "sdist", &sdist, "wheels",
+			&wheels) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
-	if (!sdist || !cuv_strv_has(projects, name))
+	if (!sdist ||
+	    (projects ? !cuv_strv_has(projects, name) : cuv_pylock_fits(wheels, cuv_python_find(l->python))))
 		return 0;
 	if (json_unpack(sdist, "{s:s, s:{s?s}}", "url", &url, "hashes", "sha256", &hex) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL,
@@ -61,6 +65,8 @@ int cuv_sdist_plan_read(const char *text, size_t len, const char *python, const 
 	json_t *packages = NULL, *j;
 	size_t i;
 
+	if (!cuv_python_find(python))
+		return cuv_error_set(err, CUV_E_INTERNAL, "there is no image of Python `%s`", python);
 	if (cuv_toml_parse(text, len, &root, NULL) < 0 || json_unpack(root, "{s?o}", "packages", &packages) < 0 ||
 	    (packages && !json_is_array(packages)))
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer is not a lock");

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROUNDS_MAX 10
-#define PLANS_MAX 10
+/* Each has at least one wheel more than the one before. */
+#define ROUNDS_MAX (CUV_SDIST_WHEELS_MAX + 1)
 
 struct rounds {
 	const struct cuv_make *m;
@@ -79,41 +79,6 @@ static int check_listed(const struct rounds *k, const struct cuv_locked *p, stru
 			     p->name, p->version);
 }
 
-/* Once, among those that do. projects is NULL unless it is for a plan. */
-static int resolve(struct rounds *k, const struct cuv_strv *projects, struct cuv_lock *ret, struct cuv_error *err)
-{
-	const struct cuv_make *m = k->m;
-	_cleanup_close_ int place = cuv_place_take(m->builder, CUV_PLACE_RESOLVE, m->deadline_ns, m->cancel_fd, err);
-
-	if (place < 0)
-		return place;
-	k->what.deadline_ns = cuv_make_step(m, m->ask.resolve_ms);
-	return projects ? cuv_resolve_plan(m->builder, &k->what, projects, ret, err)
-			: cuv_resolve(m->builder, &k->what, ret, err);
-}
-
-/* The plan with all projects that turn out to be needed for it. */
-static int plan(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
-{
-	_cleanup_strv_ struct cuv_strv projects = CUV_STRV_INIT;
-	int r = -EINVAL;
-
-	for (size_t round = 0; round < PLANS_MAX; round++) {
-		size_t before = projects.n;
-
-		for (size_t i = 0; i < k->lacking.n; i++)
-			if (!cuv_strv_has(&projects, k->lacking.items[i]) &&
-			    cuv_strv_add(&projects, k->lacking.items[i]) < 0)
-				return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-		if (projects.n == before)
-			break;
-		r = resolve(k, &projects, ret, err);
-		if (r == 0 || err->code != CUV_E_WHEEL_UNAVAILABLE)
-			break;
-	}
-	return r;
-}
-
 /* Builds what the plan names and is not built yet; 1 when there was nothing. */
 static int build_planned(struct rounds *k, const struct cuv_lock *planned, struct cuv_error *err)
 {
@@ -161,30 +126,86 @@ static int mark_built(const struct rounds *k, struct cuv_lock *l, struct cuv_err
 	return cuv_lock_seal(l, err);
 }
 
-/* Whether it was tried to do without a wheel, and if not, who decided so. */
-static void say_why(const struct rounds *k, bool last, struct cuv_error *err)
+/* Once, among those that do. planned is NULL for wheels alone. */
+static int resolve(struct rounds *k, struct cuv_lock *planned, struct cuv_lock *ret, struct cuv_error *err)
 {
-	const struct cuv_builder *b = k->m->builder;
-	const char *why =
-		!last ? "and no source distribution that would do; choose another version"
-		: b->no_sdists
-			? "; source distributions are not built here (ALLOW_SDIST=0), so choose a version that has one"
-		: k->m->launcher < 0 ? "; source distributions are not built without a launcher, so choose a version "
-				       "that has one"
-				     : NULL;
+	const struct cuv_make *m = k->m;
+	_cleanup_close_ int place = cuv_place_take(m->builder, CUV_PLACE_RESOLVE, m->deadline_ns, m->cancel_fd, err);
 
-	if (!why || k->lacking.n == 0)
-		return;
-	(void)snprintf(err->message, sizeof(err->message),
-		       "`%.128s` has no wheel for CPython %s on " CUV_PLATFORM "%s%s", k->lacking.items[0],
-		       k->m->ask.python, *why == ';' ? "" : " ", why);
+	if (place < 0)
+		return place;
+	k->what.deadline_ns = cuv_make_step(m, m->ask.resolve_ms);
+	return planned ? cuv_resolve_sources(m->builder, &k->what, ret, planned, err)
+		       : cuv_resolve(m->builder, &k->what, ret, err);
+}
+
+/* Whoever decided that nothing is built here, where that is known. */
+static void say_why(const struct rounds *k, struct cuv_error *err)
+{
+	const char *why = k->m->builder->no_sdists ? "here (ALLOW_SDIST=0)"
+			  : k->m->launcher < 0	   ? "without a launcher"
+						   : NULL;
+
+	if (why && k->lacking.n > 0)
+		(void)snprintf(err->message, sizeof(err->message),
+			       "`%.128s` has no wheel for CPython %s on " CUV_PLATFORM
+			       "; source distributions are not built %s, so choose a version that has one",
+			       k->lacking.items[0], k->m->ask.python, why);
+}
+
+static int resolve_wheels(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
+{
+	int r = resolve(k, NULL, ret, err);
+
+	if (r == 0)
+		return mark_built(k, ret, err);
+	if (err->code == CUV_E_WHEEL_UNAVAILABLE && !cuv_sdist_allowed(k->m))
+		say_why(k, err);
+	return r;
+}
+
+/* What can't be built may be had as a wheel, if in another version. */
+static int do_without(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
+{
+	struct cuv_error ignored = CUV_ERROR_INIT;
+
+	if (err->code != CUV_E_BUILD_FAILED && err->code != CUV_E_WHEEL_UNAVAILABLE)
+		return -EINVAL;
+	if (resolve_wheels(k, ret, &ignored) < 0)
+		return -EINVAL;
+	*err = CUV_ERROR_INIT;
+	return 0;
+}
+
+/* 0 with the lock; 1 when another round is needed. */
+static int one_round(struct rounds *k, struct cuv_lock *ret, struct cuv_error *err)
+{
+	_cleanup_lock_ struct cuv_lock planned = CUV_LOCK_INIT;
+	int r;
+
+	r = resolve(k, &planned, ret, err);
+	if (r == 0)
+		return mark_built(k, ret, err);
+	if (r < 0)
+		return r;
+	r = build_planned(k, &planned, err);
+	if (r <= 0)
+		return r < 0 ? do_without(k, ret, err) : 1;
+	if (planned.n == 0)
+		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
+				     "a package has no wheel for CPython %s on " CUV_PLATFORM
+				     " and no source distribution that would do; choose another version",
+				     k->m->ask.python);
+	return cuv_error_set(err, CUV_E_BUILD_FAILED,
+			     "%s %s: the wheel that its source distribution was built to does not fit",
+			     planned.packages[0].name, planned.packages[0].version);
 }
 
 int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, struct cuv_lock *ret,
 		     struct cuv_error *err)
 {
 	_cleanup_(rounds_free) struct rounds *k = calloc(1, sizeof(*k));
-	int r;
+	int r = 1;
 
 	if (!k)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
@@ -193,31 +214,12 @@ int cuv_sdist_rounds(const struct cuv_make *m, const struct cuv_resolve *what, s
 	k->what.offers = k->offers;
 	k->what.lacking = &k->lacking;
 	k->deadline_ns = cuv_make_step(m, m->ask.build_ms);
-	for (size_t round = 0;; round++) {
-		_cleanup_lock_ struct cuv_lock planned = CUV_LOCK_INIT;
-		struct cuv_error first;
-
-		cuv_strv_done(&k->lacking);
-		k->lacking = CUV_STRV_INIT;
-		r = resolve(k, NULL, ret, err);
-		if (r == 0)
-			return mark_built(k, ret, err);
-		if (err->code != CUV_E_WHEEL_UNAVAILABLE)
-			return r;
-		say_why(k, round == ROUNDS_MAX || !cuv_sdist_allowed(m), err);
-		if (round == ROUNDS_MAX || !cuv_sdist_allowed(m))
-			return r;
-		first = *err;
-		r = plan(k, &planned, err);
-		/* What wheels lack is then not to be had from source distributions either. */
-		if (r < 0 && err->code == CUV_E_WHEEL_UNAVAILABLE)
-			*err = first;
-		if (r < 0)
-			return -EINVAL;
-		r = build_planned(k, &planned, err);
-		if (r > 0)
-			*err = first;
-		if (r != 0)
-			return -EINVAL;
-	}
+	if (!cuv_sdist_allowed(m))
+		return resolve_wheels(k, ret, err);
+	for (size_t round = 0; r > 0 && round < ROUNDS_MAX; round++)
+		r = one_round(k, ret, err);
+	return r > 0 ? cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
+				     "more than %d packages would have to be built from source distributions",
+				     CUV_SDIST_WHEELS_MAX)
+		     : r;
 }

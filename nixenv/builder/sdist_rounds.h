@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Resolving where wheels alone don't do. What a source distribution depends on only
- * its wheel says for certain, so wheels are made while versions are sought:
+ * Resolving with source distributions among the choices. What one depends on often only
+ * its wheel says, so wheels are made while versions are sought:
  *
- *   resolve with wheels alone ──ok──► lock
- *     │ no wheel fits for these projects
+ *   resolve ──ok, wheels for all──► lock
+ *     │ one can't be judged without a build, or was chosen
  *     ▼
- *   plan: which source distributions would be taken ─► build them in boxes
- *     ▲                                                       │
- *     └──────────── resolve again, their wheels offered ◄─────┘
+ *   build it in a box ─► resolve again, its wheel offered
  *
- * Wheels are taken wherever one fits. A bounded number of rounds and of wheels.
+ * So the versions are those that the resolver itself would come to, were it allowed to
+ * build. Where a build fails, wheels alone are tried. A bounded number of rounds and of
+ * wheels.
  */
 #ifndef CUV_SDIST_ROUNDS_H
 #define CUV_SDIST_ROUNDS_H

@@ -88,6 +88,15 @@ static int bind_one(const struct cuv_seal_bind *b)
 	return 0;
 }
 
+/* What is written there ends with the child, and is bounded. */
+static int mount_scratch(const struct cuv_seal *s, const char *options)
+{
+	const char *path = s->scratch + 1;
+	int r = make_target(path, true);
+
+	return r < 0 ? r : mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ? -errno : 0;
+}
+
 static int enter_root(const struct cuv_seal *s)
 {
 	char options[64];
@@ -100,6 +109,8 @@ static int enter_root(const struct cuv_seal *s)
 	for (size_t i = 0; i < s->n_binds; i++)
 		if ((r = bind_one(&s->binds[i])) < 0)
 			return r;
+	if (s->scratch && (r = mount_scratch(s, options)) < 0)
+		return r;
 	for (size_t i = 0; i < s->n_files; i++)
 		if ((r = write_file(&s->files[i])) < 0)
 			return r;
@@ -126,6 +137,8 @@ static int allow_all(const struct cuv_seal *s)
 	}
 	for (size_t i = 0; r == 0 && i < s->n_files; i++)
 		r = cuv_landlock_allow(&l, s->files[i].target, CUV_LANDLOCK_READ);
+	if (r == 0 && s->loader)
+		r = cuv_landlock_allow(&l, s->loader, CUV_LANDLOCK_READ | CUV_LANDLOCK_EXEC);
 	if (r == 0 && s->listable)
 		r = cuv_landlock_allow(&l, s->listable, CUV_LANDLOCK_READ);
 	if (r == 0)

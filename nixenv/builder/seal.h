@@ -43,6 +43,8 @@ struct cuv_seal {
 	size_t n_files;
 	const struct cuv_seal_link *links;
 	size_t n_links;
+	const char *scratch;  /* a folder of a bind, covered by an empty tmpfs as large as the root's; NULL: none */
+	const char *loader;   /* a file of a bind that may be executed though the bind may not; NULL: none */
 	const char *listable; /* a folder above targets that may be read, too; NULL: none */
 	const char *cwd;      /* a folder made inside, writable, on the tmpfs */
 	uint64_t size_bytes;  /* of the tmpfs */

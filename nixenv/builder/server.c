@@ -120,7 +120,7 @@ static void session_fail_with(struct session *s, enum cuv_error_code code, uint3
 	session_fail(s, &err);
 }
 
-/* The session takes over use, its lease. */
+/* The session takes over use, its lease; NULL where there is nothing to keep. */
 static void session_ready(const struct server *sv, struct session *s, const struct cuv_environment *e,
 			  struct cuv_use *use, int64_t exclude_s, bool cached)
 {
@@ -298,6 +298,7 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	struct cuv_use *use;
 	struct cuv_env_ask ask;
 	struct cuv_key key;
+	bool lock_only;
 	size_t len;
 
 	s->asked_ns = cuv_now_ns();
@@ -307,6 +308,8 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	}
 	if (!find_python(sv, s, &ask))
 		return;
+	lock_only = ask.lock_only;
+	ask.lock_only = false;
 	cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
 	if ((known = look_up(sv, &key, &ask, &use))) {
 		session_ready(sv, s, known, use, ask.exclude_s, true);
@@ -318,6 +321,11 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 		session_fail_with(s, CUV_E_ENVIRONMENT_UNKNOWN, 0,
 				  "no environment has this digest here; send its lock or its requirements");
 		return;
+	}
+	/* Who waits for a lock alone waits for nobody's build, and nobody for theirs. */
+	if (lock_only) {
+		ask.lock_only = true;
+		cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
 	}
 	if ((failed = cuv_cache_failed(sv->cache, &key, s->asked_ns))) {
 		session_fail(s, failed);
@@ -450,6 +458,12 @@ static void flight_ready(struct server *sv, struct cuv_flight *flight, struct cu
 
 	cuv_log(CUV_LOG_INFO, "environment-ready", CUV_S("key", flight->key.hex), CUV_S("digest", e->digest),
 		CUV_I("resolve_ms", e->resolve_ns / CUV_NS_PER_MS), CUV_I("build_ms", e->build_ns / CUV_NS_PER_MS));
+	/* There is a lock and no environment: nothing to remember or to keep. */
+	if (flight->ask.lock_only) {
+		for_each_follower(sv, s, flight) session_ready(sv, s, e, NULL, exclude_s, false);
+		cuv_flight_end(flight);
+		return;
+	}
 	kept = cuv_cache_take_ready(sv->cache, &flight->key, e);
 	for_each_follower(sv, s, flight)
 	{

@@ -197,6 +197,26 @@ int cuv_builder_state_reopen(struct cuv_builder_state *s)
 	return s->leases < 0 ? -errno : 0;
 }
 
+/* Where the resolver would make a build's environment there is a file, so that it can't
+ * begin one, whatever it is asked. */
+static int forbid_builds(const struct cuv_builder_state *s)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	cuv_path_join(s->uv_cache, "builds-v0", path);
+	for (int tries = 0; tries < 2; tries++) {
+		fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			return 0;
+		if (errno != EISDIR)
+			return -errno;
+		if (cuv_remove_tree(path) < 0)
+			return -EIO;
+	}
+	return -EBUSY;
+}
+
 static int make_folders(struct cuv_builder_state *s)
 {
 	char leases[PATH_MAX];
@@ -226,7 +246,9 @@ static int make_folders(struct cuv_builder_state *s)
 		if (mkdir(path, 0755) < 0 && errno != EEXIST)
 			return -errno;
 	}
-	r = cuv_builder_state_reopen(s);
+	r = forbid_builds(s);
+	if (r == 0)
+		r = cuv_builder_state_reopen(s);
 	return r < 0 ? r : make_tmp(s);
 }
 

@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 
@@ -108,6 +109,17 @@ def test_lock(env):
     assert 'name = "idna"' in by_digest and by_digest.startswith("lock-version")
     assert env("lock", "-r", shell.requirements(IDNA), "--exclude-newer", shell.DATE).stdout == by_digest
     assert "no environment" in env("lock", UNKNOWN, status=1).stderr
+
+
+def test_lock_makes_no_environment(env):
+    env("gc", "--env-count", "0")
+    text = shell.requirements("sniffio==1.3.1\n")
+    locked = env("lock", "-r", text, "--exclude-newer", shell.DATE).stdout
+    assert 'name = "sniffio"' in locked and listed(env)["environments"] == []
+    digest = built(env, "sniffio==1.3.1\n")
+    # What was installed has sizes, and says what each package asks for.
+    hashes = re.compile("sha256 = .*?[0-9a-f]{64}")
+    assert hashes.findall(env("lock", digest).stdout) == hashes.findall(locked)
 
 
 def test_wrong_words(env):

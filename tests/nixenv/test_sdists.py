@@ -86,7 +86,17 @@ def test_dependencies_are_found_by_building(index):
     assert built(index, "cuv_above\n")["packages"] == ["cuv-above 1.0", "cuv-below 1.0"]
 
 
-def test_a_wheel_is_preferred(index):
+def test_the_version_that_the_resolver_would_choose(index):
+    """A newer version without a wheel before an older one with one; in the next file it does without."""
+    index.add_sdist("cuv_newer", own("cuv_newer", version="2.0"), "2.0")
+    index.add("cuv-newer", "cuv_newer-1.0-py3-none-any.whl", own_wheel("cuv_newer", "1.0"))
+    assert built(index, "cuv-newer\n")["packages"] == ["cuv-newer 2.0"]
+    assert built(index, "cuv-newer<2\n")["packages"] == ["cuv-newer 1.0"]
+    # Nothing of a build is the resolver's: where its environment would be, there is a file.
+    assert (suite_state() / "nix/uv-cache/builds-v0").read_bytes() == b""
+
+
+def test_a_wheel_is_taken_where_a_build_fails(index):
     index.add_sdist("cuv_both", own("cuv_both", "raise SystemExit('not to be built')", version="2.0"), "2.0")
     index.add("cuv-both", "cuv_both-1.0-py3-none-any.whl", own_wheel("cuv_both", "1.0"))
     assert built(index, "cuv-both\n")["packages"] == ["cuv-both 1.0"]

@@ -318,9 +318,10 @@ static int ask_again(const struct cuv_env_ask *m, struct cuv_env_ask *got)
 TEST(an_ask_is_read_as_written)
 {
 	static const struct cuv_env_ask asks[] = {
-		{CUV_ENV_REQUIREMENTS, "3.11", "", 1700000000, 60000, 600000, true},
-		{CUV_ENV_LOCK, "3.11", "", 0, 1, 2, false},
-		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
+		{CUV_ENV_REQUIREMENTS, "3.11", "", 1700000000, 60000, 600000, true, false},
+		{CUV_ENV_REQUIREMENTS, "3.11", "", 1700000000, 60000, 600000, false, true},
+		{CUV_ENV_LOCK, "3.11", "", 0, 1, 2, false, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
@@ -334,6 +335,7 @@ TEST(an_ask_is_read_as_written)
 		assert_int_equal(got.resolve_ms, asks[i].resolve_ms);
 		assert_int_equal(got.build_ms, asks[i].build_ms);
 		assert_int_equal(got.sdist, asks[i].sdist);
+		assert_int_equal(got.lock_only, asks[i].lock_only);
 	}
 	assert_string_equal(cuv_env_source_name(CUV_ENV_DIGEST), "digest");
 }
@@ -341,17 +343,20 @@ TEST(an_ask_is_read_as_written)
 TEST(an_ask_that_breaks_a_bound_is_refused)
 {
 	static const struct cuv_env_ask asks[] = {
-		{CUV_ENV_REQUIREMENTS, "3.11", "", -1, 0, 0, false},
-		{CUV_ENV_REQUIREMENTS, "3.11", "", 253402300800, 0, 0, false},
-		{_CUV_ENV_SOURCE_NONE, "3.11", "", 0, 0, 0, false},
-		{_CUV_ENV_SOURCE_MAX, "3.11", "", 0, 0, 0, false},
+		{CUV_ENV_REQUIREMENTS, "3.11", "", -1, 0, 0, false, false},
+		{CUV_ENV_REQUIREMENTS, "3.11", "", 253402300800, 0, 0, false, false},
+		{_CUV_ENV_SOURCE_NONE, "3.11", "", 0, 0, 0, false, false},
+		{_CUV_ENV_SOURCE_MAX, "3.11", "", 0, 0, 0, false, false},
 		/* a date for what is locked, a digest for what is not one */
-		{CUV_ENV_LOCK, "3.11", "", 1, 0, 0, false},
-		{CUV_ENV_LOCK, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
-		{CUV_ENV_DIGEST, "3.11", "", 0, 0, 0, false},
-		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxy", 0, 0, 0, false},
-		{CUV_ENV_DIGEST, "3.11", "0123456789abcdefghijklmnopqrstuv", 0, 0, 0, false},
-		{CUV_ENV_DIGEST, "3.11", "../3456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false},
+		{CUV_ENV_LOCK, "3.11", "", 1, 0, 0, false, false},
+		{CUV_ENV_LOCK, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false, false},
+		{CUV_ENV_DIGEST, "3.11", "", 0, 0, 0, false, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxy", 0, 0, 0, false, false},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdefghijklmnopqrstuv", 0, 0, 0, false, false},
+		{CUV_ENV_DIGEST, "3.11", "../3456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false, false},
+		/* a lock is there already */
+		{CUV_ENV_LOCK, "3.11", "", 0, 0, 0, false, true},
+		{CUV_ENV_DIGEST, "3.11", "0123456789abcdfghijklmnpqrsvwxyz", 0, 0, 0, false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {

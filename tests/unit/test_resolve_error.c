@@ -146,6 +146,32 @@ TEST(the_reason_is_kept)
 	assert_non_null(strstr(err.explanation, "Connection refused"));
 }
 
+static bool wanted_is(const char *text, const char *name, const char *version)
+{
+	struct cuv_wanted w = {0};
+
+	return cuv_resolve_wanted(text, &w) && strcmp(w.name, name) == 0 && strcmp(w.version, version) == 0;
+}
+
+TEST(which_source_is_wanted)
+{
+	struct cuv_wanted w = {0};
+
+	assert_true(wanted_is("error: Failed to download and build `antlr4-python3-runtime==4.9.3`\n  cause: failed to "
+			      "create directory `/cache/builds-v0`: File exists (os error 17)\n",
+			      "antlr4-python3-runtime", "4.9.3"));
+	assert_true(wanted_is("error: Failed to build `a.b_c==1!2.0rc1+x.1`\n", "a.b_c", "1!2.0rc1+x.1"));
+	/* The reason is another one. */
+	assert_false(cuv_resolve_wanted("error: Failed to download and build `a==1`\n  cause: Failed to fetch: x\n"
+					"  cause: error sending request for url (x)\n",
+					&w));
+	assert_false(cuv_resolve_wanted("error: Failed to build `a==1 --hash=x`\n", &w));
+	assert_false(cuv_resolve_wanted("error: Failed to build `-a==1`\n", &w));
+	assert_false(cuv_resolve_wanted("error: Failed to build `a @ https://h/a.tar.gz`\n", &w));
+	assert_false(cuv_resolve_wanted("error: Failed to build `a==", &w));
+	assert_int_equal(w.name[0], '\0');
+}
+
 TEST(endless_text_is_cut)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(1 << 20);
@@ -164,9 +190,8 @@ TEST(endless_text_is_cut)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds_and_places),
-		cmocka_unit_test(nothing_of_ours_is_told),
-		cmocka_unit_test(the_reason_is_kept),
+		cmocka_unit_test(kinds_and_places),    cmocka_unit_test(nothing_of_ours_is_told),
+		cmocka_unit_test(the_reason_is_kept),  cmocka_unit_test(which_source_is_wanted),
 		cmocka_unit_test(endless_text_is_cut),
 	};
 

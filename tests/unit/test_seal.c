@@ -40,6 +40,8 @@ static int tear_down(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/kept", cache_path);
 	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/scratch", cache_path);
+	(void)rmdir(path);
 	return rmdir(root_path) < 0 || rmdir(cache_path) < 0 || rmdir(folder) < 0 ? -1 : 0;
 }
 
@@ -73,10 +75,10 @@ static bool root_is(const char *const *names, size_t n)
 	return seen == n;
 }
 
-static int enter(bool landlock)
+static int enter(bool landlock, bool programs)
 {
 	const struct cuv_seal_bind binds[] = {
-		{"/usr", "/usr", CUV_LANDLOCK_READ | CUV_LANDLOCK_EXEC, false},
+		{"/usr", "/usr", CUV_LANDLOCK_READ | (programs ? CUV_LANDLOCK_EXEC : 0), false},
 		{cache_path, "/cache", CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE, false},
 		{"/no/such/thing", "/thing", CUV_LANDLOCK_READ, true},
 		{"/dev/null", "/dev/null", CUV_LANDLOCK_READ | CUV_LANDLOCK_WRITE, false},
@@ -89,6 +91,8 @@ static int enter(bool landlock)
 		.n_binds = ARRAY_SIZE(binds),
 		.files = files,
 		.n_files = ARRAY_SIZE(files),
+		.scratch = programs ? NULL : "/cache/scratch",
+		.loader = programs ? NULL : "/usr/lib64/ld-linux-x86-64.so.2",
 		.links = links,
 		.n_links = ARRAY_SIZE(links),
 		.cwd = "/work",
@@ -106,7 +110,7 @@ static int probe(bool landlock)
 	char big[4096] = {0}, cwd[64];
 	int fd;
 
-	if (enter(landlock) < 0)
+	if (enter(landlock, true) < 0)
 		return 1;
 	if (!getcwd(cwd, sizeof(cwd)) || strcmp(cwd, "/work") != 0)
 		return 2;
@@ -138,6 +142,29 @@ static int probe(bool landlock)
 	return 0;
 }
 
+/* The same for one that may start nothing: it is the only program. */
+static int probe_alone(void)
+{
+	char big[4096] = {0};
+	int fd;
+
+	if (enter(true, false) < 0)
+		return 1;
+	if (make("/usr/bin/env", O_RDONLY) < 0)
+		return 2;
+	if (execl("/usr/bin/env", "env", (char *)NULL) == 0 || errno != EACCES)
+		return 3;
+	fd = open("/cache/scratch/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	if (fd < 0)
+		return 4;
+	for (int i = 0; i < 512; i++)
+		if (write(fd, big, sizeof(big)) < 0)
+			break;
+	if (lseek(fd, 0, SEEK_CUR) > 2 << 20 || errno != ENOSPC)
+		return 5;
+	return 0;
+}
+
 static int write_text(const char *path, const char *text)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -146,7 +173,7 @@ static int write_text(const char *path, const char *text)
 }
 
 /* In a user namespace of its own, as the builder's workers are. */
-static void in_child(bool landlock)
+static void in_child(int (*body)(void))
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -161,7 +188,7 @@ static void in_child(bool landlock)
 		if (write_text("/proc/self/setgroups", "deny") < 0 || write_text("/proc/self/uid_map", map) < 0)
 			_exit(77);
 		(void)snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-		_exit(write_text("/proc/self/gid_map", map) < 0 ? 77 : probe(landlock));
+		_exit(write_text("/proc/self/gid_map", map) < 0 ? 77 : body());
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -172,18 +199,39 @@ static void in_child(bool landlock)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-TEST(a_root_of_its_own)
+static int probe_root(void)
 {
-	in_child(false);
+	return probe(false);
 }
 
-TEST(and_landlock_in_it)
+static int probe_landlock(void)
+{
+	return probe(true);
+}
+
+TEST(a_root_of_its_own)
+{
+	in_child(probe_root);
+}
+
+static void need_landlock(void)
 {
 	if (cuv_landlock_abi() == 0) {
 		print_message("SKIP: this kernel has no Landlock\n");
 		skip();
 	}
-	in_child(true);
+}
+
+TEST(and_landlock_in_it)
+{
+	need_landlock();
+	in_child(probe_landlock);
+}
+
+TEST(and_no_other_program)
+{
+	need_landlock();
+	in_child(probe_alone);
 }
 
 int main(void)
@@ -191,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_root_of_its_own),
 		cmocka_unit_test(and_landlock_in_it),
+		cmocka_unit_test(and_no_other_program),
 	};
 
 	return cmocka_run_group_tests_name("seal", tests, set_up, tear_down);

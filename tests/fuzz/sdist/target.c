@@ -76,12 +76,16 @@ static void check_names(const char *text, size_t size)
 	_cleanup_strv_ struct cuv_strv names = CUV_STRV_INIT;
 	_cleanup_buf_ struct cuv_buf clean = CUV_BUF_INIT(1 << 20);
 	_cleanup_free_ char *copy = fuzz_text(text, size);
+	struct cuv_wanted wanted;
 
 	cuv_assert(copy && cuv_resolve_lacking(copy, NAMES_MAX, &names) == 0 && names.n <= NAMES_MAX);
 	/* They become arguments and text of a configuration. */
 	for (size_t i = 0; i < names.n; i++)
 		cuv_assert(names.items[i][0] && names.items[i][0] != '-' &&
 			   strspn(names.items[i], "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(names.items[i]));
+	if (cuv_resolve_wanted(copy, &wanted))
+		cuv_assert(wanted.name[0] && wanted.name[0] != '-' && wanted.version[0] &&
+			   !strpbrk(wanted.version, " \n;#@\\"));
 	cuv_clean_text(&clean, copy, strlen(copy));
 }
 
