@@ -3,6 +3,7 @@
 program tries to have something else given."""
 
 import base64
+import concurrent.futures
 import hashlib
 
 import pytest
@@ -67,6 +68,14 @@ def test_all_paths_are_meant(service):
         if seen >= {"cold", "pool"}:
             break
     assert seen >= {"cold", "pool"}, seen
+
+
+def test_each_run_has_its_own(service):
+    """Many at once: from the pool, forked on demand, and cold."""
+    with concurrent.futures.ThreadPoolExecutor(8) as workers:
+        jobs = [workers.submit(run, service, f"open('a', 'w').write('{i}' * 1000)", ["a"]) for i in range(24)]
+    for i, job in enumerate(jobs):
+        assert [item["bytes"] for item in job.result()["artifacts"]] == [(str(i) * 1000).encode()], job.result()
 
 
 def test_nothing_is_asked_for(service):
