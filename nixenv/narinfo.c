@@ -232,8 +232,12 @@ static int read_lines(const char *text, size_t len, struct cuv_narinfo *n, unsig
 		++*line;
 		if (memchr(text + at, '\0', n_bytes))
 			return -EBADMSG;
-		copied = strndup(text + at, n_bytes);
-		r = copied ? read_line(copied, n, seen) : -ENOMEM;
+		copied = malloc(n_bytes + 1);
+		if (!copied)
+			return -ENOMEM;
+		memcpy(copied, text + at, n_bytes);
+		copied[n_bytes] = '\0';
+		r = read_line(copied, n, seen);
 		if (r < 0)
 			return r;
 		at += n_bytes + 1;

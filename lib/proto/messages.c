@@ -436,7 +436,8 @@ void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m)
 static bool env_ask_valid(const struct cuv_env_ask *m)
 {
 	/* the end of year 9999; what is locked already has no date to cut at */
-	if (m->exclude_s < 0 || m->exclude_s > 253402300799 || (m->source != CUV_ENV_REQUIREMENTS && (m->exclude_s != 0 || m->lock_only)))
+	if (m->exclude_s < 0 || m->exclude_s > 253402300799 ||
+	    (m->source != CUV_ENV_REQUIREMENTS && (m->exclude_s != 0 || m->lock_only)))
 		return false;
 	return m->source == CUV_ENV_DIGEST ? cuv_env_digest_valid(m->digest) : m->digest[0] == '\0';
 }

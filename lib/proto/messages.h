@@ -237,7 +237,7 @@ struct cuv_env_ask {
 	int64_t exclude_s;		  /* exclude_newer, seconds since 1970; 0 = today 00:00 UTC */
 	uint32_t resolve_ms;
 	uint32_t build_ms;
-	bool sdist;     /* source distributions may be built where no wheel fits */
+	bool sdist;	/* source distributions may be built where no wheel fits */
 	bool lock_only; /* of REQUIREMENTS: nothing is installed; READY tells what it would come to */
 };
 void cuv_env_ask_put(struct cuv_writer *w, const struct cuv_env_ask *m);

@@ -11,8 +11,9 @@
 #include "nixenv/lock.h"
 
 /* Writes both, and keeps the wheels in it that were built here from being collected for
- * as long as they are there: not each could be built again to the same bytes. With replace false, one that is there stays as it is: what a user says
- * of where wheels are must not take the place of what an index said. 0 or -errno. */
+ * as long as they are there: not each could be built again to the same bytes. With
+ * replace false, one that is there stays as it is: what a user says of where wheels are
+ * must not take the place of what an index said. 0 or -errno. */
 int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool replace);
 /* Before a collection: wheels whose lock is gone are kept no longer. */
 void cuv_locks_let_go(const struct cuv_builder *b);

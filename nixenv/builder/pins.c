@@ -210,7 +210,8 @@ int cuv_pins_check_build_root(const struct cuv_pinned *p, const struct cuv_build
 	if (has_root(s, strchr(p->build_root, '-') + 1, p->build_root))
 		return 0;
 	return cuv_error_set(err, CUV_E_UNAVAILABLE,
-			     "the store lacks the image with a compiler for Python %s (run: make build-root%s%s)", version,
+			     "the store lacks the image with a compiler for Python %s (run: make build-root%s%s)",
+			     version,
 			     p->python == cuv_pythons ? "" : " PYTHON=", p->python == cuv_pythons ? "" : version);
 }
 

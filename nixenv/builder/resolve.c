@@ -245,18 +245,20 @@ static int run_resolver(const struct cuv_builder *b, const struct cuv_resolve *w
 			const char *date, struct cuv_child_result *ret, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv argv = CUV_STRV_INIT, env = CUV_STRV_INIT;
-	_cleanup_free_ struct view *v = calloc(1, sizeof(*v));
+	_cleanup_free_ struct view *v = NULL;
 	_cleanup_buf_ struct cuv_buf config = CUV_BUF_INIT(2 * CUV_UV_CONFIG_BYTES_MAX);
 	struct cuv_child_spec spec = CUV_CHILD_SPEC_INIT;
 	int r;
 
 	cuv_assert(what->n_offers <= CUV_OFFERS_MAX);
-	if (!v || resolver_config(&b->settings, projects, &config) < 0 ||
-	    resolver_argv(what, projects, date, &argv) < 0)
+	if (resolver_config(&b->settings, projects, &config) < 0 || resolver_argv(what, projects, date, &argv) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	r = resolver_env(&b->settings, what->reqs, config.len > 0, &env, err);
-	if (r < 0)
-		return r == -EINVAL ? r : cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
+	if (r == -EINVAL)
+		return r;
+	v = calloc(1, sizeof(*v));
+	if (r < 0 || !v)
+		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	v->config = config; /* borrowed */
 	view_init(b, what, v);
 	spec.path = "/tool/uv";
@@ -359,8 +361,8 @@ static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what,
 
 /* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
  * start one can put it there. */
-static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what,
-			      struct cuv_child_result *ret, struct cuv_error *err)
+static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
+			      struct cuv_error *err)
 {
 	_cleanup_child_result_ struct cuv_child_result learn = CUV_CHILD_RESULT_INIT;
 	struct cuv_resolve wheels = *what;

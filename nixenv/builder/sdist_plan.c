@@ -34,8 +34,7 @@ static int add_package(json_t *j, const struct cuv_strv *projects, struct cuv_lo
 	if (json_unpack(j, "{s:s, s:s, s?o, s?o}", "name", &name, "version", &version, "sdist", &sdist, "wheels",
 			&wheels) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the resolver's answer has a package of an unknown form");
-	if (!sdist ||
-	    (projects ? !cuv_strv_has(projects, name) : cuv_pylock_fits(wheels, cuv_python_find(l->python))))
+	if (!sdist || (projects ? !cuv_strv_has(projects, name) : cuv_pylock_fits(wheels, cuv_python_find(l->python))))
 		return 0;
 	if (json_unpack(sdist, "{s:s, s:{s?s}}", "url", &url, "hashes", "sha256", &hex) < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL,

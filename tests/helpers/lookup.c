@@ -68,8 +68,7 @@ int main(int argc, char **argv)
 	if (argc != 4 || strlen(argv[2]) >= sizeof(ask.digest) || (n = strtoul(argv[3], NULL, 10)) > TIMES_MAX)
 		die("usage: lookup STATE DIGEST N");
 	memcpy(ask.digest, argv[2], strlen(argv[2]));
-	if (cuv_builder_state_open(argv[1], &builder.state, &err) < 0 ||
-	    cuv_pins_read(&builder.pins, &err) < 0)
+	if (cuv_builder_state_open(argv[1], &builder.state, &err) < 0 || cuv_pins_read(&builder.pins, &err) < 0)
 		die(err.message);
 	(void)snprintf(ask.python, sizeof(ask.python), "%s", builder.pins.pythons[0].python->version);
 	uses = cuv_uses_new(&builder);
