@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/budget.h"
 
+#define RETRY_AFTER_S 2
+
 void cuv_budget_init(struct cuv_budget *b, size_t max_bytes)
 {
 	b->max_bytes = max_bytes;
@@ -27,4 +29,11 @@ void cuv_charge_done(struct cuv_charge *c)
 	if (c->budget)
 		atomic_fetch_sub(&c->budget->used_bytes, c->bytes);
 	c->bytes = 0;
+}
+
+int cuv_budget_exhausted(struct cuv_error *err, const char *what)
+{
+	cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this %s; try again", what);
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
 }

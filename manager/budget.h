@@ -8,6 +8,7 @@
 #define CUV_BUDGET_H
 
 #include "lib/base/base.h"
+#include "lib/base/error.h"
 
 #include <stdatomic.h>
 
@@ -27,6 +28,8 @@ struct cuv_charge {
 
 /* Asks for more; false when the budget is used up, and then nothing is charged. */
 bool cuv_charge_add(struct cuv_charge *c, size_t bytes);
+/* What a client is told then: OVERLOADED, of a "request" or an "answer". -1. */
+int cuv_budget_exhausted(struct cuv_error *err, const char *what);
 /* Gives back all of it. */
 void cuv_charge_done(struct cuv_charge *c);
 #define _cleanup_charge_ _cleanup_(cuv_charge_done)

@@ -26,6 +26,8 @@
 #define DRAIN_IDLE_MS 1000u
 #define DRAIN_BYTES_MAX (256ull << 20)
 
+const struct cuv_http_errors cuv_http_errors = {cuv_error_http_status, cuv_answer_error};
+
 static bool is_peer(int fd, const struct mg_request_info *info)
 {
 	struct sockaddr_in peer;
@@ -56,8 +58,12 @@ int cuv_http_find_fd(const struct mg_request_info *info, int fd_max, bool any_ad
 
 void cuv_http_init(struct cuv_http *h, struct mg_connection *conn, struct cuv_watch *watch, int fd)
 {
-	*h = (struct cuv_http){
-		.conn = conn, .info = mg_get_request_info(conn), .watch = watch, .fd = fd, .start_ns = cuv_now_ns()};
+	*h = (struct cuv_http){.conn = conn,
+			       .info = mg_get_request_info(conn),
+			       .errors = &cuv_http_errors,
+			       .watch = watch,
+			       .fd = fd,
+			       .start_ns = cuv_now_ns()};
 	cuv_random_id(h->request_id);
 	h->slot = cuv_watch_enter(watch, fd);
 }
@@ -304,9 +310,9 @@ void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, co
 
 void cuv_http_reply_error(struct cuv_http *h, const struct cuv_error *err, const char *allow)
 {
-	int status = cuv_error_http_status(err->code);
+	int status = h->errors->status(err->code);
 	_cleanup_buf_ struct cuv_buf headers = CUV_BUF_INIT(512);
-	json_t *body = cuv_answer_error(err, h->request_id);
+	json_t *body = h->errors->body(err, h->request_id);
 
 	h->code = err->code;
 	if (status == 503 || status == 429)

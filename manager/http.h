@@ -10,17 +10,29 @@
 
 #include "lib/base/hash.h"
 #include "manager/http_head.h"
+#include "manager/path_template.h"
 #include "manager/watch.h"
 
 #include <jansson.h>
+
+/* How the clients of a path are told of errors. */
+struct cuv_http_errors {
+	int (*status)(enum cuv_error_code code);
+	/* A new reference; NULL without memory. */
+	json_t *(*body)(const struct cuv_error *err, const char *request_id);
+};
+/* Ours (docs/api.md). */
+extern const struct cuv_http_errors cuv_http_errors;
 
 struct cuv_http {
 	struct mg_connection *conn; /* borrowed */
 	const struct mg_request_info *info;
 	struct cuv_http_head head;
 	char request_id[CUV_ID_HEX_SIZE];
-	char run_id[CUV_ID_HEX_SIZE]; /* "" until there is a run */
-	struct cuv_watch *watch;      /* borrowed */
+	char run_id[CUV_ID_HEX_SIZE];	 /* "" until there is a run */
+	char param[CUV_PATH_PARAM_SIZE]; /* what stands in the route's braces */
+	const struct cuv_http_errors *errors;
+	struct cuv_watch *watch; /* borrowed */
 	size_t slot;
 	int fd; /* borrowed from civetweb */
 	uint64_t start_ns;
@@ -62,7 +74,7 @@ void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, co
 			 uint64_t first, uint64_t len);
 /* value is borrowed. */
 void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value);
-/* The error body, with the headers that the code asks for; allow: the methods
+/* The error body as h->errors has it, with the headers that the code asks for; allow: the methods
  * of the path, for METHOD_NOT_ALLOWED. */
 void cuv_http_reply_error(struct cuv_http *h, const struct cuv_error *err, const char *allow);
 

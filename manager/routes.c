@@ -62,24 +62,26 @@ static void get_health_v1(struct cuv_server *s, struct cuv_http *h, _unused_ con
 
 static const struct route {
 	const char *method;
-	const char *path;
-	unsigned scope; /* that the key must have; 0: no key is needed */
+	const char *path; /* a template (path_template.h) */
+	unsigned scope;	  /* that the key must have; 0: no key is needed */
+	const struct cuv_http_errors *errors;
 	void (*handle)(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 } routes[] = {
-	{"GET", "/", 0, get_root},
-	{"GET", "/health", 0, get_health},
-	{"GET", "/api/v1/health", 0, get_health_v1},
-	{"POST", "/api/v1/run", CUV_SCOPE_RUN, cuv_route_run},
+	{"GET", "/", 0, &cuv_http_errors, get_root},
+	{"GET", "/health", 0, &cuv_http_errors, get_health},
+	{"GET", "/api/v1/health", 0, &cuv_http_errors, get_health_v1},
+	{"POST", "/api/v1/run", CUV_SCOPE_RUN, &cuv_http_errors, cuv_route_run},
 };
 
 /* "GET, HEAD"; "" when nothing is at this path. */
 static void methods_of(const char *path, char *ret, size_t size)
 {
 	_cleanup_buf_ struct cuv_buf list = CUV_BUF_INIT(size - 1);
+	char param[CUV_PATH_PARAM_SIZE];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(routes); i++) {
-		if (strcmp(routes[i].path, path) != 0)
+		if (!cuv_path_match(routes[i].path, path, param))
 			continue;
 		cuv_buf_addf(&list, "%s%s", list.len ? ", " : "", routes[i].method);
 		if (strcmp(routes[i].method, "GET") == 0)
@@ -88,13 +90,13 @@ static void methods_of(const char *path, char *ret, size_t size)
 	memcpy(ret, cuv_buf_str(&list), list.len + 1);
 }
 
-static const struct route *find(const struct cuv_http *h)
+static const struct route *find(struct cuv_http *h)
 {
 	const char *method = h->head.is_head ? "GET" : h->head.method;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(routes); i++)
-		if (strcmp(routes[i].path, h->head.path) == 0 && strcmp(routes[i].method, method) == 0)
+		if (strcmp(routes[i].method, method) == 0 && cuv_path_match(routes[i].path, h->head.path, h->param))
 			return &routes[i];
 	return NULL;
 }
@@ -164,6 +166,7 @@ void cuv_route(struct cuv_server *s, struct cuv_http *h)
 		return;
 	}
 	if (route) {
+		h->errors = route->errors;
 		if (route->scope && check_access(s, h, route->scope, &client, &err) < 0)
 			cuv_http_reply_error(h, &err, NULL);
 		else

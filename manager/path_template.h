@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Path templates of the table of routes: "/api/v1/runs/{id}/events". At most one part
+ * stands in braces; it takes one whole segment, which is never empty, "." or "..".
+ */
+#ifndef CUV_PATH_TEMPLATE_H
+#define CUV_PATH_TEMPLATE_H
+
+#include "lib/base/base.h"
+
+#include <stddef.h>
+
+#define CUV_PATH_PARAM_SIZE 256
+
+/* Does the decoded path fit? Then ret has what stands in the braces' place, "" where
+ * there are none. Segments of CUV_PATH_PARAM_SIZE bytes and more never fit. */
+bool cuv_path_match(const char *pattern, const char *path, char ret[CUV_PATH_PARAM_SIZE]);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/runner.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "manager/explain.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A byte of output is at most three in UTF-8, and jansson copies it. */
+#define OUTPUT_FACTOR 6
+#define FORMATTED_FACTOR 2
+/* A byte of ruff's JSON as jansson's objects, and as our own of them. */
+#define LINT_FACTOR 16
+#define RETRY_AFTER_S 2
+
+static int later(struct cuv_error *err, enum cuv_error_code code, const char *text)
+{
+	cuv_error_set(err, code, "%s", text);
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
+static int take_places(struct cuv_server *s, const struct cuv_client *client, struct cuv_error *err)
+{
+	int r;
+
+	if (atomic_fetch_add(&s->runs, 1) >= s->runs_max)
+		r = later(err, CUV_E_OVERLOADED, "all places for runs are taken; try again");
+	else
+		r = cuv_clients_take_run(s->clients, client, cuv_wall_s(), err);
+	if (r < 0)
+		atomic_fetch_sub(&s->runs, 1);
+	return r;
+}
+
+int cuv_runner_open(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+		    const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
+{
+	_cleanup_free_ struct cuv_runner *r = NULL;
+
+	*ret = NULL;
+	if (atomic_load(&s->draining))
+		return later(err, CUV_E_DRAINING, "the service is stopping; try again when it is back");
+	if (!cuv_charge_add(charge, sizeof(*r)) || !(r = calloc(1, sizeof(*r))))
+		return cuv_budget_exhausted(err, "request");
+	if (take_places(s, client, err) < 0)
+		return -1;
+	r->server = s;
+	r->client = client;
+	r->charge = charge;
+	r->request_id = request_id;
+	cuv_health_get(&s->health, UINT32_MAX, &r->state);
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+void cuv_runner_close(struct cuv_runner **r)
+{
+	if (!*r)
+		return;
+	cuv_clients_give_run((*r)->server->clients, (*r)->client);
+	atomic_fetch_sub(&(*r)->server->runs, 1);
+	free(*r);
+	*r = NULL;
+}
+
+static bool charge_more(void *arg, size_t bytes)
+{
+	return cuv_charge_add(arg, bytes);
+}
+
+static void log_run(const struct cuv_runner *u, const char *run_id, const struct cuv_job_result *r)
+{
+	cuv_log(CUV_LOG_INFO, "run", CUV_S("request_id", u->request_id), CUV_S("run_id", run_id),
+		CUV_S("status", cuv_run_status_name(r->run.status)), CUV_I("exit_code", r->run.exit_code),
+		CUV_S("path", cuv_run_path_name(r->run.path)), CUV_S("why_cold", r->run.why_cold),
+		CUV_I("wall_us", r->run.wall_ns / 1000), CUV_I("max_memory", r->run.max_memory_bytes),
+		CUV_S("environment", r->environment.digest), CUV_I("cached", r->environment.cached),
+		CUV_I("resolve_us", r->environment.resolve_ns / 1000),
+		CUV_I("build_us", r->environment.build_ns / 1000), CUV_I("lint", r->lint_state));
+}
+
+/* What will be made of it as JSON. */
+static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result *result, struct cuv_charge *charge,
+			 struct cuv_error *err)
+{
+	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
+		result->lint_state = CUV_LINT_UNAVAILABLE;
+	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len + result->artifacts.len) +
+					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
+								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
+							  : 0)))
+		return cuv_budget_exhausted(err, "answer");
+	return 0;
+}
+
+int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, struct cuv_job_events *events,
+		   struct cuv_job_result *result, struct cuv_error *err)
+{
+	int done;
+
+	cuv_random_id(spec->run_id);
+	cuv_sharing_apply(r->server->settings->sharing, r->client->tenant, spec);
+	cuv_job_result_init(result, spec);
+	done = cuv_job_run(&r->server->peers, &r->state.tools, spec, events, result, err);
+	if (done < 0)
+		return done;
+	log_run(r, spec->run_id, result);
+	return charge_answer(spec, result, r->charge, err);
+}
+
+int cuv_runner_run_http(struct cuv_runner *r, struct cuv_http *h, struct cuv_job_spec *spec,
+			struct cuv_job_result *result, struct cuv_error *err)
+{
+	struct cuv_job_events events = CUV_JOB_EVENTS_INIT;
+	int done;
+
+	events.arg = r->charge;
+	events.charge = charge_more;
+	events.cancel_fd = h->fd;
+	events.cancel_events = POLLRDHUP;
+	done = cuv_runner_run(r, spec, &events, result, err);
+	snprintf(h->run_id, sizeof(h->run_id), "%s", spec->run_id);
+	return done;
+}
+
+int cuv_runner_again(struct cuv_runner *r, struct cuv_error *err)
+{
+	return cuv_clients_use_run(r->server->clients, r->client, cuv_wall_s(), err);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/path_template.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static const char runs[] = "/api/v1/runs/{id}", events[] = "/api/v1/runs/{id}/events";
+
+static void fits(const char *pattern, const char *path, const char *param)
+{
+	char got[CUV_PATH_PARAM_SIZE];
+
+	assert_true(cuv_path_match(pattern, path, got));
+	assert_string_equal(got, param);
+}
+
+static void fits_not(const char *pattern, const char *path)
+{
+	char got[CUV_PATH_PARAM_SIZE];
+
+	assert_false(cuv_path_match(pattern, path, got));
+}
+
+TEST(a_path_without_braces_is_itself)
+{
+	fits("/", "/", "");
+	fits("/health", "/health", "");
+	fits_not("/health", "/health/");
+	fits_not("/health", "/healt");
+	fits_not("/health", "");
+}
+
+TEST(braces_take_one_segment)
+{
+	fits(runs, "/api/v1/runs/0123", "0123");
+	fits(events, "/api/v1/runs/x/events", "x");
+	fits("/{all}", "/...", "...");
+	fits_not(runs, "/api/v1/runs/");
+	fits_not(runs, "/api/v1/runs");
+	fits_not(runs, "/api/v1/runs/a/b");
+	fits_not(runs, "/api/v1/runs/a/");
+	fits_not(events, "/api/v1/runs/x");
+	fits_not(events, "/api/v1/runs//events");
+}
+
+TEST(neither_dots_nor_too_much)
+{
+	char path[2 * CUV_PATH_PARAM_SIZE] = "/api/v1/runs/";
+	size_t n = strlen(path);
+
+	fits_not(runs, "/api/v1/runs/.");
+	fits_not(runs, "/api/v1/runs/..");
+	memset(path + n, 'a', CUV_PATH_PARAM_SIZE - 1);
+	fits(runs, path, path + n);
+	path[n + CUV_PATH_PARAM_SIZE - 1] = 'a';
+	fits_not(runs, path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_without_braces_is_itself),
+		cmocka_unit_test(braces_take_one_segment),
+		cmocka_unit_test(neither_dots_nor_too_much),
+	};
+
+	return cmocka_run_group_tests_name("path_template", tests, NULL, NULL);
+}
