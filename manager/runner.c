@@ -36,24 +36,33 @@ static int take_places(struct cuv_server *s, const struct cuv_client *client, st
 	return r;
 }
 
+static void give_places(struct cuv_server *s, const struct cuv_client *client)
+{
+	cuv_clients_give_run(s->clients, client);
+	atomic_fetch_sub(&s->runs, 1);
+}
+
 int cuv_runner_open(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
 		    const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
 {
-	_cleanup_free_ struct cuv_runner *r = NULL;
+	struct cuv_runner *r;
 
 	*ret = NULL;
 	if (atomic_load(&s->draining))
 		return later(err, CUV_E_DRAINING, "the service is stopping; try again when it is back");
-	if (!cuv_charge_add(charge, sizeof(*r)) || !(r = calloc(1, sizeof(*r))))
-		return cuv_budget_exhausted(err, "request");
 	if (take_places(s, client, err) < 0)
 		return -1;
+	r = cuv_charge_add(charge, sizeof(*r)) ? calloc(1, sizeof(*r)) : NULL;
+	if (!r) {
+		give_places(s, client);
+		return cuv_budget_exhausted(err, "request");
+	}
 	r->server = s;
 	r->client = client;
 	r->charge = charge;
 	r->request_id = request_id;
 	cuv_health_get(&s->health, UINT32_MAX, &r->state);
-	*ret = TAKE_PTR(r);
+	*ret = r;
 	return 0;
 }
 
@@ -61,8 +70,7 @@ void cuv_runner_close(struct cuv_runner **r)
 {
 	if (!*r)
 		return;
-	cuv_clients_give_run((*r)->server->clients, (*r)->client);
-	atomic_fetch_sub(&(*r)->server->runs, 1);
+	give_places((*r)->server, (*r)->client);
 	free(*r);
 	*r = NULL;
 }

@@ -44,7 +44,14 @@ int cuv_strv_add(struct cuv_strv *v, const char *s)
 
 int cuv_strv_add_len(struct cuv_strv *v, const char *s, size_t len)
 {
-	return add_owned(v, strndup(s, len));
+	char *copied = malloc(len + 1);
+
+	/* Not strndup: bytes of a file have no NUL after them. */
+	if (copied) {
+		memcpy(copied, s, len);
+		copied[len] = '\0';
+	}
+	return add_owned(v, copied);
 }
 
 int cuv_strv_addf(struct cuv_strv *v, const char *fmt, ...)

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
+#include "nixenv/builder/public.h"
 #include "nixenv/pylock_write.h"
 
 #include <dirent.h>
@@ -200,6 +201,19 @@ static void forget_collected(const struct cuv_builder *b)
 		(void)closedir(d);
 }
 
+/* What may be given to others is noted again when it is made again. */
+static void forget_notes(const struct cuv_builder *b)
+{
+	DIR *d = opendir(b->state.publics);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.' && !cuv_builder_has_path(&b->state, e->d_name))
+			cuv_public_forget(b, e->d_name);
+	if (d)
+		(void)closedir(d);
+}
+
 /* Lock files of environments that are not there, as a builder makes one by looking. */
 static void forget_leases(const struct cuv_builder *b)
 {
@@ -266,6 +280,7 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 		return -EINVAL;
 	ret->collected = true;
 	forget_collected(b);
+	forget_notes(b);
 	forget_leases(b);
 	if (l)
 		(void)cuv_ledger_totals(l, &after);

@@ -35,6 +35,7 @@
 struct making {
 	const struct cuv_make *m;
 	const struct cuv_pinned *pinned; /* of the Python asked for */
+	struct cuv_requirements *reqs;	 /* NULL: a lock was sent */
 	struct cuv_lock lock;
 	struct cuv_directs directs; /* wheels that were fetched before the lock was made */
 	struct cuv_env_paths paths;
@@ -59,6 +60,7 @@ struct fetching {
 static void making_done(struct making *k)
 {
 	cuv_installs_freep(&k->installs);
+	cuv_requirements_freep(&k->reqs);
 	k->place = cuv_close(k->place);
 	cuv_lock_done(&k->lock);
 	cuv_directs_done(&k->directs);
@@ -125,10 +127,24 @@ static struct cuv_download_options download_options(struct making *k)
 	};
 }
 
+/* What can be refused before anything is started for it. */
+static int read_requirements(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_make *m = k->m;
+
+	/* The key would be that of a request that nobody can make yet. */
+	if (m->ask.exclude_s > cuv_wall_s())
+		return cuv_error_set(err, CUV_E_INTERNAL, "an environment as of a day to come");
+	/* The other process promised canonical text; what is not that is not read. */
+	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &k->reqs, err) < 0)
+		return -EINVAL;
+	return cuv_indexes_check(&m->builder->settings, k->reqs, err);
+}
+
 static int resolve(struct making *k, struct cuv_error *err)
 {
 	const struct cuv_make *m = k->m;
-	_cleanup_(cuv_requirements_freep) struct cuv_requirements *reqs = NULL;
+	struct cuv_requirements *reqs = k->reqs;
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
 	_cleanup_buf_ struct cuv_buf constraints = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
 	struct cuv_download_options o = download_options(k);
@@ -137,10 +153,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 	char root[PATH_MAX];
 
 	progress(m, CUV_PHASE_RESOLVING, 0, 0);
-	/* The other process promised canonical text; what is not that is not read. */
-	if (cuv_requirements_parse_canonical(m->canonical, m->canonical_len, &reqs, err) < 0 ||
-	    cuv_indexes_check(&m->builder->settings, reqs, err) < 0 ||
-	    cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
+	if (cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
 	    cuv_repositories_build(m, reqs, k->deadline_ns, &k->directs, err) < 0 ||
 	    cuv_directs_pin(reqs, &k->directs, err) < 0)
 		return -EINVAL;
@@ -182,7 +195,7 @@ static int take_lock(struct making *k, struct cuv_error *err)
 
 static int make_lock(struct making *k, struct cuv_error *err)
 {
-	return k->m->ask.source == CUV_ENV_LOCK ? take_lock(k, err) : resolve(k, err);
+	return k->reqs ? resolve(k, err) : take_lock(k, err);
 }
 
 /* --- the wheels --- */
@@ -487,11 +500,12 @@ static int make_environment(const struct cuv_make *m, struct cuv_environment *re
 	uint64_t start = cuv_now_ns(), resolved;
 	int r;
 
-	/* The key would be that of a request that nobody can make yet. */
-	if (m->ask.source == CUV_ENV_REQUIREMENTS && m->ask.exclude_s > cuv_wall_s())
-		return cuv_error_set(err, CUV_E_INTERNAL, "an environment as of a day to come");
+	if (m->ask.source == CUV_ENV_REQUIREMENTS && read_requirements(&k, err) < 0)
+		return -EINVAL;
 	k.deadline_ns = cuv_make_step(m, m->ask.build_ms);
-	if (cuv_installs_open(b, m->work, &k.installs, err) < 0 || make_lock(&k, err) < 0)
+	if (!m->ask.lock_only && cuv_installs_open(b, m->work, &k.installs, err) < 0)
+		return -EINVAL;
+	if (make_lock(&k, err) < 0)
 		return -EINVAL;
 	resolved = cuv_now_ns();
 	k.deadline_ns = cuv_make_step(m, m->ask.build_ms);

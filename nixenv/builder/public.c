@@ -112,6 +112,14 @@ void cuv_public_note(const struct cuv_builder *b, const struct cuv_lock *lock, c
 			CUV_S("error", strerror(-r)));
 }
 
+void cuv_public_forget(const struct cuv_builder *b, const char *store_name)
+{
+	char path[PATH_MAX];
+
+	cuv_path_join(b->state.publics, store_name, path);
+	(void)unlink(path);
+}
+
 bool cuv_public_has(const struct cuv_builder *b, const char *store_name)
 {
 	for (size_t i = 0; i < b->pins.n_pythons; i++) {

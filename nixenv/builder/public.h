@@ -8,8 +8,7 @@
  * that somebody sent without any index having been asked about it.
  *
  * That is noted when an environment is made, as a file in $STATE/nix/public: no note,
- * not public. A note is about bytes that whoever asks can have elsewhere, so it stays
- * true when the path is gone.
+ * not public. A note goes when its path has been collected.
  */
 #ifndef CUV_BUILDER_PUBLIC_H
 #define CUV_BUILDER_PUBLIC_H
@@ -19,6 +18,8 @@
 /* Notes what the lock says of an environment that is valid; a failure is logged, and
  * leaves it private. */
 void cuv_public_note(const struct cuv_builder *b, const struct cuv_lock *lock, const struct cuv_env_paths *paths);
+
+void cuv_public_forget(const struct cuv_builder *b, const char *store_name);
 
 /* Whether a path, by its store name, may be given to others. */
 bool cuv_public_has(const struct cuv_builder *b, const char *store_name);

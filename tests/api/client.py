@@ -149,8 +149,13 @@ class Service:
 
     def answer(self, code, requirements="# none\n", **fields) -> dict:
         response = self.run(code, requirements, **fields)
-        assert response.status_code == 200, response.text
+        assert response.status_code == 200, response.text + self.trouble()
         return response.json()
+
+    def trouble(self) -> str:
+        """What the service's log says went wrong, last lines last."""
+        lines = [line for line in self.log.read_text().splitlines() if '"error"' in line or '"warn' in line]
+        return "\n" + "\n".join(lines[-10:])
 
     def get(self, path: str, **options) -> httpx.Response:
         with self.client() as client:
