@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of what is served, and the short answers. */
 #include "lib/base/clock.h"
+#include "manager/openapi.h"
 #include "manager/server.h"
 
 #include <sodium.h>
@@ -60,6 +61,12 @@ static void get_health_v1(struct cuv_server *s, struct cuv_http *h, _unused_ con
 		     json_pack("{s:s, s:s}", "status", serving ? "healthy" : "unhealthy", "timestamp", now));
 }
 
+static void get_openapi(_unused_ struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
+{
+	cuv_http_reply(h, 200, NULL, "application/json", cuv_openapi_text, cuv_openapi_len);
+}
+
+/* Made of the documents in manager/openapi/, whose README says how a route is added. */
 static const struct route {
 	const char *method;
 	const char *path; /* a template (path_template.h) */
@@ -67,10 +74,7 @@ static const struct route {
 	const struct cuv_http_errors *errors;
 	void (*handle)(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 } routes[] = {
-	{"GET", "/", 0, &cuv_http_errors, get_root},
-	{"GET", "/health", 0, &cuv_http_errors, get_health},
-	{"GET", "/api/v1/health", 0, &cuv_http_errors, get_health_v1},
-	{"POST", "/api/v1/run", CUV_SCOPE_RUN, &cuv_http_errors, cuv_route_run},
+#include "manager/openapi_routes.h"
 };
 
 /* "GET, HEAD"; "" when nothing is at this path. */

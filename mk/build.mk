@@ -16,6 +16,9 @@ PYTHON_PINS := $(wildcard worker-image/image/python3*.json)
 RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) nixenv/builder/pep517.py $(PYTHON_PINS) \
 	$(wildcard worker-image/image/build-python3*.json) worker-image/image/tools.json
 
+# The API's document, and the routes that it makes (manager/openapi/README.md).
+OPENAPI := $(wildcard manager/openapi/*.json)
+
 LIB_BASE := $(BUILD)/libcuvette-base.a
 LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a
 LIB_MANAGER := $(BUILD)/libcuvette-manager.a
@@ -41,7 +44,7 @@ $(LIB_BASE): $(call objs,$(BASE_SRC))
 	$(archive)
 $(LIB_NIXENV): $(call objs,$(NIXENV_SRC)) $(BUILD)/pythons.o
 	$(archive)
-$(LIB_MANAGER): $(call objs,$(MANAGER_SRC))
+$(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o
 	$(archive)
 $(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) $(BUILD)/recipes.o
 	$(archive)
@@ -59,7 +62,11 @@ $(BUILD)/recipes.c: $(RECIPES) tools/embed
 $(BUILD)/pythons.c: $(PYTHON_PINS) worker-image/image/pythons.json tools/pythons tools/image_common.py
 	@mkdir -p $(@D)
 	$(Q)tools/pythons > $@.tmp && mv $@.tmp $@
-$(BUILD)/recipes.o $(BUILD)/pythons.o: %.o: %.c
+$(BUILD)/openapi.c $(BUILD)/openapi.json $(BUILD)/manager/openapi_routes.h &: $(OPENAPI) VERSION tools/openapi lib/base/error.h lib/proto/limits.h manager/keys.h
+	@mkdir -p $(BUILD)/manager
+	$(Q)tools/openapi --c $(BUILD)/openapi.c --json $(BUILD)/openapi.json --routes $(BUILD)/manager/openapi_routes.h $(OPENAPI)
+$(OBJ)/manager/routes.o: $(BUILD)/manager/openapi_routes.h
+$(BUILD)/recipes.o $(BUILD)/pythons.o $(BUILD)/openapi.o: %.o: %.c
 	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)

@@ -23,6 +23,8 @@ READY_SECONDS = 60
 STOP_SECONDS = 40
 # Day-independent answers: the resolver sees the index as it was then.
 DATE = "2024-09-01T00:00:00Z"
+# The module contract.py where each answer is to be checked: in tests/api.
+CHECKED = None
 
 sys.path.insert(0, str(ROOT / "tests"))
 from runner import state as states  # noqa: E402
@@ -132,7 +134,18 @@ class Service:
 
     def client(self, timeout: float = 120) -> httpx.Client:
         # There is no TLS here; to load the host's certificates would be most of a request.
-        return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False, verify=False)
+        return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False, verify=False,
+                            event_hooks={"response": [self.check_answer]})
+
+    def check_answer(self, answer: httpx.Response) -> None:
+        """Each answer is as the document of the API says, or the test that got it fails."""
+        if not CHECKED:
+            return
+        # A stream is read by the test that asked for it.
+        is_short = int(answer.headers.get("content-length", 1 << 40)) <= CHECKED.BYTES_MAX
+        body = answer.read() if is_short and answer.request.method != "HEAD" else None
+        CHECKED.of_build(BIN.parent).check(answer.request.method, answer.request.url.path, answer.status_code,
+                                           answer.headers, body)
 
     def post(self, files: list, data: dict | None = None, timeout: float = 120) -> httpx.Response:
         with self.client(timeout) as client:

@@ -2,6 +2,9 @@
 import pytest
 
 import client
+import contract
+
+client.CHECKED = contract
 
 
 @pytest.fixture(scope="session")
