@@ -106,7 +106,7 @@ def test_while_a_part_can_not_be_started_runs_are_refused_at_once(program):
             response = service.run("print(1)\n", timeout_s=10)
             assert response.status_code == 503 and folder.code_of(response) == "unavailable", response.text
             assert int(response.headers["retry-after"]) >= 1
-        assert service.get("/health").status_code == 503
+        client.wait_until(lambda: service.get("/health").status_code == 503, 5, "health is asked anew")
         folder.exchange(programs, program, None)
         folder.works_within(service, BACK_SECONDS)
         client.wait_until(service.healthy, 5, "health is asked anew")

@@ -4,6 +4,7 @@ and a copy of it for each suite, kept between runs so that wheels and environmen
 are there the second time."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -11,6 +12,7 @@ import pathlib
 import shutil
 import stat
 import subprocess
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = "base"
@@ -81,7 +83,14 @@ def remove(folder: pathlib.Path) -> None:
     if os.geteuid() != 0:
         subprocess.run(["find", str(folder), "-type", "d", "!", "-perm", "-u=rwx", "-exec", "chmod", "u+rwx", "{}", "+"],
                        check=False)
-    shutil.rmtree(folder)
+    for again in (True, True, False):
+        try:
+            shutil.rmtree(folder)
+            return
+        except OSError as e:  # a builder on its way out had a file to write
+            if not again or e.errno != errno.ENOTEMPTY:
+                raise
+            time.sleep(1)
 
 
 def prepare() -> None:
