@@ -32,6 +32,7 @@ struct cuv_http {
 	char run_id[CUV_ID_HEX_SIZE];	 /* "" until there is a run */
 	char param[CUV_PATH_PARAM_SIZE]; /* what stands in the route's braces */
 	const struct cuv_http_errors *errors;
+	unsigned operation;	 /* number of the route, from 1; 0: none */
 	struct cuv_watch *watch; /* borrowed */
 	size_t slot;
 	int fd; /* borrowed from civetweb */

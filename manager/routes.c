@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of what is served, and the short answers. */
 #include "lib/base/clock.h"
+#include "manager/metrics.h"
 #include "manager/openapi.h"
 #include "manager/server.h"
 
@@ -74,8 +75,17 @@ static const struct route {
 	const struct cuv_http_errors *errors;
 	void (*handle)(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 } routes[] = {
+#define ROUTE(operation, ...) {__VA_ARGS__},
 #include "manager/openapi_routes.h"
+#undef ROUTE
 };
+_Static_assert(ARRAY_SIZE(routes) <= CUV_METRICS_OPERATIONS_MAX, "all operations are counted");
+
+const char *const cuv_route_operations[] = {
+#define ROUTE(operation, ...) operation,
+#include "manager/openapi_routes.h"
+#undef ROUTE
+	NULL};
 
 /* "GET, HEAD"; "" when nothing is at this path. */
 static void methods_of(const char *path, char *ret, size_t size)
@@ -171,6 +181,7 @@ void cuv_route(struct cuv_server *s, struct cuv_http *h)
 	}
 	if (route) {
 		h->errors = route->errors;
+		h->operation = (unsigned)(route - routes) + 1;
 		if (route->scope && check_access(s, h, route->scope, &client, &err) < 0)
 			cuv_http_reply_error(h, &err, NULL);
 		else

@@ -114,8 +114,11 @@ int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, struct cuv_j
 	cuv_sharing_apply(r->server->settings->sharing, r->client->tenant, spec);
 	cuv_job_result_init(result, spec);
 	done = cuv_job_run(&r->server->peers, &r->state.tools, spec, events, result, err);
-	if (done < 0)
+	if (done < 0) {
+		cuv_metrics_no_run(r->dialect, err->code);
 		return done;
+	}
+	cuv_metrics_run(r->dialect, result);
 	log_run(r, spec->run_id, result);
 	return charge_answer(spec, result, r->charge, err);
 }

@@ -7,6 +7,7 @@
 #ifndef CUV_RUNNER_H
 #define CUV_RUNNER_H
 
+#include "manager/metrics.h"
 #include "manager/server.h"
 
 /* Large (the layers' names): not for the stack of a worker of civetweb, which has
@@ -15,7 +16,8 @@ struct cuv_runner {
 	struct cuv_server *server; /* all three are borrowed */
 	const struct cuv_client *client;
 	struct cuv_charge *charge;
-	const char *request_id; /* borrowed; for the log */
+	const char *request_id;	  /* borrowed; for the log */
+	enum cuv_dialect dialect; /* for the metrics; native unless its route says otherwise */
 	struct cuv_health_state state;
 };
 

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "manager/metrics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,12 +69,13 @@ void cuv_server_open(struct cuv_server *s)
 static void log_request(const struct cuv_http *h)
 {
 	const char *code = h->code == CUV_E_NONE ? "" : cuv_error_name(h->code);
+	const uint64_t took_ns = cuv_now_ns() - h->start_ns;
 
+	cuv_metrics_request(h->operation, h->status, h->code, took_ns, h->body_bytes, h->sent_bytes);
 	cuv_log(CUV_LOG_INFO, "request", CUV_S("request_id", h->request_id), CUV_S("run_id", h->run_id),
 		CUV_S("remote", h->info->remote_addr), CUV_S("method", h->head.method ? h->head.method : ""),
 		CUV_S("path", h->head.path), CUV_I("status", h->status ? h->status : 499), CUV_S("code", code),
-		CUV_I("bytes_in", h->body_bytes), CUV_I("bytes_out", h->sent_bytes),
-		CUV_I("took_us", (cuv_now_ns() - h->start_ns) / 1000));
+		CUV_I("bytes_in", h->body_bytes), CUV_I("bytes_out", h->sent_bytes), CUV_I("took_us", took_ns / 1000));
 }
 
 static int connection_fd(struct cuv_server *s, struct mg_connection *conn)
@@ -230,6 +232,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 				 .settings = settings,
 				 .clients = clients,
 				 .peers = *peers,
+				 .start_s = cuv_wall_s(),
 				 .fd_max = fd_max,
 				 .any_address = strcmp(settings->address, "0.0.0.0") == 0,
 				 .runs_max = settings->clients - CUV_MAX(settings->clients / 8, 1u)};

@@ -36,6 +36,7 @@ struct cuv_server {
 	int fd_max;	    /* no descriptor of ours is this or above */
 	bool any_address;   /* listens on more than one address */
 	uint32_t runs_max;  /* the rest of the threads answers quick questions */
+	int64_t start_s;    /* wall-clock time */
 	atomic_uint runs;   /* runs under way */
 	atomic_uint active; /* requests under way */
 	atomic_uint nars;   /* archives on their way to clients */
@@ -61,6 +62,10 @@ unsigned cuv_server_active(struct cuv_server *s);
 
 /* Leads one checked request to its handler (routes.c). */
 void cuv_route(struct cuv_server *s, struct cuv_http *h);
+/* Names of the operations (h->operation), NULL at the end; that of number 1 first. */
+extern const char *const cuv_route_operations[];
+/* GET /metrics (route_metrics.c) */
+void cuv_route_metrics(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* POST /api/v1/run (route_run.c) */
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* GET of a binary cache's paths (route_share.c), where the service is one. */

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# tests/run: seconds=2400
+"""Schemathesis over the whole document against a real service: whatever it thinks of, no 5xx, and
+no answer that is not documented. The same cases each time; in `make check-full` more, and others."""
+
+import hashlib
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+import pytest
+
+import client
+from test_keys import create
+
+HERE = pathlib.Path(__file__).resolve().parent / "schemathesis"
+FULL = os.environ.get("CUVETTE_TEST_FULL") == "1"
+BUILD = pathlib.Path(os.environ.get("CUVETTE_BUILD", "build")).resolve()
+# Left out: that what fits the schema must be taken. Our checks know more than a schema can say.
+CHECKS_OFF = "positive_data_acceptance"
+
+
+@pytest.fixture(scope="module")
+def tool():
+    """Installed once, from the machine's own index, by hash."""
+    pins = HERE / "requirements.txt"
+    folder = BUILD / f"schemathesis-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        subprocess.run(["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                        "--require-hashes", "--only-binary", ":all:", "--root-user-action", "ignore", "--target", unfinished,
+                        "-r", pins], check=True, timeout=600, stdin=subprocess.DEVNULL)
+        unfinished.rename(folder)
+    return folder
+
+
+def search(tool, service, key, folder, *options):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_")}
+    environment |= {"PYTHONPATH": str(tool), "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"), "NO_PROXY": "*"}
+    command = ["/usr/bin/python3", "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--checks", "all",
+               "--exclude-checks", CHECKS_OFF, "--header", f"X-API-Key: {key}", "--request-timeout", "60", "--workers", "2",
+               "--no-color", "--continue-on-failure", *options]
+    return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=2000)
+
+
+def test_whatever_is_sent_is_answered_as_documented(tool, tmp_path):
+    seed = random.randrange(1 << 32) if FULL else 6
+    with client.fresh_state() as state:
+        _, key = create(state)
+        with client.Service(state) as running:
+            found = search(tool, running, key, tmp_path, "--max-examples", "200" if FULL else "8", "--seed", str(seed))
+            assert found.returncode == 0, f"seed {seed}\n{found.stdout[-20000:]}\n{found.stderr[-2000:]}"
+            assert running.healthy()
