@@ -40,7 +40,8 @@ def tool():
 def search(tool, service, key, folder, *options):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_")}
     environment |= {"PYTHONPATH": str(tool), "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"), "NO_PROXY": "*"}
-    command = ["/usr/bin/python3", "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--checks", "all",
+    command = ["/usr/bin/python3", "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run",
+               f"{service.url}/openapi.json", "--checks", "all",
                "--exclude-checks", CHECKS_OFF, "--header", f"X-API-Key: {key}", "--request-timeout", "60", "--workers", "2",
                "--no-color", "--continue-on-failure", *options]
     return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -50,7 +51,7 @@ def search(tool, service, key, folder, *options):
 def test_whatever_is_sent_is_answered_as_documented(tool, tmp_path):
     seed = random.randrange(1 << 32) if FULL else 6
     with client.fresh_state() as state:
-        _, key = create(state)
+        _, key = create(state, "--scope", "run,environments,admin")
         with client.Service(state) as running:
             found = search(tool, running, key, tmp_path, "--max-examples", "200" if FULL else "8", "--seed", str(seed))
             assert found.returncode == 0, f"seed {seed}\n{found.stdout[-20000:]}\n{found.stderr[-2000:]}"
