@@ -21,6 +21,7 @@
 #define STDERR_MAX 65536
 #define GLIBC_MINOR_MAX 40 /* the youngest that the pinned uv has a name for */
 #define LACKING_MAX 64
+#define LEARN_MAX 8
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
@@ -208,6 +209,19 @@ static int before_exec(void *arg)
 	return cuv_seal_enter(&v->seal);
 }
 
+static void log_failed(const struct cuv_child_result *res)
+{
+	_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
+
+	cuv_url_scrub(cuv_buf_str(&res->err), res->err.len, &said);
+	cuv_log(CUV_LOG_ERROR, "resolver-failed", CUV_I("status", res->status), CUV_S("stderr", cuv_buf_str(&said)));
+}
+
+static bool lacks_interpreter(const struct cuv_child_result *res, const struct cuv_error *err)
+{
+	return err->code == CUV_E_INTERNAL && strstr(cuv_buf_str(&res->err), "Python interpreter");
+}
+
 static int failed(const struct cuv_child_result *res, const struct cuv_resolve *what, const char *date,
 		  struct cuv_error *err)
 {
@@ -231,13 +245,8 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s has no wheel for CPython %s on " CUV_PLATFORM,
 				     what->wanted->name, what->wanted->version, what->pinned->python->version);
 	/* Which index it was is for the operator only. */
-	if (err->code == CUV_E_INTERNAL || err->code == CUV_E_INDEX_UNREACHABLE) {
-		_cleanup_buf_ struct cuv_buf said = CUV_BUF_INIT(STDERR_MAX);
-
-		cuv_url_scrub(cuv_buf_str(&res->err), res->err.len, &said);
-		cuv_log(CUV_LOG_ERROR, "resolver-failed", CUV_I("status", res->status),
-			CUV_S("stderr", cuv_buf_str(&said)));
-	}
+	if ((err->code == CUV_E_INTERNAL && !lacks_interpreter(res, err)) || err->code == CUV_E_INDEX_UNREACHABLE)
+		log_failed(res);
 	return -EINVAL;
 }
 
@@ -360,22 +369,27 @@ static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what,
 }
 
 /* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
- * start one can put it there. */
+ * start one can put it there. It counts until the file's ctime changes, which a link that
+ * is made to it or removed does (a store's files may be shared with another's). */
 static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
 			      struct cuv_error *err)
 {
-	_cleanup_child_result_ struct cuv_child_result learn = CUV_CHILD_RESULT_INIT;
 	struct cuv_resolve wheels = *what;
-	struct cuv_error ignored;
 	int r = ask(b, what, NULL, ret, err);
 
-	if (r == 0 || err->code != CUV_E_INTERNAL || !strstr(cuv_buf_str(&ret->err), "Python interpreter"))
-		return r;
 	wheels.wanted = NULL;
-	(void)ask(b, &wheels, NULL, &learn, &ignored);
-	cuv_child_result_done(ret);
-	*ret = CUV_CHILD_RESULT_INIT;
-	return ask(b, what, NULL, ret, err);
+	for (int i = 0; r < 0 && i < LEARN_MAX && lacks_interpreter(ret, err); i++) {
+		_cleanup_child_result_ struct cuv_child_result learnt = CUV_CHILD_RESULT_INIT;
+		struct cuv_error ignored;
+
+		(void)ask(b, &wheels, NULL, &learnt, &ignored);
+		cuv_child_result_done(ret);
+		*ret = CUV_CHILD_RESULT_INIT;
+		r = ask(b, what, NULL, ret, err);
+	}
+	if (r < 0 && lacks_interpreter(ret, err))
+		log_failed(ret);
+	return r;
 }
 
 int cuv_resolve_sources(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
