@@ -306,7 +306,8 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 		     {"--drain", spec->drain},
 		     {"--store", spec->state->manager},
 		     {"--zygote-sharing", spec->sharing},
-		     {"--lint-servers", spec->lint_servers}};
+		     {"--lint-servers", spec->lint_servers},
+		     {"--origins", spec->origins}};
 	int r = 0;
 	size_t i;
 
@@ -315,6 +316,8 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 			r = add_pair(args, pairs[i].option, pairs[i].value);
 	if (r == 0 && spec->share)
 		r = cuv_strv_add(args, "--share");
+	if (r == 0 && spec->prewarm)
+		r = cuv_strv_add(args, "--prewarm");
 	if (r == 0 && spec->api_key)
 		r = cuv_strv_addf(env, "API_KEY=%s", spec->api_key);
 	return r;

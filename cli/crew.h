@@ -46,6 +46,8 @@ struct cuv_crew_spec {
 	const char *sharing; /* of zygotes */
 	const char *lint_servers;
 	const char *api_key;
+	const char *origins;
+	bool prewarm;
 	int cancel_fd; /* readable: give up starting; -1: none */
 };
 

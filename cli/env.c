@@ -26,6 +26,7 @@ static const struct {
 	{"diff", cuv_env_diff, "what one has that another has not"},
 	{"build", cuv_env_build, "make one of a requirements file, and print its digest"},
 	{"lock", cuv_env_lock, "print the lock of one, as pylock.toml"},
+	{"prewarm", cuv_env_prewarm, "make the one that scripts with main() run in"},
 	{"gc", cuv_env_gc, "make room: what passes the budget, and what nobody needs"},
 	{"pin", cuv_env_pin, "never evict these"},
 	{"unpin", cuv_env_unpin, "evict these again when they are the oldest"},

@@ -20,6 +20,7 @@ int cuv_env_list(int argc, char **argv);
 int cuv_env_show(int argc, char **argv);
 int cuv_env_diff(int argc, char **argv);
 int cuv_env_build(int argc, char **argv);
+int cuv_env_prewarm(int argc, char **argv);
 int cuv_env_lock(int argc, char **argv);
 int cuv_env_gc(int argc, char **argv);
 int cuv_env_pin(int argc, char **argv);

@@ -129,6 +129,8 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.sharing = cuv_sharing_name(s->sharing),
 		.lint_servers = s->lint_servers,
 		.api_key = s->api_key,
+		.origins = s->origins,
+		.prewarm = s->prewarm,
 		.cancel_fd = signals,
 	};
 	int r, status;

@@ -6,6 +6,7 @@
 #include "lib/base/ids.h"
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
+#include "manager/origins.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,6 +45,8 @@ enum {
 	LOG,
 	SDIST,
 	SHARE,
+	ORIGINS,
+	PREWARM,
 	CHECK
 };
 
@@ -86,6 +89,10 @@ static const struct cuv_option options[] = {
 		   "0: packages without a wheel that fits are refused, not built"},
 	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
 		   "1: be a signed Nix binary cache for what is public, behind API_KEY"},
+	[ORIGINS] = {"allowed_origins", 0, "URL,URL", "ALLOWED_ORIGINS", NULL,
+		     "web pages that may use POST /execute, as https://site.example; others may not"},
+	[PREWARM] = {"prewarm", 0, "0|1", "PREWARM", "0",
+		     "1: make the environment of scripts with main() at start, not when it is first needed"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -189,6 +196,11 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 	if (cuv_parse_u64(s->lint_servers, LINT_SERVERS_MAX, &n) < 0)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "lint-servers: %s is not a number up to %d",
 				     s->lint_servers, LINT_SERVERS_MAX);
+	if (s->origins && !cuv_origins_valid(s->origins))
+		return cuv_error_set(
+			err, CUV_E_BAD_REQUEST,
+			"allowed-origins: `%s` is not a list such as https://a.example,https://b.example:8443",
+			s->origins);
 	if (cuv_parse_milli(v[DRAIN].text, 3600 * 1000, &s->drain_ms) < 0)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "drain-timeout: %s is not a number of seconds up to 3600",
 				     v[DRAIN].text);
@@ -251,7 +263,7 @@ static int read_zygotes(struct cuv_serve_settings *s, struct cuv_error *err)
 /* What is either on or off. */
 static int read_switches(struct cuv_serve_settings *s, struct cuv_error *err)
 {
-	static const int switches[] = {SDIST, SHARE};
+	static const int switches[] = {SDIST, SHARE, PREWARM};
 	const struct cuv_value *v = s->values.value;
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
@@ -264,6 +276,7 @@ static int read_switches(struct cuv_serve_settings *s, struct cuv_error *err)
 	}
 	s->no_sdists = v[SDIST].text[0] == '0';
 	s->share = v[SHARE].text[0] == '1';
+	s->prewarm = v[PREWARM].text[0] == '1';
 	return 0;
 }
 
@@ -290,6 +303,7 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->clients = v[CLIENTS].text;
 	ret->request_memory = v[REQUESTS].text;
 	ret->drain = v[DRAIN].text;
+	ret->origins = v[ORIGINS].text && v[ORIGINS].text[0] ? v[ORIGINS].text : NULL;
 	ret->lint_servers = v[LINT_SERVERS].text;
 	ret->check = v[CHECK].text != NULL;
 	r = read_switches(ret, &err);

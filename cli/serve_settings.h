@@ -21,6 +21,7 @@ struct cuv_serve_settings {
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
 	const char *api_key;	  /* NULL: none */
+	const char *origins;	  /* checked; NULL: none */
 	const char *lint_servers; /* checked text for the manager */
 	enum cuv_sharing sharing;
 	struct cuv_strv zygote_args; /* the launcher's options about zygotes */
@@ -30,6 +31,7 @@ struct cuv_serve_settings {
 	struct cuv_env_budget env_budget;
 	bool no_sdists;
 	bool share;
+	bool prewarm;
 	bool check; /* only print the configuration */
 };
 void cuv_serve_settings_done(struct cuv_serve_settings *s);

@@ -191,6 +191,11 @@ json_t *cuv_answer_cases(const struct cuv_job_spec *spec, const struct cuv_job_r
 	return complete(a, 8);
 }
 
+json_t *cuv_answer_text(const struct cuv_buf *raw)
+{
+	return text(raw);
+}
+
 json_t *cuv_answer_isolation(const struct cuv_layers *layers)
 {
 	static const char *const states[] = {

@@ -13,6 +13,8 @@ json_t *cuv_answer_run(const struct cuv_job_spec *spec, const struct cuv_job_res
  * `cases`; and what is of each. New references, NULL without memory. */
 json_t *cuv_answer_cases(const struct cuv_job_spec *spec, const struct cuv_job_result *first, const char *request_id);
 json_t *cuv_answer_case(const struct cuv_job_spec *spec, const struct cuv_job_result *result);
+/* Raw bytes as a string; what is not UTF-8 becomes U+FFFD. */
+json_t *cuv_answer_text(const struct cuv_buf *raw);
 /* The layers of isolation as a list of {layer, state, why?}; a new reference. */
 json_t *cuv_answer_isolation(const struct cuv_layers *layers);
 /* {"error": {...}, "request_id": …}; a new reference. */

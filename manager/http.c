@@ -20,6 +20,8 @@
 /* The same for answers, which leave by the kernel's buffer. */
 #define REPLY_RATE 65536u
 #define REPLY_GRACE_MS 10000u
+/* An origin of ALLOWED_ORIGINS and what stands around it; a longer one tells browsers nothing. */
+#define ORIGIN_LINES_SIZE 1024
 #define FILE_PIECE (128u * 1024u)
 /* How long a refused upload is read and thrown away. */
 #define DRAIN_TOTAL_MS 5000u
@@ -208,15 +210,21 @@ static const char *reason(int status)
 static int build_head(struct cuv_http *h, int status, const char *headers, const char *content_type, size_t len,
 		      struct cuv_buf *out)
 {
+	char origin[ORIGIN_LINES_SIZE] = "";
 	bool keep = h->head.keep_alive && (h->body_done || h->head.body == CUV_BODY_NONE);
 
 	if (!keep)
 		mg_disable_connection_keep_alive(h->conn);
 	h->status = status;
+	if (h->allow_origin)
+		(void)snprintf(origin, sizeof(origin),
+			       "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
+			       "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n",
+			       h->allow_origin);
 	cuv_buf_addf(out,
 		     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
-		     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
-		     status, reason(status), content_type, len, h->request_id, keep ? "keep-alive" : "close",
+		     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s%s\r\n",
+		     status, reason(status), content_type, len, h->request_id, keep ? "keep-alive" : "close", origin,
 		     headers ? headers : "");
 	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
 		      SHUT_RDWR);

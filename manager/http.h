@@ -32,8 +32,9 @@ struct cuv_http {
 	char run_id[CUV_ID_HEX_SIZE];	 /* "" until there is a run */
 	char param[CUV_PATH_PARAM_SIZE]; /* what stands in the route's braces */
 	const struct cuv_http_errors *errors;
-	unsigned operation;	 /* number of the route, from 1; 0: none */
-	struct cuv_watch *watch; /* borrowed */
+	const char *allow_origin; /* whose page may read the answer; NULL: no other site's */
+	unsigned operation;	  /* number of the route, from 1; 0: none */
+	struct cuv_watch *watch;  /* borrowed */
 	size_t slot;
 	int fd; /* borrowed from civetweb */
 	uint64_t start_ns;

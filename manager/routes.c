@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of what is served, and the short answers. */
 #include "lib/base/clock.h"
+#include "manager/dialect_agent.h"
+#include "manager/dialect_execute.h"
 #include "manager/metrics.h"
 #include "manager/openapi.h"
 #include "manager/server.h"
@@ -67,6 +69,9 @@ static void get_openapi(_unused_ struct cuv_server *s, struct cuv_http *h, _unus
 	cuv_http_reply(h, 200, NULL, "application/json", cuv_openapi_text, cuv_openapi_len);
 }
 
+/* With a scope: the handler looks who may come, because the body says how they are told. */
+#define SCOPE_LATE 0x80000000u
+
 /* Made of the documents in manager/openapi/, whose README says how a route is added. */
 static const struct route {
 	const char *method;
@@ -87,16 +92,17 @@ const char *const cuv_route_operations[] = {
 #undef ROUTE
 	NULL};
 
-/* "GET, HEAD"; "" when nothing is at this path. */
-static void methods_of(const char *path, char *ret, size_t size)
+/* "GET, HEAD"; "" when nothing is at this path. Who asks for it is told in the words of the path. */
+static void methods_of(struct cuv_http *h, char *ret, size_t size)
 {
 	_cleanup_buf_ struct cuv_buf list = CUV_BUF_INIT(size - 1);
 	char param[CUV_PATH_PARAM_SIZE];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(routes); i++) {
-		if (!cuv_path_match(routes[i].path, path, param))
+		if (!cuv_path_match(routes[i].path, h->head.path, param))
 			continue;
+		h->errors = routes[i].errors;
 		cuv_buf_addf(&list, "%s%s", list.len ? ", " : "", routes[i].method);
 		if (strcmp(routes[i].method, "GET") == 0)
 			cuv_buf_add_str(&list, ", HEAD");
@@ -157,8 +163,8 @@ static void serve_share(struct cuv_server *s, struct cuv_http *h)
 	cuv_http_reply_error(h, &err, "GET, HEAD");
 }
 
-static int check_access(const struct cuv_server *s, const struct cuv_http *h, unsigned scope, struct cuv_client *ret,
-			struct cuv_error *err)
+int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h, unsigned scope, struct cuv_client *ret,
+			   struct cuv_error *err)
 {
 	/* An open service trusts whoever is on this machine, but not the pages
 	 * that their browser shows, whatever name leads there. */
@@ -182,13 +188,14 @@ void cuv_route(struct cuv_server *s, struct cuv_http *h)
 	if (route) {
 		h->errors = route->errors;
 		h->operation = (unsigned)(route - routes) + 1;
-		if (route->scope && check_access(s, h, route->scope, &client, &err) < 0)
+		if (route->scope && !(route->scope & SCOPE_LATE) &&
+		    cuv_route_check_access(s, h, route->scope, &client, &err) < 0)
 			cuv_http_reply_error(h, &err, NULL);
 		else
 			route->handle(s, h, &client);
 		return;
 	}
-	methods_of(h->head.path, allow, sizeof(allow));
+	methods_of(h, allow, sizeof(allow));
 	if (allow[0])
 		cuv_error_set(&err, CUV_E_METHOD_NOT_ALLOWED, "%s takes %s", h->head.path, allow);
 	else

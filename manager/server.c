@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "manager/metrics.h"
+#include "manager/prewarm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,14 @@ static struct cuv_server *server_of(const struct mg_context *ctx)
 
 /* --- the gate --- */
 
+void cuv_server_wait_open(struct cuv_server *s)
+{
+	pthread_mutex_lock(&s->gate_lock);
+	while (!s->gate_open)
+		pthread_cond_wait(&s->gate_moved, &s->gate_lock);
+	pthread_mutex_unlock(&s->gate_lock);
+}
+
 static void *on_thread(const struct mg_context *ctx, int type)
 {
 	struct cuv_server *s = server_of(ctx);
@@ -31,9 +40,8 @@ static void *on_thread(const struct mg_context *ctx, int type)
 	pthread_mutex_lock(&s->gate_lock);
 	s->threads_ready++;
 	pthread_cond_broadcast(&s->gate_moved);
-	while (!s->gate_open)
-		pthread_cond_wait(&s->gate_moved, &s->gate_lock);
 	pthread_mutex_unlock(&s->gate_lock);
+	cuv_server_wait_open(s);
 	return NULL;
 }
 
@@ -244,6 +252,8 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	r = cuv_watch_start(&s->watch, settings->clients);
 	if (r == 0)
 		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);
+	if (r == 0 && settings->prewarm)
+		r = cuv_prewarm_start(s);
 	if (r == 0)
 		r = start_civetweb(s, err);
 	else

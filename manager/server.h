@@ -60,14 +60,22 @@ void cuv_server_drain(struct cuv_server *s);
 /* Requests that are still being handled. */
 unsigned cuv_server_active(struct cuv_server *s);
 
+/* Returns when requests may be taken; for threads that are made before. */
+void cuv_server_wait_open(struct cuv_server *s);
+
 /* Leads one checked request to its handler (routes.c). */
 void cuv_route(struct cuv_server *s, struct cuv_http *h);
 /* Names of the operations (h->operation), NULL at the end; that of number 1 first. */
 extern const char *const cuv_route_operations[];
 /* GET /metrics (route_metrics.c) */
 void cuv_route_metrics(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+/* Whether who asks may do what needs this scope. 0, or negative with err set. */
+int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h, unsigned scope, struct cuv_client *ret,
+			   struct cuv_error *err);
 /* POST /api/v1/run (route_run.c) */
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+/* POST /api/v1/execute (dialect_agent.c) */
+void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* GET of a binary cache's paths (route_share.c), where the service is one. */
 bool cuv_route_is_share(const struct cuv_server *s, const char *path);
 void cuv_route_share(struct cuv_server *s, struct cuv_http *h);

@@ -3,6 +3,7 @@
 
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
+#include "manager/origins.h"
 #include "manager/ruff_pool.h"
 
 #include <arpa/inet.h>
@@ -26,6 +27,8 @@ static const struct option options[] = {
 	{"drain", required_argument, NULL, 'd'},
 	{"zygote-sharing", required_argument, NULL, 'z'},
 	{"lint-servers", required_argument, NULL, 'r'},
+	{"origins", required_argument, NULL, 'o'},
+	{"prewarm", no_argument, NULL, 'p'},
 	{"share", no_argument, NULL, 'S'},
 	{"store", required_argument, NULL, 's'},
 	{"allow-degraded", required_argument, NULL, 'a'},
@@ -45,6 +48,8 @@ const char *cuv_manager_settings_help(void)
 	       "  --drain SECONDS      longest wait for running requests at SIGTERM (30)\n"
 	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
+	       "  --origins LIST       web pages that may use POST /execute\n"
+	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
 	       "  --share              be a Nix binary cache; needs a key\n"
 	       "  --store DIR          where keys are kept; a folder of our own\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
@@ -138,6 +143,12 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		r = cuv_parse_u64(text, CUV_RUFF_SERVERS_MAX, &n);
 		s->lint_servers = (unsigned)n;
 		return r;
+	case 'o':
+		s->origins = text;
+		return cuv_origins_valid(text) ? 0 : -EINVAL;
+	case 'p':
+		s->prewarm = true;
+		return 0;
 	case 'S':
 		s->shares = true;
 		return 0;

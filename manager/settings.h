@@ -21,6 +21,8 @@ struct cuv_manager_settings {
 	const char *api_key;	/* borrowed from the environment; NULL: none */
 	const char *store;	/* folder, borrowed from argv; NULL: nothing is kept */
 	bool shares;		/* is a binary cache for what is public */
+	const char *origins;	/* ALLOWED_ORIGINS, borrowed from argv; NULL: no page of another site */
+	bool prewarm;		/* make the environment of dialect E at start */
 	bool help;
 };
 

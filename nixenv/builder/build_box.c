@@ -214,9 +214,9 @@ static int converse(struct talk *t)
 
 /* --- the run --- */
 
-static const struct cuv_recipe *driver(void)
+static const struct cuv_embedded *driver(void)
 {
-	const struct cuv_recipe *recipe = cuv_recipes;
+	const struct cuv_embedded *recipe = cuv_recipes;
 
 	while (recipe->name && strcmp(recipe->name, CUV_BUILD_DRIVER) != 0)
 		recipe++;

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cuv_recipe *find_recipe(const char *name)
+static const struct cuv_embedded *find_recipe(const char *name)
 {
-	for (const struct cuv_recipe *recipe = cuv_recipes; recipe->name; recipe++)
+	for (const struct cuv_embedded *recipe = cuv_recipes; recipe->name; recipe++)
 		if (strcmp(recipe->name, name) == 0)
 			return recipe;
 	return NULL;
@@ -22,7 +22,7 @@ static const struct cuv_recipe *find_recipe(const char *name)
 /* A new reference, or NULL. */
 static json_t *load_pins(const char *name)
 {
-	const struct cuv_recipe *recipe = find_recipe(name);
+	const struct cuv_embedded *recipe = find_recipe(name);
 
 	return recipe ? json_loadb((const char *)recipe->data, recipe->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 }
@@ -120,7 +120,7 @@ static int read_tool(json_t *root, const char *wanted, char ret[CUV_STORE_NAME_S
 
 static int read_scripts(struct cuv_pins *p)
 {
-	const struct cuv_recipe *install = find_recipe("install.py"), *farm = find_recipe("farm.py");
+	const struct cuv_embedded *install = find_recipe("install.py"), *farm = find_recipe("farm.py");
 	char names[2][CUV_STORE_NAME_SIZE], text[4 * CUV_STORE_NAME_SIZE];
 	int n;
 

@@ -3,14 +3,8 @@
 #ifndef CUV_RECIPES_H
 #define CUV_RECIPES_H
 
-#include <stddef.h>
+#include "lib/base/embed.h"
 
-struct cuv_recipe {
-	const char *name; /* base name; NULL closes the list */
-	const unsigned char *data;
-	size_t len;
-};
-
-extern const struct cuv_recipe cuv_recipes[];
+extern const struct cuv_embedded cuv_recipes[];
 
 #endif

@@ -22,7 +22,7 @@ void cuv_sdist_key(const char *const *parts, struct cuv_sdist_key *ret)
 
 	crypto_hash_sha256_init(&state);
 	crypto_hash_sha256_update(&state, (const uint8_t *)KEY_VERSION, sizeof(KEY_VERSION));
-	for (const struct cuv_recipe *recipe = cuv_recipes; recipe->name; recipe++)
+	for (const struct cuv_embedded *recipe = cuv_recipes; recipe->name; recipe++)
 		if (strcmp(recipe->name, CUV_BUILD_DRIVER) == 0)
 			crypto_hash_sha256_update(&state, recipe->data, recipe->len);
 	/* With their ends, so that no two lists are one text. */

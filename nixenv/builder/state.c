@@ -129,7 +129,7 @@ static int write_conf(const struct cuv_builder_state *s)
 
 static int write_recipes(const struct cuv_builder_state *s)
 {
-	for (const struct cuv_recipe *recipe = cuv_recipes; recipe->name; recipe++) {
+	for (const struct cuv_embedded *recipe = cuv_recipes; recipe->name; recipe++) {
 		char path[PATH_MAX];
 		int r;
 
