@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import subprocess
 
 import pytest
 
@@ -121,6 +122,16 @@ def main():
     return {"sum": int(frame.x.sum()), "mean": float(np.mean([1, 2])), "requests": requests.__name__}
 """)
     assert got["result"] == {"sum": 6, "mean": 1.5, "requests": "requests"}
+
+
+def test_main_environment_is_made_beforehand(service):
+    """The command asks for what a request asks for: nothing is made once more."""
+    script(service, "def main(): pass")
+    made = subprocess.run([client.BIN / "cuvette", "env", "prewarm", "--state", service.state, "--quiet"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert made.returncode == 0, made.stderr
+    runs = [json.loads(line) for line in service.log_lines() if '"run"' in line and made.stdout.strip() in line]
+    assert len(made.stdout.strip()) == 32 and runs and runs[-1]["cached"] == 1
 
 
 @pytest.mark.parametrize("text, words", [
