@@ -26,6 +26,8 @@
 /* How long a refused upload is read and thrown away. */
 #define DRAIN_TOTAL_MS 5000u
 #define DRAIN_IDLE_MS 1000u
+/* Of an answer that has no body, nor headers that speak of one. */
+#define NO_CONTENT 204
 #define DRAIN_BYTES_MAX (256ull << 20)
 
 const struct cuv_http_errors cuv_http_errors = {cuv_error_http_status, cuv_answer_error};
@@ -184,6 +186,7 @@ static const char *reason(int status)
 		const char *text;
 	} reasons[] = {
 		{200, "OK"},
+		{204, "No Content"},
 		{206, "Partial Content"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
@@ -196,6 +199,7 @@ static const char *reason(int status)
 		{415, "Unsupported Media Type"},
 		{416, "Range Not Satisfiable"},
 		{422, "Unprocessable Content"},
+		{429, "Too Many Requests"},
 		{503, "Service Unavailable"},
 	};
 	size_t i;
@@ -221,11 +225,13 @@ static int build_head(struct cuv_http *h, int status, const char *headers, const
 			       "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
 			       "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n",
 			       h->allow_origin);
+	cuv_buf_addf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
+	if (status != NO_CONTENT)
+		cuv_buf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", content_type, len);
 	cuv_buf_addf(out,
-		     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
-		     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s%s\r\n",
-		     status, reason(status), content_type, len, h->request_id, keep ? "keep-alive" : "close", origin,
-		     headers ? headers : "");
+		     "X-Request-Id: %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+		     "Connection: %s\r\n%s%s\r\n",
+		     h->request_id, keep ? "keep-alive" : "close", origin, headers ? headers : "");
 	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
 		      SHUT_RDWR);
 	return cuv_buf_err(out);
@@ -267,7 +273,7 @@ void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, co
 
 /* A large document is not put together in memory once more. */
 #define REPLY_WHOLE_MAX 65536
-#define JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(9))
+#define JSON_FLAGS (JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9))
 
 struct pieces {
 	struct cuv_http *h;

@@ -273,6 +273,7 @@ static const char *zygote_of(const struct cuv_tools *tools, const char *image)
 static int fill_program(const struct job *j, struct cuv_run *m)
 {
 	const struct cuv_environment *e = &j->ret->environment;
+	const char *program = j->spec->program ? j->spec->program : "main.py";
 	size_t i;
 	int r = 0;
 
@@ -286,12 +287,14 @@ static int fill_program(const struct job *j, struct cuv_run *m)
 		r = cuv_strv_add(&m->closure, e->closure.items[i]);
 	if (r == 0)
 		r = cuv_strv_addf(&m->argv, "/nix/store/%s/bin/python", e->store_name);
+	for (i = 0; r == 0 && j->spec->options && i < j->spec->options->n; i++)
+		r = cuv_strv_add(&m->argv, j->spec->options->items[i]);
 	if (r == 0)
-		r = cuv_strv_add(&m->argv, "main.py");
+		r = cuv_strv_add(&m->argv, program);
 	for (i = 0; r == 0 && j->spec->args && i < j->spec->args->n; i++)
 		r = cuv_strv_add(&m->argv, j->spec->args->items[i]);
 	if (r == 0)
-		r = cuv_strv_add(&m->files, "main.py");
+		r = cuv_strv_add(&m->files, program);
 	m->bundle = j->spec->files && j->spec->files->out.fd >= 0;
 	for (i = 0; r == 0 && j->spec->artifacts && i < j->spec->artifacts->n; i++)
 		r = cuv_strv_add(&m->artifacts, j->spec->artifacts->items[i]);

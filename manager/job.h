@@ -56,7 +56,11 @@ struct cuv_job_spec {
 	const struct cuv_requirements *source;
 	const char *stdin_data;
 	size_t stdin_len;
-	const struct cuv_strv *args;	  /* after main.py; may be NULL */
+	const struct cuv_strv *args; /* after main.py; may be NULL */
+	/* Before it, for the interpreter; may be NULL. With any, or a name of its own
+	 * in place of main.py (NULL: none), a run is cold. */
+	const struct cuv_strv *options;
+	const char *program;
 	const struct cuv_upload *files;	  /* finished; may be NULL */
 	const struct cuv_strv *artifacts; /* valid patterns (lib/proto/glob.h); may be NULL */
 	int64_t exclude_s;		  /* of requirements; 0: today 00:00 UTC */

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "manager/dialect_agent.h"
 #include "manager/dialect_execute.h"
+#include "manager/dialect_jobe.h"
 #include "manager/metrics.h"
 #include "manager/openapi.h"
 #include "manager/server.h"
@@ -12,6 +13,8 @@
 
 #define HEALTH_AGE_MS 1000
 #define BASIC_SIZE 512
+/* Where clients of Jobe look for it. */
+#define JOBE "/jobe/"
 
 static void health_status(struct cuv_server *s, struct cuv_health_state *ret, bool *ret_serving)
 {
@@ -110,13 +113,18 @@ static void methods_of(struct cuv_http *h, char *ret, size_t size)
 	memcpy(ret, cuv_buf_str(&list), list.len + 1);
 }
 
+/* HEAD is what GET is, where it has no row of its own. */
+static bool takes(const struct route *route, const struct cuv_http *h)
+{
+	return strcmp(route->method, h->head.method) == 0 || (h->head.is_head && strcmp(route->method, "GET") == 0);
+}
+
 static const struct route *find(struct cuv_http *h)
 {
-	const char *method = h->head.is_head ? "GET" : h->head.method;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(routes); i++)
-		if (strcmp(routes[i].method, method) == 0 && cuv_path_match(routes[i].path, h->head.path, h->param))
+		if (takes(&routes[i], h) && cuv_path_match(routes[i].path, h->head.path, h->param))
 			return &routes[i];
 	return NULL;
 }
@@ -174,13 +182,24 @@ int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h,
 	return cuv_clients_check(s->clients, h->head.api_key, (enum cuv_scope)scope, ret, err);
 }
 
+/* Some of Jobe's clients end a path in a slash, some do not. */
+static void drop_slash(char *path)
+{
+	const size_t len = strlen(path);
+
+	if (strncmp(path, JOBE, strlen(JOBE)) == 0 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+}
+
 void cuv_route(struct cuv_server *s, struct cuv_http *h)
 {
-	const struct route *route = find(h);
+	const struct route *route;
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_client client = {0};
 	char allow[64];
 
+	drop_slash(h->head.path);
+	route = find(h);
 	if (cuv_route_is_share(s, h->head.path)) {
 		serve_share(s, h);
 		return;

@@ -249,6 +249,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	cuv_health_init(&s->health, &s->peers, landlock);
 	s->peers.ruff = settings->lint_servers > 0 ? &s->ruff : NULL;
 	cuv_budget_init(&s->budget, settings->memory_bytes);
+	cuv_jobe_files_init(&s->jobe_files);
 	r = cuv_watch_start(&s->watch, settings->clients);
 	if (r == 0)
 		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);

@@ -15,6 +15,7 @@
 #include "manager/clients.h"
 #include "manager/health.h"
 #include "manager/http.h"
+#include "manager/jobe_files.h"
 #include "manager/ruff_pool.h"
 #include "manager/settings.h"
 #include "manager/watch.h"
@@ -32,6 +33,7 @@ struct cuv_server {
 	struct cuv_budget budget;
 	struct cuv_watch watch;
 	struct cuv_ruff_pool ruff;
+	struct cuv_jobe_files jobe_files;
 	struct mg_context *ctx;
 	int fd_max;	    /* no descriptor of ours is this or above */
 	bool any_address;   /* listens on more than one address */

@@ -25,6 +25,11 @@ void cuv_upload_done(struct cuv_upload *u)
 	*u = CUV_UPLOAD_INIT;
 }
 
+static const char *program_of(const struct cuv_upload *u)
+{
+	return u->program ? u->program : MAIN_FILE;
+}
+
 static int no_memory(struct cuv_error *err)
 {
 	cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
@@ -87,7 +92,7 @@ int cuv_upload_begin(struct cuv_upload *u, enum cuv_bundle_kind kind, bool execu
 			      "can't be the name of a file: relative, UTF-8 without control characters and "
 			      "backslashes, no empty component, `.` or `..`, below at most 15 folders",
 			      err);
-	if (len == strlen(MAIN_FILE) && memcmp(name, MAIN_FILE, len) == 0)
+	if (len == strlen(program_of(u)) && memcmp(name, program_of(u), len) == 0)
 		return refuse(u, name, len, "is the program itself, which is the field `code`", err);
 	r = keep_name(u, name, len, kind == CUV_BUNDLE_FOLDER, err);
 	if (r == 0 && u->out.fd < 0 && cuv_bundle_open(&u->out, "files") < 0)
@@ -152,6 +157,13 @@ static bool is_below_file(const struct cuv_upload *u, const char *name)
 	return false;
 }
 
+static bool is_below_program(const struct cuv_upload *u, const char *name)
+{
+	const size_t len = strlen(program_of(u));
+
+	return strncmp(name, program_of(u), len) == 0 && name[len] == '/';
+}
+
 static int check_names(struct cuv_upload *u, struct cuv_error *err)
 {
 	size_t i;
@@ -164,7 +176,7 @@ static int check_names(struct cuv_upload *u, struct cuv_error *err)
 
 		if (same && !(u->names[i].folder && u->names[i - 1].folder))
 			return refuse(u, name, strlen(name), "came twice", err);
-		if (is_below_file(u, name) || strncmp(name, MAIN_FILE "/", sizeof(MAIN_FILE)) == 0)
+		if (is_below_file(u, name) || is_below_program(u, name))
 			return refuse(u, name, strlen(name), "is below what is a file", err);
 	}
 	return 0;

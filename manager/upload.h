@@ -18,6 +18,7 @@ struct cuv_upload {
 	struct cuv_bundle_writer out;
 	struct cuv_charge *charge; /* borrowed; NULL: nobody counts */
 	const char *where;	   /* "the field `files`": what errors are about; borrowed */
+	const char *program;	   /* the file's name that is taken; NULL: main.py; borrowed */
 	struct cuv_upload_name *names;
 	size_t n_names;
 	uint64_t pages; /* of the work folder */

@@ -83,8 +83,8 @@ $(BIN)/cuvette-launcher: $(OBJ)/worker-image/launcher/main.o $(LIB_LAUNCHER) $(L
 $(BIN)/cuvette-builder: $(OBJ)/nixenv/builder/main.o $(LIB_BUILDER) $(LIB_NIXENV) $(LIB_BASE)
 	$(link) -ljansson -lcurl -lgit2 -larchive -lsodium -lsqlite3
 $(BIN)/cuvette-manager: $(OBJ)/manager/main.o $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
-	$(link) -lcivetweb -ljansson -lseccomp -lsodium -lsqlite3 -larchive
+	$(link) -lcivetweb -ljansson -lseccomp -lsodium -lsqlite3 -larchive -lnettle
 $(BIN)/cuvette: $(OBJ)/cli/main.o $(LIB_CLI) $(LIB_MANAGER) $(LIB_NIXENV) $(LIB_BASE)
-	$(link) -ljansson -lcivetweb -lseccomp -lsodium -lsqlite3 -larchive
+	$(link) -ljansson -lcivetweb -lseccomp -lsodium -lsqlite3 -larchive -lnettle
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

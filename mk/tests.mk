@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 TEST_ARCHIVES := $(if $(CLI_SRC),$(LIB_CLI)) $(if $(BUILDER_SRC),$(LIB_BUILDER)) \
 	$(if $(MANAGER_SRC),$(LIB_MANAGER)) $(if $(NIXENV_SRC),$(LIB_NIXENV)) $(LIB_BASE)
 LAUNCHER_ARCHIVES := $(LIB_LAUNCHER) $(LIB_BASE)
-TEST_LIBS := -lseccomp -lcivetweb -ljansson -lcurl -lgit2 -larchive -lsodium -lsqlite3
+TEST_LIBS := -lseccomp -lcivetweb -ljansson -lcurl -lgit2 -larchive -lsodium -lsqlite3 -lnettle
 
 link-test = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) $(1) -o $@ $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -Wl,--as-needed $(TEST_LIBS) -Wl,--no-as-needed $(2)

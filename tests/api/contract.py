@@ -30,10 +30,10 @@ class Contract:
         self.resolver = jsonschema.RefResolver("", document)
 
     def operation(self, method: str, path: str) -> dict | None:
-        method = "get" if method == "HEAD" else method.lower()
         for template in sorted(self.document["paths"], key=lambda known: "{" in known):
             if _template(template).fullmatch(path):
-                return self.document["paths"][template].get(method)
+                item = self.document["paths"][template]
+                return item.get(method.lower(), item.get("get") if method == "HEAD" else None)
         return None
 
     def errors(self, schema: dict, value) -> list[str]:
