@@ -32,7 +32,7 @@
 /* Most lines of all files together, where a continued line counts once. */
 #define CUV_REQUIREMENTS_LINES_MAX 4000
 /* Most requirements, most constraints, before repeated ones are folded. */
-#define CUV_REQUIREMENTS_MAX 200
+#define CUV_REQUIREMENTS_MAX 500
 #define CUV_CONSTRAINTS_MAX 1000
 /* Most indexes that are named. */
 #define CUV_REQUIREMENTS_INDEXES_MAX 8

@@ -78,6 +78,6 @@ int cuv_limits_check(const struct cuv_limits *l);
 #define CUV_ARG_BYTES_MAX 8192
 #define CUV_ARGS_BYTES_MAX 32768
 #define CUV_FILES_MAX 8
-#define CUV_CLOSURE_MAX 256 /* store paths bound into one box */
+#define CUV_CLOSURE_MAX 512 /* store paths bound into one box */
 
 #endif

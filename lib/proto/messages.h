@@ -273,7 +273,7 @@ int cuv_env_progress_get(struct cuv_reader *r, struct cuv_env_progress *ret);
  * The descriptor is a regular file, open for reading: the lock's text
  * (nixenv/pylock_write.h). A worker's message to the builder has none, nor has one
  * of a builder that can't write the text. */
-#define CUV_PACKAGES_MAX 200
+#define CUV_PACKAGES_MAX 500
 struct cuv_environment {
 	char digest[CUV_ENV_DIGEST_SIZE]; /* hash part of the environment's store path */
 	char store_name[CUV_STORE_NAME_SIZE];

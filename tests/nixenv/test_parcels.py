@@ -136,7 +136,7 @@ def test_no_archive_cut_archive_too_much(made, fresh, tmp_path):
         (tmp_path / "b").write_bytes(data)
         assert refused(fresh, tmp_path / "b")[0] == "lock-invalid"
     description = unpacked(made[0])[0]
-    many = packed(tmp_path / "b", [description, *((str(i), b"") for i in range(300))])
+    many = packed(tmp_path / "b", [description, *((str(i), b"") for i in range(600))])
     assert refused(fresh, many)[0] == "environment-too-large"
     assert refused(fresh, packed(tmp_path / "b", [("a", b" " * (3 * MIB))]))[0] == "environment-too-large"
     # What is said is enough: it is not read.

@@ -234,6 +234,41 @@ TEST(an_environment_is_read_as_written)
 	cuv_writer_done(&w);
 }
 
+/* One message holds the largest environment, and one the run in it, where names are as
+ * long as they usually are. */
+TEST(the_largest_environment_fits)
+{
+	_cleanup_environment_ struct cuv_environment m = CUV_ENVIRONMENT_INIT, got = CUV_ENVIRONMENT_INIT;
+	struct cuv_run run, run_got;
+	struct cuv_writer w;
+	struct cuv_reader r;
+
+	make_run(&run);
+	snprintf(m.digest, sizeof(m.digest), HASH);
+	snprintf(m.store_name, sizeof(m.store_name), ENV);
+	snprintf(m.image, sizeof(m.image), HASH "-image");
+	assert_ok(cuv_strv_add(&m.closure, ENV));
+	for (int i = 0; i < CUV_PACKAGES_MAX; i++) {
+		assert_ok(cuv_strv_addf(&m.packages, "a-package-of-some-name-%d 2026.10.1.post1", i));
+		assert_ok(cuv_strv_addf(&m.closure, HASH "-a-package-of-some-name-%d-2026.10.1.post1", i));
+		assert_ok(cuv_strv_add(&run.closure, m.closure.items[i + 1]));
+	}
+	cuv_writer_init(&w, CUV_MSG_ENV_READY);
+	cuv_environment_put(&w, &m);
+	r = body_of(&w);
+	assert_ok(cuv_environment_get(&r, &got));
+	assert_int_equal(got.packages.n, CUV_PACKAGES_MAX);
+	cuv_writer_done(&w);
+	cuv_writer_init(&w, CUV_MSG_RUN);
+	cuv_run_put(&w, &run);
+	r = body_of(&w);
+	assert_ok(cuv_run_get(&r, &run_got));
+	assert_int_equal(run_got.closure.n, CUV_PACKAGES_MAX + 1);
+	cuv_writer_done(&w);
+	cuv_run_done(&run);
+	cuv_run_done(&run_got);
+}
+
 TEST(an_error_is_read_as_written)
 {
 	_cleanup_writer_ struct cuv_writer w;
@@ -374,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_run_is_read_as_written),
 		cmocka_unit_test(a_run_that_breaks_a_bound_is_refused),
 		cmocka_unit_test(an_environment_is_read_as_written),
+		cmocka_unit_test(the_largest_environment_fits),
 		cmocka_unit_test(an_error_is_read_as_written),
 		cmocka_unit_test(an_error_without_code_is_none),
 		cmocka_unit_test(results_and_output_keep_to_their_enums),

@@ -129,7 +129,7 @@ static void counted_limits(void **state)
 {
 	static const struct limit limits[] = {
 		{"", "#\n", "", "", CUV_REQUIREMENTS_LINES_MAX, "4000 lines"},
-		{"", "foo\n", "", "", CUV_REQUIREMENTS_MAX, "200 requirements"},
+		{"", "foo\n", "", "", CUV_REQUIREMENTS_MAX, "500 requirements"},
 		{"", "a", "", "", CUV_NAME_LEN_MAX, "128 characters"},
 		{"foo[", "a", "", "]", CUV_NAME_LEN_MAX, "128 characters"},
 		{"foo[", "a", ",", "]", CUV_EXTRAS_MAX, "32 extras"},
