@@ -50,8 +50,9 @@ class Contract:
         operation = self.operation(method, path)
         if operation is None:
             value = json.loads(body) if body else None
-            if value and not self.errors({"$ref": "#/components/schemas/DialectError"}, value):
-                return  # at a dialect's path
+            for dialect in ("DialectError", "JobeMessage"):
+                if value and not self.errors({"$ref": f"#/components/schemas/{dialect}"}, value):
+                    return  # at a dialect's path
             wrong = self.errors({"$ref": "#/components/schemas/Error"}, value) if value else []
             if wrong or (value and value["error"]["code"] not in NOT_OPERATIONS):
                 raise Broken(f"{what}, which is no operation: {wrong or body}")
