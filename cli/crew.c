@@ -300,13 +300,10 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 	const struct {
 		const char *option;
 		const char *value;
-	} pairs[] = {{"--listen", spec->listen},
-		     {"--clients", spec->clients},
-		     {"--memory", spec->request_memory},
-		     {"--drain", spec->drain},
-		     {"--store", spec->state->manager},
-		     {"--zygote-sharing", spec->sharing},
-		     {"--lint-servers", spec->lint_servers},
+	} pairs[] = {{"--listen", spec->listen},	  {"--clients", spec->clients},
+		     {"--memory", spec->request_memory},  {"--drain", spec->drain},
+		     {"--store", spec->state->manager},	  {"--pages", spec->state->pages},
+		     {"--zygote-sharing", spec->sharing}, {"--lint-servers", spec->lint_servers},
 		     {"--origins", spec->origins}};
 	int r = 0;
 	size_t i;

@@ -97,6 +97,7 @@ static int set_paths(struct cuv_state *s, const char *path, struct cuv_error *er
 	if (!join(s->path, sizeof(s->path), path, "") || !join(s->store, sizeof(s->store), path, "/nix/nix/store") ||
 	    !join(s->leases, sizeof(s->leases), path, "/nix/" CUV_LEASES_FOLDER) ||
 	    !join(s->manager, sizeof(s->manager), path, "/manager") ||
+	    !join(s->pages, sizeof(s->pages), path, "/api-docs") ||
 	    !join(s->launcher_sock, sizeof(s->launcher_sock), path, "/run/launcher.sock") ||
 	    !join(s->builder_sock, sizeof(s->builder_sock), path, "/run/builder.sock"))
 		return -ENAMETOOLONG;

@@ -6,6 +6,7 @@
  *   STATE/            root: 0755, so that builder and manager can reach what is theirs
  *   STATE/run/        0700, ours: serve.lock, launcher.sock, builder.sock
  *   STATE/nix/        the store; started by root it belongs to the builder's uid
+ *   STATE/api-docs/   what /docs and /redoc show themselves with (`make store`)
  */
 #ifndef CUV_STATE_H
 #define CUV_STATE_H
@@ -24,6 +25,7 @@ struct cuv_state {
 	char store[CUV_STATE_PATH_SIZE + 16]; /* the physical store, for the launcher */
 	char leases[CUV_STATE_PATH_SIZE + 16];
 	char manager[CUV_STATE_PATH_SIZE + 16]; /* the manager's own folder */
+	char pages[CUV_STATE_PATH_SIZE + 16];	/* scripts of the API's pages; perhaps not there */
 	char launcher_sock[CUV_STATE_PATH_SIZE + 24];
 	char builder_sock[CUV_STATE_PATH_SIZE + 24];
 	int run_fd; /* STATE/run, -1 when not open */

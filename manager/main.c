@@ -22,6 +22,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "manager/pages.h"
 #include "manager/seal.h"
 #include "manager/server.h"
 #include "manager/upload.h"
@@ -155,6 +156,7 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 	r = open_access(settings, err);
 	if (r < 0)
 		return r;
+	cuv_pages_open(settings->pages);
 	r = cuv_seal_early((rlim_t)settings->clients * FDS_PER_CLIENT + FDS_OTHER, settings->landlock_may_miss,
 			   &descriptors, &landlock, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include "manager/dialect_jobe.h"
 #include "manager/metrics.h"
 #include "manager/openapi.h"
+#include "manager/pages.h"
 #include "manager/server.h"
 
 #include <sodium.h>

@@ -31,6 +31,7 @@ static const struct option options[] = {
 	{"prewarm", no_argument, NULL, 'p'},
 	{"share", no_argument, NULL, 'S'},
 	{"store", required_argument, NULL, 's'},
+	{"pages", required_argument, NULL, 'p'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -52,6 +53,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
 	       "  --share              be a Nix binary cache; needs a key\n"
 	       "  --store DIR          where keys are kept; a folder of our own\n"
+	       "  --pages DIR          scripts of /docs and /redoc, where `make store` put them\n"
 	       "  --allow-degraded LAYERS  start although the kernel has no such layer (landlock)\n"
 	       "  --help               this text\n"
 	       "API_KEY in the environment is a key that clients may send, besides those of the\n"
@@ -154,6 +156,9 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		return 0;
 	case 's':
 		s->store = text;
+		return text[0] == '/' ? 0 : -EINVAL;
+	case 'p':
+		s->pages = text;
 		return text[0] == '/' ? 0 : -EINVAL;
 	case 'a':
 		return read_degraded(text, s);

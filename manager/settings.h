@@ -20,6 +20,7 @@ struct cuv_manager_settings {
 	bool landlock_may_miss; /* --allow-degraded landlock */
 	const char *api_key;	/* borrowed from the environment; NULL: none */
 	const char *store;	/* folder, borrowed from argv; NULL: nothing is kept */
+	const char *pages;	/* folder of the API's pages, borrowed from argv; NULL: there are none */
 	bool shares;		/* is a binary cache for what is public */
 	const char *origins;	/* ALLOWED_ORIGINS, borrowed from argv; NULL: no page of another site */
 	bool prewarm;		/* make the environment of dialect E at start */
