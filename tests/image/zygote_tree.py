@@ -69,7 +69,7 @@ class Copy:
     def __init__(self, folder):
         self.folder = folder
         open_up(folder)
-        subprocess.run(["cp", "-a", "--reflink=auto", state() / "nix", folder], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", state() / "nix", state() / "api-docs", folder], check=True)
         # They lead to the links of the folder that this is a copy of.
         shutil.rmtree(folder / "nix/nix/var/nix/gcroots/auto")
         self.roots = folder / "nix/nix/var/nix/gcroots/cuvette"
