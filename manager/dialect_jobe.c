@@ -229,8 +229,10 @@ static int serve_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(RUN_BYTES_MAX);
 	int r = cuv_runner_open(s, client, charge, h->request_id, &u, err);
 
-	if (r == 0)
+	if (r == 0) {
+		u->dialect = CUV_DIALECT_JOBE;
 		r = cuv_http_read_text(h, charge, &text, err);
+	}
 	if (r < 0)
 		return r;
 	if (!cuv_charge_add(charge, sizeof(*in)) || !(in = calloc(1, sizeof(*in))))

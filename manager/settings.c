@@ -31,7 +31,7 @@ static const struct option options[] = {
 	{"prewarm", no_argument, NULL, 'p'},
 	{"share", no_argument, NULL, 'S'},
 	{"store", required_argument, NULL, 's'},
-	{"pages", required_argument, NULL, 'p'},
+	{"pages", required_argument, NULL, 'P'},
 	{"allow-degraded", required_argument, NULL, 'a'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -157,7 +157,7 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 	case 's':
 		s->store = text;
 		return text[0] == '/' ? 0 : -EINVAL;
-	case 'p':
+	case 'P':
 		s->pages = text;
 		return text[0] == '/' ? 0 : -EINVAL;
 	case 'a':
