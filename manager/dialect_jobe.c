@@ -282,23 +282,22 @@ void cuv_jobe_head_file(struct cuv_server *s, struct cuv_http *h, const struct c
 static int decode(const json_t *contents, char **ret, size_t *ret_len, struct cuv_error *err)
 {
 	const size_t len = json_string_length(contents), size = len / 4 * 3 + 3;
-	_cleanup_free_ char *data = malloc(size);
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(size);
+	char *room = cuv_buf_room(&out, size);
 
 	if (!json_is_string(contents))
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the body needs the string `file_contents`");
-	if (!data)
+	if (!room)
 		return no_memory(err);
-	if (sodium_base642bin((unsigned char *)data, size, json_string_value(contents), len, " \r\n\t", ret_len, NULL,
+	if (sodium_base642bin((unsigned char *)room, size, json_string_value(contents), len, " \r\n\t", ret_len, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) != 0)
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "`file_contents` is not Base64");
 	if (*ret_len > CUV_JOBE_FILE_BYTES_MAX)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "the file has more than %u MiB",
 				     CUV_JOBE_FILE_BYTES_MAX >> 20);
-	*ret = realloc(data, *ret_len ? *ret_len : 1);
-	if (!*ret)
-		return no_memory(err);
-	(void)TAKE_PTR(data);
-	return 0;
+	cuv_buf_grew(&out, *ret_len);
+	*ret = cuv_buf_take(&out, ret_len);
+	return *ret ? 0 : no_memory(err);
 }
 
 static int put(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
