@@ -45,6 +45,8 @@ struct cuv_crew_spec {
 	const char *drain;
 	const char *sharing; /* of zygotes */
 	const char *lint_servers;
+	const char *runs_queue;
+	const char *runs_at_once;
 	const char *api_key;
 	const char *origins;
 	bool prewarm;

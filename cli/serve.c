@@ -128,6 +128,8 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.drain = s->drain,
 		.sharing = cuv_sharing_name(s->sharing),
 		.lint_servers = s->lint_servers,
+		.runs_queue = s->runs_queue,
+		.runs_at_once = s->runs_at_once,
 		.api_key = s->api_key,
 		.origins = s->origins,
 		.prewarm = s->prewarm,

@@ -18,6 +18,8 @@
 #define CLIENTS_MAX 1024
 #define ZYGOTES_MAX 64
 #define LINT_SERVERS_MAX 2
+#define RUNS_QUEUE_MAX 100000
+#define RUNS_AT_ONCE_MAX 64
 #define POOL_MAX 16
 
 enum {
@@ -36,6 +38,8 @@ enum {
 	ENV_COUNT,
 	SHARING,
 	LINT_SERVERS,
+	RUNS_QUEUE,
+	RUNS_AT_ONCE,
 	ZYGOTES,
 	ZYGOTE_MEMORY,
 	ZYGOTE_RUNS,
@@ -85,6 +89,9 @@ static const struct cuv_option options[] = {
 			  "as root: processes enter control groups without delay, on the whole machine"},
 	[LINT_SERVERS] = {"lint_servers", 0, "N", "LINT_SERVERS", "2",
 			  "ruffs that are kept for format and lint, at most 2; 0: one is started for each request"},
+	[RUNS_QUEUE] = {"runs_queue", 0, "N", "RUNS_QUEUE", "1000",
+			"runs of each client that may wait to be answered later (mode=async)"},
+	[RUNS_AT_ONCE] = {"runs_at_once", 0, "N", "RUNS_AT_ONCE", "8", "as many of these are under way"},
 	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
 		   "0: packages without a wheel that fits are refused, not built"},
 	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
@@ -201,6 +208,12 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 			err, CUV_E_BAD_REQUEST,
 			"allowed-origins: `%s` is not a list such as https://a.example,https://b.example:8443",
 			s->origins);
+	if (cuv_parse_u64(s->runs_queue, RUNS_QUEUE_MAX, &n) < 0 || n == 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "runs-queue: %s is not a number from 1 to %d",
+				     s->runs_queue, RUNS_QUEUE_MAX);
+	if (cuv_parse_u64(s->runs_at_once, RUNS_AT_ONCE_MAX, &n) < 0 || n == 0)
+		return cuv_error_set(err, CUV_E_BAD_REQUEST, "runs-at-once: %s is not a number from 1 to %d",
+				     s->runs_at_once, RUNS_AT_ONCE_MAX);
 	if (cuv_parse_milli(v[DRAIN].text, 3600 * 1000, &s->drain_ms) < 0)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "drain-timeout: %s is not a number of seconds up to 3600",
 				     v[DRAIN].text);
@@ -305,6 +318,8 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->drain = v[DRAIN].text;
 	ret->origins = v[ORIGINS].text && v[ORIGINS].text[0] ? v[ORIGINS].text : NULL;
 	ret->lint_servers = v[LINT_SERVERS].text;
+	ret->runs_queue = v[RUNS_QUEUE].text;
+	ret->runs_at_once = v[RUNS_AT_ONCE].text;
 	ret->check = v[CHECK].text != NULL;
 	r = read_switches(ret, &err);
 	if (r == 0)

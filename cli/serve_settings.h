@@ -22,7 +22,9 @@ struct cuv_serve_settings {
 	const char *request_memory;
 	const char *api_key;	  /* NULL: none */
 	const char *origins;	  /* checked; NULL: none */
-	const char *lint_servers; /* checked text for the manager */
+	const char *lint_servers; /* checked text for the manager, as the next two */
+	const char *runs_queue;
+	const char *runs_at_once;
 	enum cuv_sharing sharing;
 	struct cuv_strv zygote_args; /* the launcher's options about zygotes */
 	uint64_t drain_ms;

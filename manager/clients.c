@@ -18,11 +18,13 @@
 #define MINUTE_NS (60 * CUV_NS_PER_S)
 #define DAY_S 86400
 #define BUSY_RETRY_S 1
+#define LET_IN_MAX 4
 
 struct cuv_client_key {
 	UT_hash_handle hh;
 	struct cuv_key_info info;
 	uint32_t running;
+	uint32_t let_in; /* requests that are read without a place */
 	/* What is left of the minute's runs: a bucket that fills evenly. */
 	uint64_t credit_ns; /* a run costs a minute divided by the rate */
 	uint64_t filled_ns;
@@ -188,6 +190,26 @@ int cuv_clients_check(struct cuv_clients *a, const char *text, enum cuv_scope sc
 	return check_scope(ret, scope, err);
 }
 
+bool cuv_clients_of(struct cuv_clients *a, const char *tenant, struct cuv_client *ret)
+{
+	struct cuv_client_key *k = NULL;
+	bool good;
+
+	*ret = (struct cuv_client){.scopes = CUV_SCOPE_ALL, .tenant = CUV_TENANT_HTTP};
+	if (strcmp(tenant, CUV_TENANT_HTTP) == 0)
+		return true;
+	pthread_mutex_lock(&a->lock);
+	HASH_FIND_STR(a->keys, tenant, k);
+	good = k && !k->info.revoked_s;
+	if (good) {
+		ret->key = k;
+		ret->scopes = k->info.scopes;
+		memcpy(ret->tenant, k->info.id, sizeof(ret->tenant));
+	}
+	pthread_mutex_unlock(&a->lock);
+	return good;
+}
+
 /* --- how much --- */
 
 static int refuse(struct cuv_error *err, uint64_t retry_s, const char *what, uint32_t bound)
@@ -234,10 +256,13 @@ int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64
 	return refuse(err, (uint64_t)(DAY_S - now_s % DAY_S), "a day", quota);
 }
 
-static int take_place(struct cuv_clients *a, struct cuv_client_key *k, struct cuv_error *err)
+int cuv_clients_take_place(struct cuv_clients *a, const struct cuv_client *c, struct cuv_error *err)
 {
+	struct cuv_client_key *k = c->key;
 	int r = 0;
 
+	if (!k)
+		return 0;
 	pthread_mutex_lock(&a->lock);
 	if (k->info.concurrency && k->running >= k->info.concurrency)
 		r = refuse(err, BUSY_RETRY_S, "at once", k->info.concurrency);
@@ -249,7 +274,7 @@ static int take_place(struct cuv_clients *a, struct cuv_client_key *k, struct cu
 
 int cuv_clients_take_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err)
 {
-	int r = c->key ? take_place(a, c->key, err) : 0;
+	int r = cuv_clients_take_place(a, c, err);
 
 	if (r < 0)
 		return r;
@@ -266,5 +291,25 @@ void cuv_clients_give_run(struct cuv_clients *a, const struct cuv_client *c)
 	pthread_mutex_lock(&a->lock);
 	cuv_assert(c->key->running > 0);
 	c->key->running--;
+	pthread_mutex_unlock(&a->lock);
+}
+
+bool cuv_clients_let_in(struct cuv_clients *a, const struct cuv_client *c)
+{
+	bool in;
+
+	cuv_assert(c->key);
+	pthread_mutex_lock(&a->lock);
+	in = c->key->let_in < LET_IN_MAX;
+	c->key->let_in += in;
+	pthread_mutex_unlock(&a->lock);
+	return in;
+}
+
+void cuv_clients_let_out(struct cuv_clients *a, const struct cuv_client *c)
+{
+	pthread_mutex_lock(&a->lock);
+	cuv_assert(c->key->let_in > 0);
+	c->key->let_in--;
 	pthread_mutex_unlock(&a->lock);
 }

@@ -42,8 +42,7 @@ static int unknown_field(const struct cuv_form *f, const char *name, struct cuv_
 	size_t i;
 
 	for (i = 0; i < f->n; i++)
-		if (f->table[i].kind != CUV_FIELD_LATER)
-			cuv_buf_addf(&known, "%s`%s`", known.len ? ", " : "", f->table[i].name);
+		cuv_buf_addf(&known, "%s`%s`", known.len ? ", " : "", f->table[i].name);
 	return cuv_error_set(err, CUV_E_FIELD_UNKNOWN, "`%s` is not a field of this request; there are %s", name,
 			     cuv_buf_str(&known));
 }
@@ -78,9 +77,6 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 
 	if (i < 0)
 		return unknown_field(f, part->name, err);
-	if (f->table[i].kind == CUV_FIELD_LATER)
-		return cuv_error_set(err, CUV_E_FIELD_INVALID,
-				     "the field `%s` is not served by this version; leave it out", part->name);
 	if (f->table[i].kind == CUV_FIELD_FILES)
 		return begin_file(f, (size_t)i, part, err);
 	field = &f->fields[i];

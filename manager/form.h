@@ -15,7 +15,6 @@ enum cuv_field_kind {
 	CUV_FIELD_TEXT,	 /* a value; kept as text without NUL bytes */
 	CUV_FIELD_FILE,	 /* bytes */
 	CUV_FIELD_FILES, /* any number of files, each with a name; max_bytes is for each */
-	CUV_FIELD_LATER, /* known, but not served by this version */
 };
 
 struct cuv_field_info {

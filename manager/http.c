@@ -186,6 +186,7 @@ static const char *reason(int status)
 		const char *text;
 	} reasons[] = {
 		{200, "OK"},
+		{202, "Accepted"},
 		{204, "No Content"},
 		{206, "Partial Content"},
 		{400, "Bad Request"},
@@ -210,12 +211,14 @@ static const char *reason(int status)
 	return "Internal Server Error";
 }
 
-/* Status line and headers, ready to send in front of len bytes of body. */
+/* Status line and headers, ready to send in front of len bytes of body. UNKNOWN: they go
+ * on until the connection ends. */
+#define UNKNOWN SIZE_MAX
 static int build_head(struct cuv_http *h, int status, const char *headers, const char *content_type, size_t len,
 		      struct cuv_buf *out)
 {
 	char origin[ORIGIN_LINES_SIZE] = "";
-	bool keep = h->head.keep_alive && (h->body_done || h->head.body == CUV_BODY_NONE);
+	bool keep = h->head.keep_alive && len != UNKNOWN && (h->body_done || h->head.body == CUV_BODY_NONE);
 
 	if (!keep)
 		mg_disable_connection_keep_alive(h->conn);
@@ -227,13 +230,16 @@ static int build_head(struct cuv_http *h, int status, const char *headers, const
 			       h->allow_origin);
 	cuv_buf_addf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
 	if (status != NO_CONTENT)
-		cuv_buf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", content_type, len);
+		cuv_buf_addf(out, "Content-Type: %s\r\n", content_type);
+	if (status != NO_CONTENT && len != UNKNOWN)
+		cuv_buf_addf(out, "Content-Length: %zu\r\n", len);
 	cuv_buf_addf(out,
 		     "X-Request-Id: %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 		     "Connection: %s\r\n%s%s\r\n",
 		     h->request_id, keep ? "keep-alive" : "close", origin, headers ? headers : "");
-	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
-		      SHUT_RDWR);
+	if (len != UNKNOWN)
+		cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
+			      SHUT_RDWR);
 	return cuv_buf_err(out);
 }
 
@@ -269,6 +275,48 @@ void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, co
 		}
 		at += (uint64_t)n;
 	}
+}
+
+void cuv_http_reply_parts(struct cuv_http *h, int status, const char *headers, const char *content_type,
+			  const struct iovec *parts, size_t n)
+{
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(4096);
+	size_t i, len = 0;
+
+	for (i = 0; i < n; i++)
+		len += parts[i].iov_len;
+	if (build_head(h, status, headers, content_type, len, &out) < 0 || !send_bytes(h, out.data, out.len))
+		return;
+	for (i = 0; !h->head.is_head && i < n; i++)
+		if (!send_bytes(h, parts[i].iov_base, parts[i].iov_len))
+			return;
+}
+
+bool cuv_http_begin(struct cuv_http *h, int status, const char *headers, const char *content_type)
+{
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(4096);
+
+	if (build_head(h, status, headers, content_type, UNKNOWN, &out) < 0)
+		return false;
+	return cuv_http_send(h, out.data, out.len);
+}
+
+bool cuv_http_send(struct cuv_http *h, const void *data, size_t len)
+{
+	bool sent;
+
+	cuv_watch_set(h->watch, h->slot, cuv_deadline_ms(REPLY_GRACE_MS + (uint64_t)len * 1000 / REPLY_RATE),
+		      SHUT_RDWR);
+	sent = send_bytes(h, data, len) && !cuv_watch_was_cut(h->watch, h->slot);
+	cuv_watch_set(h->watch, h->slot, CUV_NEVER, SHUT_RDWR);
+	return sent;
+}
+
+bool cuv_http_is_gone(const struct cuv_http *h)
+{
+	struct pollfd p = {.fd = h->fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0;
 }
 
 /* A large document is not put together in memory once more. */

@@ -14,6 +14,7 @@
 #include "manager/watch.h"
 
 #include <jansson.h>
+#include <sys/uio.h>
 
 /* How the clients of a path are told of errors. */
 struct cuv_http_errors {
@@ -74,6 +75,16 @@ void cuv_http_reply(struct cuv_http *h, int status, const char *headers, const c
 /* The same with len bytes of a regular file from first on; fd is borrowed. */
 void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, const char *content_type, int fd,
 			 uint64_t first, uint64_t len);
+/* The same with a body in n parts, which are not put together in memory. */
+void cuv_http_reply_parts(struct cuv_http *h, int status, const char *headers, const char *content_type,
+			  const struct iovec *parts, size_t n);
+/* Begins an answer of unknown length, whose end is the connection's; the rest goes by
+ * cuv_http_send, each piece with the time that an answer of its size has. False: the
+ * client is gone, or was too slow; nothing more can be sent. */
+bool cuv_http_begin(struct cuv_http *h, int status, const char *headers, const char *content_type);
+bool cuv_http_send(struct cuv_http *h, const void *data, size_t len);
+/* Whether the client has hung up, or will send nothing more. */
+bool cuv_http_is_gone(const struct cuv_http *h);
 /* value is borrowed. */
 void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value);
 /* The error body as h->errors has it, with the headers that the code asks for; allow: the methods

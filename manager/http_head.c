@@ -203,6 +203,7 @@ int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head 
 	if (!ret->api_key)
 		ret->api_key = credentials(info, "Bearer ");
 	ret->basic = credentials(info, "Basic ");
+	ret->last_event_id = only_header(info, "Last-Event-ID");
 	ret->range = only_header(info, "Range");
 	ret->if_range = only_header(info, "If-Range");
 	return 0;

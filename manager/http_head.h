@@ -31,6 +31,7 @@ struct cuv_http_head {
 	const char *api_key; /* X-API-Key, or the token of Authorization: Bearer */
 	const char *basic;   /* what follows Authorization: Basic */
 	const char *origin;
+	const char *last_event_id;
 	const char *range;
 	const char *if_range;
 };

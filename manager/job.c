@@ -411,9 +411,10 @@ static int on_program(struct job *j, struct cuv_frame *f)
 	case CUV_MSG_RUN_OUTPUT:
 		if (cuv_output_get(&f->body, &o) < 0)
 			break;
-		if (!j->events->output)
+		if (j->events->output)
+			j->events->output(j->events->arg, o.stream, o.data, o.len);
+		if (!j->events->output || j->events->keep)
 			return keep(j, o.stream == CUV_STREAM_STDOUT ? &j->ret->out : &j->ret->err, &o);
-		j->events->output(j->events->arg, o.stream, o.data, o.len);
 		return 0;
 	case CUV_MSG_RUN_RESULT:
 		if (cuv_run_result_get(&f->body, &j->ret->run) < 0 || f->n_fds != (size_t)j->ret->run.collected)

@@ -81,8 +81,10 @@ struct cuv_job_events {
 	void *arg;
 	void (*progress)(void *arg, const struct cuv_env_progress *p);
 	void (*started)(void *arg); /* the program has been executed */
-	/* Output as it comes. When set, the result's stdout and stderr stay empty. */
+	/* Output as it comes. When set, the result's stdout and stderr stay empty, but
+	 * with keep. */
 	void (*output)(void *arg, enum cuv_stream stream, const uint8_t *data, size_t len);
+	bool keep;
 	/* Asked before more of the job's output is kept in memory; false ends the
 	 * job with CUV_E_OVERLOADED. */
 	bool (*charge)(void *arg, size_t bytes);

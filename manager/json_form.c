@@ -201,7 +201,7 @@ static int put_member(struct filler *f, const char *name, json_t *value, struct 
 
 	/* The form says what there is instead of a name that is not known. */
 	snprintf(part.name, sizeof(part.name), "%s", name);
-	if (!info || info->kind == CUV_FIELD_LATER)
+	if (!info)
 		return f->sink.begin(f->sink.arg, &part, err);
 	if (info->kind == CUV_FIELD_TEXT)
 		return put_value(f, &part, value, err);

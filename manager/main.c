@@ -10,7 +10,8 @@
  *
  * Threads: one for each client held at once (civetweb's workers; a job runs
  * wholly in the thread of its request), one that accepts, one that cuts off slow
- * clients (watch.h), one for each kept ruff (ruff_pool.h), and this one, which waits for SIGTERM or for the
+ * clients (watch.h), one for each kept ruff (ruff_pool.h), a few that carry out runs that are answered
+ * later (runs.h), and this one, which waits for SIGTERM or for the
  * supervisor's end.
  *
  * Memory is bounded: what is received, what runs print and the answers made of
@@ -157,8 +158,8 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 	if (r < 0)
 		return r;
 	cuv_pages_open(settings->pages);
-	r = cuv_seal_early((rlim_t)settings->clients * FDS_PER_CLIENT + FDS_OTHER, settings->landlock_may_miss,
-			   &descriptors, &landlock, err);
+	r = cuv_seal_early((rlim_t)(settings->clients + settings->runs_at_once) * FDS_PER_CLIENT + FDS_OTHER,
+			   settings->landlock_may_miss, &descriptors, &landlock, err);
 	if (r == 0)
 		r = cuv_server_start(&server, settings, &clients, &peers, landlock, (int)descriptors, &port, err);
 	if (r == 0)

@@ -2,6 +2,7 @@
 /* GET /metrics: what was counted (metrics.h), and how the service is at this moment. */
 #include "lib/base/clock.h"
 #include "manager/metrics.h"
+#include "manager/runs.h"
 #include "manager/server.h"
 
 #include <time.h>
@@ -61,6 +62,8 @@ static void now(struct cuv_server *s, struct cuv_buf *b)
 	gauge(b, "cuvette_draining", "1 while it is stopping.", atomic_load(&s->draining));
 	gauge(b, "cuvette_runs_running", "Requests that have a place for runs.", atomic_load(&s->runs));
 	gauge(b, "cuvette_runs_places", "Places for runs.", s->runs_max);
+	gauge(b, "cuvette_runs_waiting", "Runs that wait to be answered later.", cuv_runs_waiting(s->runs_later));
+	gauge(b, "cuvette_runs_later", "Of these, those that are under way.", cuv_runs_active(s->runs_later));
 	gauge(b, "cuvette_requests_active", "Requests under way, this one too.", atomic_load(&s->active));
 	gauge(b, "cuvette_memory_bytes", "Memory that requests are charged with.",
 	      (double)atomic_load(&s->budget.used_bytes));

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /api/v1/run: receive, check, run, answer. */
 #include "lib/base/clock.h"
-#include "manager/answer.h"
 #include "manager/http_text.h"
 #include "manager/json_form.h"
-#include "manager/run_request.h"
-#include "manager/runner.h"
+#include "manager/run_intake.h"
+#include "manager/runs.h"
 
 #include <malloc.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Boundaries and headers around the fields. */
 #define BODY_OVERHEAD_BYTES 65536
@@ -58,115 +58,59 @@ static int receive_json(struct cuv_http *h, struct cuv_form *form, struct cuv_er
 	return r == 0 ? cuv_json_form_read(cuv_buf_str(&text), text.len, form, err) : r;
 }
 
-/* Takes over the body. */
-static int reply(struct cuv_http *h, const struct cuv_runner *u, json_t *body, struct cuv_error *err)
+static int run_now(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
+		   struct cuv_error *err)
 {
-	if (!body)
-		return cuv_budget_exhausted(err, "answer");
-	json_object_set_new(body, "isolation", cuv_answer_isolation(&u->state.layers));
+	const struct cuv_job_events events = cuv_runner_events(u, h);
+	json_t *body = NULL;
+	int r = cuv_runner_begin(u, err);
+
+	if (r == 0)
+		r = cuv_run_perform(u, request, &events, NULL, &body, err);
+	memcpy(h->run_id, u->run_id, sizeof(h->run_id));
+	if (r < 0)
+		return r;
 	cuv_http_reply_json(h, 200, NULL, body);
 	json_decref(body);
 	return 0;
 }
 
-static int run_single(struct cuv_runner *u, struct cuv_http *h, struct cuv_run_request *request, struct cuv_error *err)
+static int run_later(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
+		     const struct cuv_form *form, struct cuv_error *err)
 {
-	struct cuv_job_result result;
-	int r = cuv_runner_run_http(u, h, &request->spec, &result, err);
+	char headers[128];
+	json_t *body;
+	int r = cuv_runs_submit(s->runs_later, client, h->request_id, form, h->run_id, err);
 
-	if (r == 0)
-		r = reply(h, u, cuv_answer_run(&request->spec, &result, h->request_id), err);
-	cuv_job_result_done(&result);
-	return r;
-}
-
-/* Case number i, added to the body, which the first one makes. */
-static int run_case(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request, size_t i,
-		    json_t **body, bool *success, struct cuv_error *err)
-{
-	const struct cuv_run_case *c = &request->cases.items[i];
-	struct cuv_job_spec spec = request->spec;
-	struct cuv_job_result result;
-	int r;
-
-	/* The first one's is the request's own. */
-	if (i > 0 && (r = cuv_runner_again(u, err)) < 0)
+	if (r < 0)
 		return r;
-	if (c->has_stdin) {
-		spec.stdin_data = cuv_buf_str(&c->stdin_data);
-		spec.stdin_len = c->stdin_data.len;
-	}
-	if (c->has_args)
-		spec.args = &c->args;
-	spec.lint = spec.lint && i == 0;
-	r = cuv_runner_run_http(u, h, &spec, &result, err);
-	if (r == 0 && i == 0)
-		*body = cuv_answer_cases(&spec, &result, h->request_id);
-	if (r == 0 && json_array_append_new(json_object_get(*body, "cases"), cuv_answer_case(&spec, &result)) < 0)
-		r = cuv_budget_exhausted(err, "answer");
-	*success = *success && r == 0 && result.run.status == CUV_RUN_SUCCESS;
-	cuv_job_result_done(&result);
-	return r;
-}
-
-/* One after the other, so that a request has one box, like any other. */
-static int run_cases(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
-		     struct cuv_error *err)
-{
-	json_t *body = NULL;
-	bool success = true;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < request->cases.n; i++)
-		r = run_case(u, h, request, i, &body, &success, err);
-	if (r < 0) {
-		json_decref(body);
-		return r;
-	}
-	json_object_set_new(body, "success", json_boolean(success));
-	return reply(h, u, body, err);
-}
-
-/* What is too large for the stack of a worker of civetweb, which has 100 KiB. */
-struct intake {
-	struct cuv_form form;
-	struct cuv_run_request request;
-};
-
-static void intake_free(struct intake **in)
-{
-	if (*in) {
-		cuv_run_request_done(&(*in)->request);
-		cuv_form_done(&(*in)->form);
-	}
-	free(*in);
+	(void)snprintf(headers, sizeof(headers), "Location: " CUV_RUNS_PATH "%s\r\n", h->run_id);
+	body = json_pack("{s:s, s:s, s:s+, s:s++, s:s}", "run_id", h->run_id, "state", "queued", "status_url",
+			 CUV_RUNS_PATH, h->run_id, "events_url", CUV_RUNS_PATH, h->run_id, "/events", "request_id",
+			 h->request_id);
+	cuv_http_reply_json(h, 202, headers, body);
+	json_decref(body);
+	return 0;
 }
 
 static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
 		 struct cuv_error *err)
 {
 	_cleanup_runner_ struct cuv_runner *u = NULL;
-	_cleanup_(intake_free) struct intake *in = NULL;
+	_cleanup_intake_ struct cuv_run_intake *in = NULL;
 	char boundary[CUV_BOUNDARY_MAX + 1];
-	const struct cuv_field_info *fields;
-	size_t n;
-	int r = cuv_runner_open(s, client, charge, h->request_id, &u, err);
+	int r = cuv_runner_open_unread(s, client, charge, h->request_id, &u, err);
 
 	if (r == 0)
 		r = check_head(h, boundary, err);
-	if (r < 0)
-		return r;
-	if (!cuv_charge_add(charge, sizeof(*in)) || !(in = calloc(1, sizeof(*in))))
-		return cuv_budget_exhausted(err, "request");
-	in->request.files = CUV_UPLOAD_INIT;
-	fields = cuv_run_fields(&n);
-	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
+	if (r < 0 || !(in = cuv_run_intake_new(charge, err)))
+		return -1;
 	r = boundary[0] ? receive(h, boundary, &in->form, err) : receive_json(h, &in->form, err);
 	if (r == 0)
 		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
-	return in->request.cases.n ? run_cases(u, h, &in->request, err) : run_single(u, h, &in->request, err);
+	return in->request.async ? run_later(s, h, client, &in->form, err) : run_now(u, h, &in->request, err);
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)

@@ -46,7 +46,7 @@ static const struct cuv_field_info fields[] = {
 	{"files", CUV_FIELD_FILES, CUV_UPLOAD_BYTES_MAX},
 	{"archive", CUV_FIELD_FILE, CUV_UPLOAD_BYTES_MAX},
 	{"artifacts", CUV_FIELD_TEXT, ARTIFACTS_TEXT_MAX},
-	{"mode", CUV_FIELD_LATER, 0},
+	{"mode", CUV_FIELD_TEXT, TEXT_MAX},
 	{"output_encoding", CUV_FIELD_TEXT, TEXT_MAX},
 	{"cases", CUV_FIELD_TEXT, CUV_CASES_TEXT_MAX},
 };
@@ -313,6 +313,14 @@ static int read_encoding(const char *text, bool *ret, struct cuv_error *err)
 	return 0;
 }
 
+static int read_mode(const char *text, bool *ret_async, struct cuv_error *err)
+{
+	*ret_async = strcmp(text, "async") == 0;
+	if (!*ret_async && strcmp(text, "sync") != 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `mode` must be `sync` or `async`");
+	return 0;
+}
+
 /* After the limits. Texts and what is made of them. */
 static int read_cases(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
@@ -408,6 +416,9 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	field = cuv_form_get(f, "output_encoding");
 	if (e == 0 && field)
 		e = read_encoding(cuv_buf_str(&field->value), &r->spec.base64, err);
+	field = cuv_form_get(f, "mode");
+	if (e == 0 && field)
+		e = read_mode(cuv_buf_str(&field->value), &r->async, err);
 	field = cuv_form_get(f, "lint");
 	if (e == 0 && field)
 		e = read_lint(cuv_buf_str(&field->value), &r->spec.lint, err);

@@ -23,6 +23,7 @@ struct cuv_run_request {
 	struct cuv_upload files;
 	struct cuv_strv artifacts;
 	struct cuv_run_cases cases;
+	bool async; /* it is answered at once, and run later */
 };
 void cuv_run_request_done(struct cuv_run_request *r);
 #define _cleanup_run_request_ _cleanup_(cuv_run_request_done)

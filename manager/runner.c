@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A byte of output is at most three in UTF-8, and jansson copies it. */
 #define OUTPUT_FACTOR 6
@@ -23,40 +24,22 @@ static int later(struct cuv_error *err, enum cuv_error_code code, const char *te
 	return -1;
 }
 
-static int take_places(struct cuv_server *s, const struct cuv_client *client, struct cuv_error *err)
+static int take_service_place(struct cuv_server *s, struct cuv_error *err)
 {
-	int r;
-
-	if (atomic_fetch_add(&s->runs, 1) >= s->runs_max)
-		r = later(err, CUV_E_OVERLOADED, "all places for runs are taken; try again");
-	else
-		r = cuv_clients_take_run(s->clients, client, cuv_wall_s(), err);
-	if (r < 0)
-		atomic_fetch_sub(&s->runs, 1);
-	return r;
-}
-
-static void give_places(struct cuv_server *s, const struct cuv_client *client)
-{
-	cuv_clients_give_run(s->clients, client);
+	if (atomic_fetch_add(&s->runs, 1) < s->runs_max)
+		return 0;
 	atomic_fetch_sub(&s->runs, 1);
+	return later(err, CUV_E_OVERLOADED, "all places for runs are taken; try again");
 }
 
-int cuv_runner_open(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
-		    const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
+static int make(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+		const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
 {
 	struct cuv_runner *r;
 
 	*ret = NULL;
-	if (atomic_load(&s->draining))
-		return later(err, CUV_E_DRAINING, "the service is stopping; try again when it is back");
-	if (take_places(s, client, err) < 0)
-		return -1;
-	r = cuv_charge_add(charge, sizeof(*r)) ? calloc(1, sizeof(*r)) : NULL;
-	if (!r) {
-		give_places(s, client);
+	if (!cuv_charge_add(charge, sizeof(*r)) || !(r = calloc(1, sizeof(*r))))
 		return cuv_budget_exhausted(err, "request");
-	}
 	r->server = s;
 	r->client = client;
 	r->charge = charge;
@@ -66,11 +49,80 @@ int cuv_runner_open(struct cuv_server *s, const struct cuv_client *client, struc
 	return 0;
 }
 
+static int take_client_place(struct cuv_runner *r, bool unread, struct cuv_error *err)
+{
+	if (cuv_clients_take_place(r->server->clients, r->client, err) == 0)
+		r->place = CUV_PLACE_TAKEN;
+	else if (unread && cuv_clients_let_in(r->server->clients, r->client))
+		r->place = CUV_PLACE_LET_IN;
+	return r->place == CUV_PLACE_NONE ? -1 : cuv_runner_again(r, err);
+}
+
+static int open_runner(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+		       const char *request_id, bool unread, struct cuv_runner **ret, struct cuv_error *err)
+{
+	_cleanup_runner_ struct cuv_runner *r = NULL;
+
+	*ret = NULL;
+	if (atomic_load(&s->draining))
+		return later(err, CUV_E_DRAINING, "the service is stopping; try again when it is back");
+	if (take_service_place(s, err) < 0)
+		return -1;
+	if (make(s, client, charge, request_id, &r, err) < 0) {
+		atomic_fetch_sub(&s->runs, 1);
+		return -1;
+	}
+	r->service_place = true;
+	if (take_client_place(r, unread, err) < 0)
+		return -1;
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+int cuv_runner_open(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+		    const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
+{
+	return open_runner(s, client, charge, request_id, false, ret, err);
+}
+
+int cuv_runner_open_unread(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+			   const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
+{
+	return open_runner(s, client, charge, request_id, true, ret, err);
+}
+
+int cuv_runner_begin(struct cuv_runner *r, struct cuv_error *err)
+{
+	if (r->place == CUV_PLACE_TAKEN)
+		return 0;
+	if (cuv_clients_take_place(r->server->clients, r->client, err) < 0)
+		return -1;
+	cuv_clients_let_out(r->server->clients, r->client);
+	r->place = CUV_PLACE_TAKEN;
+	return 0;
+}
+
+int cuv_runner_open_accepted(struct cuv_server *s, const struct cuv_client *client, struct cuv_charge *charge,
+			     const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
+{
+	if (make(s, client, charge, request_id, ret, err) < 0) {
+		cuv_clients_give_run(s->clients, client);
+		return -1;
+	}
+	(*ret)->place = CUV_PLACE_TAKEN;
+	return 0;
+}
+
 void cuv_runner_close(struct cuv_runner **r)
 {
 	if (!*r)
 		return;
-	give_places((*r)->server, (*r)->client);
+	if ((*r)->place == CUV_PLACE_TAKEN)
+		cuv_clients_give_run((*r)->server->clients, (*r)->client);
+	else if ((*r)->place == CUV_PLACE_LET_IN)
+		cuv_clients_let_out((*r)->server->clients, (*r)->client);
+	if ((*r)->service_place)
+		atomic_fetch_sub(&(*r)->server->runs, 1);
 	free(*r);
 	*r = NULL;
 }
@@ -105,12 +157,17 @@ static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result 
 	return 0;
 }
 
-int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, struct cuv_job_events *events,
+int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, const struct cuv_job_events *events,
 		   struct cuv_job_result *result, struct cuv_error *err)
 {
 	int done;
 
-	cuv_random_id(spec->run_id);
+	if (r->run_as)
+		snprintf(r->run_id, sizeof(r->run_id), "%s", r->run_as);
+	else
+		cuv_random_id(r->run_id);
+	r->run_as = NULL;
+	memcpy(spec->run_id, r->run_id, sizeof(spec->run_id));
 	cuv_sharing_apply(r->server->settings->sharing, r->client->tenant, spec);
 	cuv_job_result_init(result, spec);
 	done = cuv_job_run(&r->server->peers, &r->state.tools, spec, events, result, err);
@@ -123,18 +180,24 @@ int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, struct cuv_j
 	return charge_answer(spec, result, r->charge, err);
 }
 
-int cuv_runner_run_http(struct cuv_runner *r, struct cuv_http *h, struct cuv_job_spec *spec,
-			struct cuv_job_result *result, struct cuv_error *err)
+struct cuv_job_events cuv_runner_events(const struct cuv_runner *r, const struct cuv_http *h)
 {
 	struct cuv_job_events events = CUV_JOB_EVENTS_INIT;
-	int done;
 
 	events.arg = r->charge;
 	events.charge = charge_more;
 	events.cancel_fd = h->fd;
 	events.cancel_events = POLLRDHUP;
-	done = cuv_runner_run(r, spec, &events, result, err);
-	snprintf(h->run_id, sizeof(h->run_id), "%s", spec->run_id);
+	return events;
+}
+
+int cuv_runner_run_http(struct cuv_runner *r, struct cuv_http *h, struct cuv_job_spec *spec,
+			struct cuv_job_result *result, struct cuv_error *err)
+{
+	const struct cuv_job_events events = cuv_runner_events(r, h);
+	int done = cuv_runner_run(r, spec, &events, result, err);
+
+	memcpy(h->run_id, r->run_id, sizeof(h->run_id));
 	return done;
 }
 

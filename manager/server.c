@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "manager/metrics.h"
 #include "manager/prewarm.h"
+#include "manager/runs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ void cuv_server_open(struct cuv_server *s)
 
 	cuv_health_get(&s->health, UINT32_MAX, &state);
 	cuv_ruff_pool_open(&s->ruff, &s->peers, &state.tools);
+	cuv_runs_open(s->runs_later);
 	pthread_mutex_lock(&s->gate_lock);
 	s->gate_open = true;
 	pthread_cond_broadcast(&s->gate_moved);
@@ -255,10 +257,11 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);
 	if (r == 0 && settings->prewarm)
 		r = cuv_prewarm_start(s);
+	if (r < 0)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
+	r = cuv_runs_start(s, clients->store, &s->runs_later, err);
 	if (r == 0)
 		r = start_civetweb(s, err);
-	else
-		cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
 	if (r < 0)
 		return r;
 	r = wait_for_threads(s);
@@ -272,9 +275,10 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 void cuv_server_drain(struct cuv_server *s)
 {
 	atomic_store(&s->draining, true);
+	cuv_runs_drain(s->runs_later);
 }
 
 unsigned cuv_server_active(struct cuv_server *s)
 {
-	return atomic_load(&s->active);
+	return atomic_load(&s->active) + cuv_runs_active(s->runs_later);
 }

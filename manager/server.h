@@ -24,6 +24,8 @@
 
 #define CUV_SERVER_MAGIC 0x63757653u
 
+struct cuv_runs;
+
 struct cuv_server {
 	unsigned magic;
 	const struct cuv_manager_settings *settings; /* borrowed */
@@ -34,6 +36,7 @@ struct cuv_server {
 	struct cuv_watch watch;
 	struct cuv_ruff_pool ruff;
 	struct cuv_jobe_files jobe_files;
+	struct cuv_runs *runs_later; /* owned; to the end of the process */
 	struct mg_context *ctx;
 	int fd_max;	    /* no descriptor of ours is this or above */
 	bool any_address;   /* listens on more than one address */
@@ -78,6 +81,10 @@ int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h,
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* POST /api/v1/execute (dialect_agent.c) */
 void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+/* /api/v1/runs/… (route_runs.c); a run that is answered later is accepted by route_run.c */
+void cuv_route_runs_get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_runs_delete(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_runs_events(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* GET of a binary cache's paths (route_share.c), where the service is one. */
 bool cuv_route_is_share(const struct cuv_server *s, const char *path);
 void cuv_route_share(struct cuv_server *s, struct cuv_http *h);

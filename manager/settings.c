@@ -16,6 +16,10 @@
 #define MEMORY_DEFAULT (1024 * CUV_MIB)
 #define MEMORY_MIN (64 * CUV_MIB)
 #define DRAIN_DEFAULT_MS 30000
+#define RUNS_QUEUE_DEFAULT 1000
+#define RUNS_QUEUE_MAX 100000
+#define RUNS_AT_ONCE_DEFAULT 8
+#define RUNS_AT_ONCE_MAX 64
 #define API_KEY_LEN_MAX 256
 
 static const struct option options[] = {
@@ -29,6 +33,8 @@ static const struct option options[] = {
 	{"lint-servers", required_argument, NULL, 'r'},
 	{"origins", required_argument, NULL, 'o'},
 	{"prewarm", no_argument, NULL, 'p'},
+	{"runs-queue", required_argument, NULL, 'q'},
+	{"runs-at-once", required_argument, NULL, 'n'},
 	{"share", no_argument, NULL, 'S'},
 	{"store", required_argument, NULL, 's'},
 	{"pages", required_argument, NULL, 'P'},
@@ -51,6 +57,8 @@ const char *cuv_manager_settings_help(void)
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --origins LIST       web pages that may use POST /execute\n"
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
+	       "  --runs-queue N       runs of each client that may wait (mode=async) (1000)\n"
+	       "  --runs-at-once N     of these as many are under way (8)\n"
 	       "  --share              be a Nix binary cache; needs a key\n"
 	       "  --store DIR          where keys are kept; a folder of our own\n"
 	       "  --pages DIR          scripts of /docs and /redoc, where `make store` put them\n"
@@ -151,6 +159,14 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 	case 'p':
 		s->prewarm = true;
 		return 0;
+	case 'q':
+		r = cuv_parse_u64(text, RUNS_QUEUE_MAX, &n);
+		s->runs_queue = (uint32_t)n;
+		return r < 0 || n < 1 ? -EINVAL : 0;
+	case 'n':
+		r = cuv_parse_u64(text, RUNS_AT_ONCE_MAX, &n);
+		s->runs_at_once = (uint32_t)n;
+		return r < 0 || n < 1 ? -EINVAL : 0;
 	case 'S':
 		s->shares = true;
 		return 0;
@@ -209,6 +225,8 @@ int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings
 					 .clients = CLIENTS_DEFAULT,
 					 .memory_bytes = MEMORY_DEFAULT,
 					 .drain_ms = DRAIN_DEFAULT_MS,
+					 .runs_queue = RUNS_QUEUE_DEFAULT,
+					 .runs_at_once = RUNS_AT_ONCE_DEFAULT,
 					 .lint_servers = CUV_RUFF_SERVERS_MAX};
 	const char *key = getenv("API_KEY");
 	int c, which = 0;

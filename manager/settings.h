@@ -17,6 +17,8 @@ struct cuv_manager_settings {
 	uint32_t drain_ms;
 	enum cuv_sharing sharing;
 	unsigned lint_servers;	/* ruffs that are kept */
+	uint32_t runs_queue;	/* that wait, of each client */
+	uint32_t runs_at_once;	/* of those that were accepted to be answered later */
 	bool landlock_may_miss; /* --allow-degraded landlock */
 	const char *api_key;	/* borrowed from the environment; NULL: none */
 	const char *store;	/* folder, borrowed from argv; NULL: nothing is kept */

@@ -30,6 +30,11 @@ static const char *const migrations[] = {
 	" WITHOUT ROWID;"
 	"CREATE TRIGGER use_new_day AFTER INSERT ON use BEGIN DELETE FROM use WHERE key = NEW.key AND day < NEW.day; "
 	"END;",
+	/* body: the request as form_pack.h has it, later the answer's JSON. */
+	"CREATE TABLE run (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, request_id TEXT NOT "
+	"NULL, state INTEGER NOT NULL, accepted_s INTEGER NOT NULL, ended_s INTEGER NOT NULL DEFAULT 0, bytes INTEGER "
+	"NOT NULL, body BLOB NOT NULL);"
+	"CREATE INDEX run_ended ON run (ended_s, seq, bytes);",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)
@@ -123,7 +128,10 @@ int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error 
 		return cuv_store_failed(s, err);
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	/* What is sorted or set aside stays in memory: later there are no files to make. */
-	r = run_sql(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY", err);
+	r = run_sql(s,
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
+		    "PRAGMA journal_size_limit = 16777216",
+		    err);
 	/* A transaction that writes opens all of its files. */
 	if (r == 0)
 		r = migrate(s, err);

@@ -67,6 +67,7 @@
 	X(INDEX_UNREACHABLE, "index-unreachable", 503, "the package index can't be reached")                           \
 	X(OVERLOADED, "overloaded", 503, "the service has no free place for this request")                             \
 	X(DRAINING, "draining", 503, "the service is stopping")                                                        \
+	X(INTERRUPTED, "interrupted", 503, "the service was started again while the run was under way")                \
 	X(UNAVAILABLE, "unavailable", 503, "a part of the service is not running")                                     \
 	X(NO_SPACE, "no-space", 503, "the service's disk is full")                                                     \
 	X(NO_MEMORY, "no-memory", 503, "the machine has not enough memory left for this request")                      \

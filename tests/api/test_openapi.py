@@ -56,7 +56,7 @@ def test_every_path_has_its_method(service, document):
 def test_every_path_is_in_the_manual(document):
     manual = "".join((client.ROOT / "docs" / name).read_text() for name in ("api.md", "dialects.md", "jobe.md", "metrics.md")
                      if (client.ROOT / "docs" / name).exists())
-    missing = [path for path in document["paths"] if re.sub(r"\{\w+\}", "", path).rstrip("/") not in manual]
+    missing = [path for path in document["paths"] if path not in manual and re.sub(r"\{\w+\}", "", path).rstrip("/") not in manual]
     assert not missing, missing
 
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* GET and DELETE /api/v1/runs/{id}, and its events. */
+#include "lib/base/clock.h"
+#include "manager/runs.h"
+#include "manager/runs_events.h"
+#include "manager/server.h"
+
+#include <string.h>
+
+#define KEEP_ALIVE_NS (5 * CUV_NS_PER_S)
+#define EVENTS_ROOM (2 * CUV_RUN_EVENTS_ROOM)
+
+static json_t *date(int64_t s)
+{
+	char text[CUV_RFC3339_SIZE];
+
+	if (s <= 0)
+		return json_null();
+	cuv_format_rfc3339(s, text);
+	return json_string(text);
+}
+
+static json_t *describe(const struct cuv_runs_view *v)
+{
+	const struct cuv_runs_row *row = &v->row;
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s++}", "run_id", row->id, "request_id",
+			 row->request_id, "state", cuv_runs_state_name(row->state), "accepted", date(row->accepted_s),
+			 "ended", date(row->ended_s), "expires",
+			 date(row->ended_s ? row->ended_s + CUV_RUNS_KEEP_S : 0), "position",
+			 v->position ? json_integer(v->position) : json_null(), "progress",
+			 v->has_progress ? cuv_runs_progress(&v->progress) : json_null(), "events_url", CUV_RUNS_PATH,
+			 row->id, "/events");
+}
+
+/* The answer is a JSON text already; it goes to the end of the description. */
+static int reply(struct cuv_http *h, const struct cuv_runs_view *v, const struct cuv_buf *answer, struct cuv_error *err)
+{
+	static char result[] = ",\"error\":null,\"result\":", error[] = ",\"result\":null,\"error\":", none[] = "null",
+		    end[] = "}";
+	const bool done = v->row.state == CUV_RUNS_DONE;
+	json_t *about = describe(v);
+	_cleanup_free_ char *text = json_dumps(about, JSON_COMPACT);
+	struct iovec parts[4];
+
+	json_decref(about);
+	if (!text)
+		return cuv_budget_exhausted(err, "answer");
+	parts[0] = (struct iovec){text, strlen(text) - 1};
+	parts[1] = done ? (struct iovec){result, sizeof(result) - 1} : (struct iovec){error, sizeof(error) - 1};
+	parts[2] = answer->len ? (struct iovec){answer->data, answer->len} : (struct iovec){none, sizeof(none) - 1};
+	parts[3] = (struct iovec){end, sizeof(end) - 1};
+	cuv_http_reply_parts(h, 200, NULL, "application/json", parts, ARRAY_SIZE(parts));
+	return 0;
+}
+
+static void get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
+{
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_buf_ struct cuv_buf answer = CUV_BUF_INIT(SIZE_MAX / 4);
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_runs_view view;
+	int r = cuv_runs_get(s->runs_later, client, h->param, &view, &charge, &answer, &err);
+
+	if (r == 0)
+		r = reply(h, &view, &answer, &err);
+	if (r < 0)
+		cuv_http_reply_error(h, &err, NULL);
+}
+
+void cuv_route_runs_get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
+{
+	get(s, h, client);
+}
+
+void cuv_route_runs_delete(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	if (cuv_runs_cancel(s->runs_later, client, h->param, &err) < 0)
+		cuv_http_reply_error(h, &err, NULL);
+	else
+		get(s, h, client);
+}
+
+static void send_events(struct cuv_http *h, struct cuv_runs_stream *f, struct cuv_buf *out)
+{
+	uint64_t said_ns = cuv_now_ns();
+	bool more = true;
+
+	while (more && !cuv_http_is_gone(h)) {
+		cuv_buf_reset(out);
+		more = cuv_runs_next(f, out);
+		if (out->len == 0 && cuv_now_ns() < said_ns + KEEP_ALIVE_NS)
+			continue;
+		if (out->len == 0)
+			cuv_buf_add_str(out, ":\n\n");
+		if (!cuv_http_send(h, cuv_buf_str(out), out->len))
+			return;
+		said_ns = cuv_now_ns();
+	}
+}
+
+void cuv_route_runs_events(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
+{
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(EVENTS_ROOM);
+	_cleanup_(cuv_runs_unfollow) struct cuv_runs_stream *f = NULL;
+	struct cuv_error err = CUV_ERROR_INIT;
+	int r = cuv_charge_add(&charge, EVENTS_ROOM) ? 0 : cuv_budget_exhausted(&err, "request");
+
+	if (r == 0)
+		r = cuv_runs_follow(s->runs_later, client, h->param, h->head.last_event_id, &f, &err);
+	if (r < 0)
+		cuv_http_reply_error(h, &err, NULL);
+	/* A proxy is not to gather them. */
+	else if (cuv_http_begin(h, 200, "X-Accel-Buffering: no\r\n", "text/event-stream; charset=utf-8") &&
+		 !h->head.is_head)
+		send_events(h, f, &out);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager/run_intake.h"
+
+#include "manager/answer.h"
+
+#include <stdlib.h>
+
+struct cuv_run_intake *cuv_run_intake_new(struct cuv_charge *charge, struct cuv_error *err)
+{
+	struct cuv_run_intake *in = cuv_charge_add(charge, sizeof(*in)) ? calloc(1, sizeof(*in)) : NULL;
+	const struct cuv_field_info *fields;
+	size_t n;
+
+	if (!in) {
+		cuv_budget_exhausted(err, "request");
+		return NULL;
+	}
+	in->request.files = CUV_UPLOAD_INIT;
+	fields = cuv_run_fields(&n);
+	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
+	return in;
+}
+
+void cuv_run_intake_free(struct cuv_run_intake **in)
+{
+	if (*in) {
+		cuv_run_request_done(&(*in)->request);
+		cuv_form_done(&(*in)->form);
+	}
+	free(*in);
+	*in = NULL;
+}
+
+static int run_single(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
+		      json_t **ret, struct cuv_error *err)
+{
+	struct cuv_job_spec spec = request->spec;
+	struct cuv_job_result result;
+	int r = cuv_runner_run(u, &spec, events, &result, err);
+
+	if (r == 0)
+		*ret = cuv_answer_run(&spec, &result, u->request_id);
+	cuv_job_result_done(&result);
+	return r;
+}
+
+/* Case number i, added to the body, which the first one makes. */
+static int run_case(struct cuv_runner *u, const struct cuv_run_request *request, size_t i,
+		    const struct cuv_job_events *events, json_t **body, bool *success, struct cuv_error *err)
+{
+	const struct cuv_run_case *c = &request->cases.items[i];
+	struct cuv_job_spec spec = request->spec;
+	struct cuv_job_result result;
+	int r;
+
+	/* The first one's is the request's own. */
+	if (i > 0 && (r = cuv_runner_again(u, err)) < 0)
+		return r;
+	if (c->has_stdin) {
+		spec.stdin_data = cuv_buf_str(&c->stdin_data);
+		spec.stdin_len = c->stdin_data.len;
+	}
+	if (c->has_args)
+		spec.args = &c->args;
+	spec.lint = spec.lint && i == 0;
+	r = cuv_runner_run(u, &spec, events, &result, err);
+	if (r == 0 && i == 0)
+		*body = cuv_answer_cases(&spec, &result, u->request_id);
+	if (r == 0 && json_array_append_new(json_object_get(*body, "cases"), cuv_answer_case(&spec, &result)) < 0)
+		r = cuv_budget_exhausted(err, "answer");
+	*success = *success && r == 0 && result.run.status == CUV_RUN_SUCCESS;
+	cuv_job_result_done(&result);
+	return r;
+}
+
+static int run_cases(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
+		     size_t *ret_case, json_t **ret, struct cuv_error *err)
+{
+	json_t *body = NULL;
+	bool success = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < request->cases.n; i++) {
+		if (ret_case)
+			*ret_case = i;
+		r = run_case(u, request, i, events, &body, &success, err);
+	}
+	if (r < 0) {
+		json_decref(body);
+		return r;
+	}
+	json_object_set_new(body, "success", json_boolean(success));
+	*ret = body;
+	return 0;
+}
+
+int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
+		    size_t *ret_case, json_t **ret, struct cuv_error *err)
+{
+	int r;
+
+	*ret = NULL;
+	r = request->cases.n ? run_cases(u, request, events, ret_case, ret, err)
+			     : run_single(u, request, events, ret, err);
+	if (r < 0)
+		return r;
+	if (!*ret)
+		return cuv_budget_exhausted(err, "answer");
+	json_object_set_new(*ret, "isolation", cuv_answer_isolation(&u->state.layers));
+	return 0;
+}

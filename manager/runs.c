@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "manager/answer.h"
+#include "manager/form_pack.h"
+#include "manager/runs_private.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* Of the memory that requests may hold, events have this part. */
+#define EVENTS_PART 16
+#define CANCEL_WAIT_MS 5000
+
+/* --- waiting --- */
+
+int cuv_runs_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	int r;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	r = pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+	return -r;
+}
+
+void cuv_runs_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t deadline_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(deadline_ns / CUV_NS_PER_S),
+			      .tv_nsec = (long)(deadline_ns % CUV_NS_PER_S)};
+
+	(void)pthread_cond_timedwait(cond, lock, &ts);
+}
+
+/* --- entries; all with the lock held --- */
+
+static void entry_free(struct cuv_runs_entry *e)
+{
+	cuv_run_events_done(&e->events);
+	pthread_cond_destroy(&e->moved);
+	free(e->lost);
+	free(e);
+}
+
+static struct cuv_runs_entry *entry_new(struct cuv_runs *a, const struct cuv_runs_row *row, size_t bytes)
+{
+	struct cuv_runs_entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->row = *row;
+	e->bytes = bytes;
+	cuv_run_events_init(&e->events);
+	(void)cuv_runs_cond_init(&e->moved);
+	HASH_ADD_STR(a->by_id, row.id, e);
+	if (!e->hh.tbl) {
+		entry_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+void cuv_runs_ref(struct cuv_runs_entry *e)
+{
+	e->refs++;
+}
+
+void cuv_runs_unref(struct cuv_runs_entry *e)
+{
+	cuv_assert(e->refs > 0);
+	if (--e->refs == 0 && e->forgotten)
+		entry_free(e);
+}
+
+static void forget(struct cuv_runs *a, struct cuv_runs_entry *e)
+{
+	HASH_DEL(a->by_id, e);
+	a->events_bytes -= e->counted;
+	e->counted = 0;
+	e->forgotten = true;
+	if (e->refs == 0)
+		entry_free(e);
+}
+
+static void forget_oldest(struct cuv_runs *a)
+{
+	struct cuv_runs_entry *e = a->first_ended;
+
+	a->first_ended = e->next;
+	if (!a->first_ended)
+		a->last_ended = NULL;
+	forget(a, e);
+}
+
+void cuv_runs_forget_old(struct cuv_runs *a, int64_t now_s)
+{
+	while (a->first_ended && a->first_ended->row.ended_s + CUV_RUNS_KEEP_S < now_s)
+		forget_oldest(a);
+}
+
+struct cuv_runs_entry *cuv_runs_find(struct cuv_runs *a, const struct cuv_client *c, const char *id)
+{
+	struct cuv_runs_entry *e = NULL;
+
+	HASH_FIND_STR(a->by_id, id, e);
+	return e && strcmp(e->row.tenant, c->tenant) == 0 ? e : NULL;
+}
+
+void cuv_runs_count(struct cuv_runs *a, struct cuv_runs_entry *e)
+{
+	a->events_bytes -= e->counted;
+	e->counted = e->forgotten ? 0 : e->events.bytes + e->events.pending.cap;
+	a->events_bytes += e->counted;
+}
+
+void cuv_runs_moved(struct cuv_runs *a, struct cuv_runs_entry *e)
+{
+	cuv_runs_count(a, e);
+	while (a->events_bytes > a->events_max && a->first_ended && a->first_ended != e)
+		forget_oldest(a);
+	if (a->events_bytes > a->events_max) {
+		const size_t over = a->events_bytes - a->events_max;
+
+		cuv_run_events_trim(&e->events, e->events.bytes - CUV_MIN(over, e->events.bytes));
+		cuv_runs_count(a, e);
+	}
+	pthread_cond_broadcast(&e->moved);
+}
+
+void cuv_runs_set_state(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_runs_state state)
+{
+	e->row.state = state;
+	cuv_run_events_add(&e->events, "state", json_pack("{s:s}", "state", cuv_runs_state_name(state)));
+	cuv_runs_moved(a, e);
+}
+
+void cuv_runs_set_ended(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_runs_state state, json_t *data)
+{
+	e->row.state = state;
+	e->row.ended_s = cuv_wall_s();
+	cuv_run_events_end(&e->events, data);
+	cuv_buf_done(&e->events.pending);
+	e->next = NULL;
+	*(a->last_ended ? &a->last_ended->next : &a->first_ended) = e;
+	a->last_ended = e;
+	cuv_runs_moved(a, e);
+}
+
+/* --- accepting --- */
+
+static int not_served(struct cuv_error *err)
+{
+	cuv_error_set(err, CUV_E_UNAVAILABLE, "`mode=async` is not served: this service keeps nothing (--store)");
+	return -1;
+}
+
+static int keep(struct cuv_runs *a, const struct cuv_runs_row *row, size_t bytes)
+{
+	struct cuv_runs_entry *e;
+	int r = -ENOMEM;
+
+	pthread_mutex_lock(&a->lock);
+	e = entry_new(a, row, bytes);
+	if (e) {
+		r = cuv_runs_enqueue(a, e);
+		if (r == 0)
+			cuv_runs_set_state(a, e, CUV_RUNS_QUEUED);
+		else
+			forget(a, e);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const struct cuv_form *form,
+		    char ret_id[CUV_ID_HEX_SIZE], struct cuv_error *err)
+{
+	const size_t size = form->total_bytes + CUV_FORM_PACK_OVERHEAD;
+	_cleanup_buf_ struct cuv_buf packed = CUV_BUF_INIT(size);
+	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED, .accepted_s = cuv_wall_s()};
+	int r;
+
+	if (!a->store)
+		return not_served(err);
+	pthread_mutex_lock(&a->lock);
+	r = cuv_runs_check_room(a, c->tenant, form->total_bytes, err);
+	pthread_mutex_unlock(&a->lock);
+	if (r < 0)
+		return r;
+	if (!cuv_charge_add(form->charge, 2 * form->total_bytes) || cuv_form_pack(form, &packed) < 0)
+		return cuv_budget_exhausted(err, "request");
+	cuv_random_id(row.id);
+	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", c->tenant);
+	(void)snprintf(row.request_id, sizeof(row.request_id), "%s", request_id);
+	r = cuv_runs_store_add(a->store, &row, &packed, err);
+	if (r < 0)
+		return r;
+	if (keep(a, &row, packed.len) < 0) {
+		(void)cuv_runs_store_end(a->store, row.id, CUV_RUNS_CANCELLED, row.accepted_s, "", 0, err);
+		return cuv_budget_exhausted(err, "request");
+	}
+	memcpy(ret_id, row.id, sizeof(row.id));
+	return 0;
+}
+
+/* --- asking --- */
+
+json_t *cuv_runs_progress(const struct cuv_env_progress *p)
+{
+	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I}", "phase", cuv_env_phase_name(p->phase), "done",
+			      (json_int_t)p->done, "total", (json_int_t)p->total, "bytes_done",
+			      (json_int_t)p->bytes_done, "bytes_total", (json_int_t)p->bytes_total);
+
+	if (p->file[0]) {
+		json_object_set_new(o, "file", json_string(p->file));
+		json_object_set_new(o, "file_done", json_integer((json_int_t)p->file_done));
+		json_object_set_new(o, "file_total", json_integer((json_int_t)p->file_total));
+	}
+	return o;
+}
+
+/* 1 when all is said, 0 when the store has to be asked. */
+static int look(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_runs_view *ret,
+		struct cuv_buf *answer)
+{
+	const struct cuv_runs_entry *e = cuv_runs_find(a, c, id);
+
+	if (!e || (cuv_runs_has_ended(e->row.state) && !e->lost))
+		return 0;
+	ret->row = e->row;
+	ret->has_progress = e->has_progress;
+	ret->progress = e->progress;
+	ret->position = cuv_runs_position(a, e);
+	return e->lost && answer ? cuv_buf_add_str(answer, e->lost) == 0 : 1;
+}
+
+int cuv_runs_get(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_runs_view *ret,
+		 struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
+{
+	int r;
+
+	*ret = (struct cuv_runs_view){0};
+	if (!a->store)
+		return not_served(err);
+	pthread_mutex_lock(&a->lock);
+	r = look(a, c, id, ret, answer);
+	pthread_mutex_unlock(&a->lock);
+	if (r > 0)
+		return 0;
+	r = cuv_runs_store_get(a->store, id, c->tenant, &ret->row, charge, answer, err);
+	if (r == 0 && ret->row.ended_s && ret->row.ended_s + CUV_RUNS_KEEP_S < cuv_wall_s())
+		return cuv_error_set(err, CUV_E_NOT_FOUND, "the answer of this run has expired");
+	return r;
+}
+
+/* Waits until it has ended. */
+static void cancel_under_way(struct cuv_runs *a, struct cuv_runs_entry *e)
+{
+	const uint64_t deadline = cuv_deadline_ms(CANCEL_WAIT_MS);
+
+	if (e->worker)
+		(void)send(e->worker->cancel[1], "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	cuv_runs_ref(e);
+	while (!cuv_runs_has_ended(e->row.state) && cuv_now_ns() < deadline)
+		cuv_runs_wait(&e->moved, &a->lock, deadline);
+	cuv_runs_unref(e);
+}
+
+/* It is off the queue, so nobody else ends it. */
+static int cancel_waiting(struct cuv_runs *a, struct cuv_runs_entry *e, struct cuv_error *err)
+{
+	int r = cuv_runs_store_end(a->store, e->row.id, CUV_RUNS_CANCELLED, cuv_wall_s(), "", 0, err);
+
+	pthread_mutex_lock(&a->lock);
+	cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
+	cuv_runs_unref(e);
+	pthread_mutex_unlock(&a->lock);
+	return r == -ENOENT ? 0 : r;
+}
+
+int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_error *err)
+{
+	struct cuv_runs_entry *e;
+	bool waited;
+
+	if (!a->store)
+		return not_served(err);
+	pthread_mutex_lock(&a->lock);
+	e = cuv_runs_find(a, c, id);
+	waited = e && cuv_runs_dequeue(a, e);
+	if (waited)
+		cuv_runs_ref(e);
+	else if (e && !cuv_runs_has_ended(e->row.state))
+		cancel_under_way(a, e);
+	pthread_mutex_unlock(&a->lock);
+	return waited ? cancel_waiting(a, e, err) : 0;
+}
+
+/* --- the beginning and the end --- */
+
+struct recovery {
+	struct cuv_runs *a;
+	unsigned n, lost;
+};
+
+static void recover_one(void *arg, const struct cuv_runs_row *row, size_t bytes)
+{
+	struct recovery *r = arg;
+
+	if (keep(r->a, row, bytes) == 0)
+		r->n++;
+	else
+		r->lost++;
+}
+
+static int recover(struct cuv_runs *a, struct cuv_error *err)
+{
+	_cleanup_free_ char *interrupted = NULL;
+	struct recovery rec = {.a = a};
+	struct cuv_error why = CUV_ERROR_INIT;
+	int r;
+
+	cuv_error_set(&why, CUV_E_INTERRUPTED,
+		      "the service was started again while this run was under way; send it again");
+	why.retry_after_s = 1;
+	interrupted = cuv_runs_error_text(&why);
+	if (!interrupted)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for runs");
+	r = cuv_runs_store_recover(a->store, cuv_wall_s(), interrupted, recover_one, &rec, err);
+	if (r == 0)
+		r = cuv_runs_store_expire(a->store, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX,
+					  CUV_RUNS_KEPT_MAX, err);
+	if (rec.n + rec.lost > 0)
+		cuv_log(CUV_LOG_INFO, "runs-recovered", CUV_I("waiting", rec.n), CUV_I("lost", rec.lost));
+	return r;
+}
+
+static int start_worker(struct cuv_runs *a, struct cuv_runs_worker *w, unsigned number)
+{
+	w->runs = a;
+	w->number = number;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->cancel) < 0)
+		return -errno;
+	return -pthread_create(&w->thread, NULL, cuv_runs_worker_main, w);
+}
+
+int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_runs **ret, struct cuv_error *err)
+{
+	struct cuv_runs *a = calloc(1, sizeof(*a));
+	int r = 0;
+
+	if (!a || !(a->workers = calloc(s->settings->runs_at_once, sizeof(*a->workers)))) {
+		free(a);
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for runs");
+	}
+	*ret = a;
+	a->server = s;
+	a->store = store;
+	a->epoch = randombytes_random();
+	pthread_mutex_init(&a->lock, NULL);
+	(void)cuv_runs_cond_init(&a->work);
+	a->events_max = s->settings->memory_bytes / EVENTS_PART;
+	if (!store)
+		return 0;
+	s->budget.max_bytes -= a->events_max;
+	r = recover(a, err);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; r == 0 && i < s->settings->runs_at_once; i++)
+		r = start_worker(a, &a->workers[i], i);
+	return r == 0 ? 0 : cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
+}
+
+static void set_open(struct cuv_runs *a, bool open)
+{
+	pthread_mutex_lock(&a->lock);
+	a->open = open;
+	a->draining = !open;
+	pthread_cond_broadcast(&a->work);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void cuv_runs_open(struct cuv_runs *a)
+{
+	set_open(a, true);
+}
+
+void cuv_runs_drain(struct cuv_runs *a)
+{
+	set_open(a, false);
+}
+
+unsigned cuv_runs_active(struct cuv_runs *a)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->running;
+	pthread_mutex_unlock(&a->lock);
+	return n;
+}
+
+unsigned cuv_runs_waiting(struct cuv_runs *a)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->queued;
+	pthread_mutex_unlock(&a->lock);
+	return n;
+}

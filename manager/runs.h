@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs that are accepted now and answered later (`mode=async`): a bounded queue with a few
+ * threads of its own, fair between clients, and what became of each run, for a while.
+ *
+ * A client has a line of its own, and the lines take turns, so that many runs of one
+ * don't hold up the one of another. Rate and quota count when a run is accepted, its
+ * client's place (how many at once) when it begins; until there is one its line is passed over.
+ *
+ * Requests and answers are in the service's database (runs_store.h) and outlive the process;
+ * events (runs_events.h) are in memory and don't. Safe from all threads.
+ */
+#ifndef CUV_RUNS_H
+#define CUV_RUNS_H
+
+#include "manager/form.h"
+#include "manager/runs_store.h"
+#include "manager/server.h"
+
+/* Answers are kept so long, and the oldest go earlier when they are more than this. */
+#define CUV_RUNS_KEEP_S 600
+#define CUV_RUNS_KEPT_MAX 10000u
+#define CUV_RUNS_KEPT_BYTES_MAX (256u << 20)
+/* Requests that wait: bytes of one client's, and of all. As many of all clients as of
+ * one (settings.h) times CUV_RUNS_LINES. */
+#define CUV_RUNS_LINE_BYTES_MAX (128u << 20)
+#define CUV_RUNS_QUEUE_BYTES_MAX (256u << 20)
+#define CUV_RUNS_LINES 4
+/* From arrival to beginning. */
+#define CUV_RUNS_WAIT_S 3600
+
+/* Where clients find a run, followed by its id. */
+#define CUV_RUNS_PATH "/api/v1/runs/"
+
+struct cuv_runs;
+
+/* Finds what another process has left, and makes the threads. store is borrowed; NULL:
+ * nothing is accepted. *ret lives as long as the process. 0, or negative with err set. */
+int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_runs **ret, struct cuv_error *err);
+/* From here on runs begin, and from here on no more; what waits then is for the next process. */
+void cuv_runs_open(struct cuv_runs *a);
+void cuv_runs_drain(struct cuv_runs *a);
+/* Runs under way; those that wait. */
+unsigned cuv_runs_active(struct cuv_runs *a);
+unsigned cuv_runs_waiting(struct cuv_runs *a);
+
+/* Accepts a form that has been checked. 0 with its id, or negative with err set
+ * (OVERLOADED, UNAVAILABLE, NO_SPACE). */
+int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const struct cuv_form *form,
+		    char ret_id[CUV_ID_HEX_SIZE], struct cuv_error *err);
+
+/* How it is with a run. */
+struct cuv_runs_view {
+	struct cuv_runs_row row;
+	uint32_t position; /* in its client's line, from 1; 0: it does not wait */
+	bool has_progress;
+	struct cuv_env_progress progress;
+};
+
+/* One of this client's; appends the answer, which is charged for, when it has ended; answer
+ * may be NULL. 0, or negative with err set (NOT_FOUND also for the runs of others). */
+int cuv_runs_get(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_runs_view *ret,
+		 struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err);
+/* Cancels it, and waits for its end for a moment; nothing when it has ended. As above. */
+int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_error *err);
+/* {"phase": …, …}; a new reference. */
+json_t *cuv_runs_progress(const struct cuv_env_progress *p);
+
+/* --- following a run's events --- */
+struct cuv_runs_stream;
+
+/* last_event_id: to go on after; NULL: from the beginning. 0, or negative with err set (NOT_FOUND;
+ * OVERLOADED: too many are being followed). */
+int cuv_runs_follow(struct cuv_runs *a, const struct cuv_client *c, const char *id, const char *last_event_id,
+		    struct cuv_runs_stream **ret, struct cuv_error *err);
+/* Waits for more for a second at most and appends it; out has room for CUV_RUN_EVENTS_ROOM. False:
+ * that was the last of it. */
+bool cuv_runs_next(struct cuv_runs_stream *f, struct cuv_buf *out);
+void cuv_runs_unfollow(struct cuv_runs_stream **f);
+
+#endif
