@@ -26,6 +26,9 @@ def map_body(context, body):
         for name in REQUIREMENTS:
             if name in body:
                 body[name] = _harmless(body[name])
+        # A script's packages would be fetched first.
+        if isinstance(body.get("script"), str):
+            body["script"] = None
         if isinstance(body.get("timeout"), (int, float)) and not isinstance(body["timeout"], bool) and body["timeout"] > 2:
             body["timeout"] = 2
     return body
