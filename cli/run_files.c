@@ -40,17 +40,22 @@ static int keep(struct cuv_run_files *f, int r, const char *name, struct cuv_req
 	return 0;
 }
 
+static int open_below(int folder, const char *name, uint64_t flags)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, folder, name, &how, sizeof(how));
+}
+
 static int load(void *arg, const char *name, struct cuv_requirements_file *ret)
 {
 	struct cuv_run_files *f = arg;
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (f->n == CUV_REQUIREMENTS_FILES_MAX)
 		return -E2BIG;
-	fd = (int)syscall(SYS_openat2, f->folder, name, &how, sizeof(how));
+	fd = open_below(f->folder, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
@@ -59,10 +64,22 @@ static int load(void *arg, const char *name, struct cuv_requirements_file *ret)
 	return keep(f, cuv_pread_all(fd, &f->data[f->n]), name, ret);
 }
 
-int cuv_run_files_open(struct cuv_run_files *f, const char *path, struct cuv_requirements_files *ret)
+size_t cuv_run_files_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	_cleanup_close_ int fd = -1;
+
+	if (!slash)
+		return 0;
+	if (cuv_requirements_file_name_valid(path))
+		fd = open_below(AT_FDCWD, path, O_PATH);
+	return fd >= 0 ? 0 : (size_t)(slash - path) + 1;
+}
+
+int cuv_run_files_open(struct cuv_run_files *f, const char *path, struct cuv_requirements_files *ret)
+{
+	size_t n = cuv_run_files_folder(path);
+	_cleanup_free_ char *folder = n ? strndup(path, n) : strdup(".");
 
 	if (!folder)
 		return -ENOMEM;
@@ -72,5 +89,5 @@ int cuv_run_files_open(struct cuv_run_files *f, const char *path, struct cuv_req
 	*ret = (struct cuv_requirements_files){.n = 1, .load = load, .arg = f};
 	cuv_buf_init(&f->data[0], CUV_REQUIREMENTS_BYTES_MAX);
 	/* This one may be a pipe. */
-	return keep(f, cuv_read_file(AT_FDCWD, path, &f->data[0]), slash ? slash + 1 : path, &ret->items[0]);
+	return keep(f, cuv_read_file(AT_FDCWD, path, &f->data[0]), path + n, &ret->items[0]);
 }

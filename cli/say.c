@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
+#include "cli/run_files.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,12 +47,10 @@ static void say_indented(const char *text)
 
 void cuv_say_error(const struct cuv_error *err, const char *file)
 {
-	const char *slash = file && err->file[0] ? strrchr(file, '/') : NULL;
-
 	fputs("cuvette: ", stderr);
-	/* A file that was included lies below the folder of the first. */
+	/* A file that was included. */
 	if (err->line && err->file[0])
-		fprintf(stderr, "%.*s%s:%u:", slash ? (int)(slash - file) + 1 : 0, file ? file : "", err->file,
+		fprintf(stderr, "%.*s%s:%u:", file ? (int)cuv_run_files_folder(file) : 0, file ? file : "", err->file,
 			err->line);
 	else if (err->line)
 		fprintf(stderr, "%s:%u:", file ? file : "line", err->line);

@@ -313,6 +313,27 @@ def test_requirements_include_files_beside_them(run, tmp_path):
     assert run(*words).stdout == "idna3.7\n"
 
 
+def test_requirements_include_files_of_the_working_directory(run, tmp_path):
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "base.txt").write_text("idna<3.8\n")
+    (tmp_path / "dev" / "all.txt").write_text("-r ../base.txt\n")
+    main = shell.program("import importlib.metadata as m\nprint(m.version('idna'))\n")
+    words = ("--exclude-newer", shell.DATE, main)
+    done = run("-r", "dev/all.txt", *words, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "3.7\n", done.stderr
+    done = run("-r", tmp_path / "dev" / "all.txt", *words)
+    assert done.returncode == 2 and f"cuvette: {tmp_path}/dev/all.txt:1:4: this leads out of the folder" in done.stderr
+    (tmp_path / "base.txt").write_text("idna\n-r ../more.txt\n")
+    done = run("-r", "dev/all.txt", *words, cwd=tmp_path)
+    assert "cuvette: base.txt:2:4: this leads out of the folder" in done.stderr
+    # Who stands elsewhere, and a link that leads there: the file's own folder counts.
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "there").symlink_to("../dev")
+    for path in ("../dev/all.txt", "there/all.txt"):
+        done = run("-r", path, *words, cwd=tmp_path / "here")
+        assert done.returncode == 2 and f"cuvette: {path}:1:4: this leads out of the folder" in done.stderr
+
+
 def test_a_script_says_what_it_needs(run, tmp_path):
     main = tmp_path / "tool.py"
     text = ("# /// script\n# requires-python = '>=3.11'\n# dependencies = [\n#   'Idna<3.8', # the only one\n# ]\n# ///\n"
