@@ -305,7 +305,7 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 		     {"--store", spec->state->manager},	  {"--pages", spec->state->pages},
 		     {"--zygote-sharing", spec->sharing}, {"--lint-servers", spec->lint_servers},
 		     {"--runs-queue", spec->runs_queue},  {"--runs-at-once", spec->runs_at_once},
-		     {"--origins", spec->origins}};
+		     {"--origins", spec->origins},	  {"--jobe-env", spec->jobe_env}};
 	int r = 0;
 	size_t i;
 

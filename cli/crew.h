@@ -49,6 +49,7 @@ struct cuv_crew_spec {
 	const char *runs_at_once;
 	const char *api_key;
 	const char *origins;
+	const char *jobe_env;
 	bool prewarm;
 	int cancel_fd; /* readable: give up starting; -1: none */
 };

@@ -132,6 +132,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.runs_at_once = s->runs_at_once,
 		.api_key = s->api_key,
 		.origins = s->origins,
+		.jobe_env = s->jobe_env,
 		.prewarm = s->prewarm,
 		.cancel_fd = signals,
 	};

@@ -51,6 +51,7 @@ enum {
 	SHARE,
 	ORIGINS,
 	PREWARM,
+	JOBE_ENV,
 	CHECK
 };
 
@@ -100,6 +101,8 @@ static const struct cuv_option options[] = {
 		     "web pages that may use POST /execute, as https://site.example; others may not"},
 	[PREWARM] = {"prewarm", 0, "0|1", "PREWARM", "0",
 		     "1: make the environment of scripts with main() at start, not when it is first needed"},
+	[JOBE_ENV] = {"jobe_env", 0, "DIGEST", "JOBE_ENV", NULL,
+		      "environment of Jobe's programs that have no header of their own; none: no packages"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -203,6 +206,10 @@ static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
 	if (cuv_parse_u64(s->lint_servers, LINT_SERVERS_MAX, &n) < 0)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "lint-servers: %s is not a number up to %d",
 				     s->lint_servers, LINT_SERVERS_MAX);
+	if (s->jobe_env && !cuv_env_digest_valid(s->jobe_env))
+		return cuv_error_set(err, CUV_E_BAD_REQUEST,
+				     "jobe-env: `%s` is not the digest of an environment (`cuvette env list`)",
+				     s->jobe_env);
 	if (s->origins && !cuv_origins_valid(s->origins))
 		return cuv_error_set(
 			err, CUV_E_BAD_REQUEST,
@@ -316,6 +323,7 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->clients = v[CLIENTS].text;
 	ret->request_memory = v[REQUESTS].text;
 	ret->drain = v[DRAIN].text;
+	ret->jobe_env = v[JOBE_ENV].text && v[JOBE_ENV].text[0] ? v[JOBE_ENV].text : NULL;
 	ret->origins = v[ORIGINS].text && v[ORIGINS].text[0] ? v[ORIGINS].text : NULL;
 	ret->lint_servers = v[LINT_SERVERS].text;
 	ret->runs_queue = v[RUNS_QUEUE].text;

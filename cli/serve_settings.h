@@ -21,6 +21,7 @@ struct cuv_serve_settings {
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
 	const char *api_key;	  /* NULL: none */
+	const char *jobe_env;	  /* a digest; NULL: none */
 	const char *origins;	  /* checked; NULL: none */
 	const char *lint_servers; /* checked text for the manager, as the next two */
 	const char *runs_queue;

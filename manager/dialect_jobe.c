@@ -149,14 +149,17 @@ static int gather_files(struct cuv_server *s, const struct cuv_client *client, s
 	return cuv_upload_finish(&in->files, &in->job.limits, err);
 }
 
-/* What the program's header says, else no packages. */
-static int read_environment(struct intake *in, struct cuv_error *err)
+/* What the program's header says; else the operator's environment; else no packages. */
+static int read_environment(const struct cuv_server *s, struct intake *in, struct cuv_error *err)
 {
 	_cleanup_script_ struct cuv_script script = CUV_SCRIPT_INIT;
 	int r = cuv_script_read(in->job.code, in->job.code_len, "main.py", &script, err);
 
 	in->job.env_source = CUV_ENV_REQUIREMENTS;
 	in->job.requirements = "";
+	in->job.env_digest = s->settings->jobe_env;
+	if (r == 0 && in->job.env_digest)
+		in->job.env_source = CUV_ENV_DIGEST;
 	if (r <= 0)
 		return r;
 	in->job.python = cuv_script_python(&script, NULL, err);
@@ -197,9 +200,13 @@ static int end_unbuilt(struct cuv_http *h, struct cuv_error *err)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(sizeof(*err));
 
+	h->code = err->code;
+	/* 404 would mean a file. */
+	if (err->code == CUV_E_ENVIRONMENT_UNKNOWN)
+		return reply(h, cuv_jobe_answer(h->run_id, CUV_JOBE_INTERNAL, "the service's JOBE_ENV is not here"),
+			     err);
 	if (cuv_error_http_status(err->code) != 422)
 		return -EINVAL;
-	h->code = err->code;
 	if (err->line)
 		cuv_buf_addf(&text, "line %u: ", err->line);
 	cuv_buf_addf(&text, "%s\n%s", err->message, err->explanation);
@@ -244,7 +251,7 @@ static int serve_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_
 		r = prepare(s, client, in, err);
 	if (r < 0)
 		return r;
-	return read_environment(in, err) < 0 ? end_unbuilt(h, err) : run(u, h, in, err);
+	return read_environment(s, in, err) < 0 ? end_unbuilt(h, err) : run(u, h, in, err);
 }
 
 void cuv_jobe_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)

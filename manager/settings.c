@@ -32,6 +32,7 @@ static const struct option options[] = {
 	{"zygote-sharing", required_argument, NULL, 'z'},
 	{"lint-servers", required_argument, NULL, 'r'},
 	{"origins", required_argument, NULL, 'o'},
+	{"jobe-env", required_argument, NULL, 'j'},
 	{"prewarm", no_argument, NULL, 'p'},
 	{"runs-queue", required_argument, NULL, 'q'},
 	{"runs-at-once", required_argument, NULL, 'n'},
@@ -56,6 +57,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --zygote-sharing HOW tenant (default), environment or none: who shares zygotes\n"
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --origins LIST       web pages that may use POST /execute\n"
+	       "  --jobe-env DIGEST    environment of Jobe's programs that say nothing themselves\n"
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
 	       "  --runs-queue N       runs of each client that may wait (mode=async) (1000)\n"
 	       "  --runs-at-once N     of these as many are under way (8)\n"
@@ -153,6 +155,9 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 		r = cuv_parse_u64(text, CUV_RUFF_SERVERS_MAX, &n);
 		s->lint_servers = (unsigned)n;
 		return r;
+	case 'j':
+		s->jobe_env = text;
+		return cuv_env_digest_valid(text) ? 0 : -EINVAL;
 	case 'o':
 		s->origins = text;
 		return cuv_origins_valid(text) ? 0 : -EINVAL;

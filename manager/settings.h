@@ -24,6 +24,7 @@ struct cuv_manager_settings {
 	const char *store;	/* folder, borrowed from argv; NULL: nothing is kept */
 	const char *pages;	/* folder of the API's pages, borrowed from argv; NULL: there are none */
 	bool shares;		/* is a binary cache for what is public */
+	const char *jobe_env;	/* a digest, borrowed from argv; NULL: none */
 	const char *origins;	/* ALLOWED_ORIGINS, borrowed from argv; NULL: no page of another site */
 	bool prewarm;		/* make the environment of dialect E at start */
 	bool help;

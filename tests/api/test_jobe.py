@@ -231,3 +231,20 @@ def test_methods_that_there_are_not(site):
     assert site.request("GET", "/runs").status_code == 405
     assert site.request("GET", "/runresults/1").status_code == 404
     assert site.request("PUT", "/files/..%2f..%2fetc", {"file_contents": ""}).status_code == 404
+
+
+def test_packages_of_the_server():
+    """JOBE_ENV is for programs that say nothing themselves."""
+    code = "import six; print(six.__version__)"
+    with client.fresh_state() as state:
+        with client.Service(state) as service:
+            digest = service.answer(code, "six==1.16.0\n", exclude_newer=client.DATE)["environment"]["digest"]
+            result = Site(service, "").run(code)
+            assert result["outcome"] == 12 and "ModuleNotFoundError" in result["stderr"]
+        with client.Service(state, JOBE_ENV=digest) as service:
+            assert Site(service, "").run(code)["stdout"] == "1.16.0\n"
+            header = "# /// script\n# dependencies = []\n# ///\n"
+            assert "ModuleNotFoundError" in Site(service, "").run(header + code)["stderr"]
+        with client.Service(state, JOBE_ENV="0" * 32) as service:
+            result = Site(service, "").run(code)
+            assert result["outcome"] == 20 and "JOBE_ENV" in result["cmpinfo"]
