@@ -59,6 +59,14 @@ class Senders:
             assert not thread.is_alive()
 
 
+def kill_manager(service) -> bool:
+    """False while it is being started again."""
+    with contextlib.suppress(ProcessLookupError, StopIteration):
+        os.kill(folder.part(service, "cuvette-manager"), signal.SIGKILL)
+        return True
+    return False
+
+
 def ended(service, run_id) -> dict | None:
     with service.client() as http:
         answer = http.get(f"/api/v1/runs/{run_id}")
@@ -77,8 +85,7 @@ def test_each_run_that_was_accepted_has_one_answer_whenever_the_manager_is_kille
                 before = senders.count()
                 client.wait_until(lambda seen=before: senders.count() > seen, 60, "runs are accepted")
                 time.sleep(rng.uniform(0, 0.5))
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(folder.part(service, "cuvette-manager"), signal.SIGKILL)
+                client.wait_until(lambda: kill_manager(service), 60, "there is a manager to kill")
             before = senders.count()
             client.wait_until(lambda: senders.count() > before, 60, "runs are accepted after the last")
         results = {}
