@@ -44,7 +44,7 @@ def search(tool, service, key, folder, *options):
                f"{service.url}/openapi.json", "--checks", "all",
                "--exclude-checks", CHECKS_OFF, "--header", f"X-API-Key: {key}", "--request-timeout", "60",
                # Not more: Python 3.11 can't parse in two threads at once, and then it is no answer of ours.
-               "--workers", "1",
+               "--workers", "1", "--max-response-time", "300",
                "--no-color", "--continue-on-failure", *options]
     return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=2000)
