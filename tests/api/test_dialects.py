@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import re
 import subprocess
 
 import pytest
@@ -249,6 +250,16 @@ def test_learn_refuses(service, body, words):
 
 def test_main_has_ten_seconds(sleeper):
     refused(sleeper.result(), 400, "error", "Script timed out after 10 seconds")
+
+
+def test_the_manuals_examples(service):
+    """Each command of docs/dialects.md answers what stands below it, but for times."""
+    text = (client.ROOT / "docs/dialects.md").read_text()
+    found = re.findall(r"```sh\ncurl -sS \S+?(/\S+) -d '(.*?)'\n```\n\n```json\n(.*?)```", text, re.DOTALL)
+    assert len(found) == 3
+    for path, body, answer in found:
+        expected, got = json.loads(answer), post(service, path, body).json()
+        assert {**got, "execution_time": 0} == {**expected, "execution_time": 0}
 
 
 # --- keys, origins, no index ---
