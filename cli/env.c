@@ -24,7 +24,7 @@ static const struct {
 	{"list", cuv_env_list, "which there are, how large, when they were used"},
 	{"show", cuv_env_show, "what one holds"},
 	{"diff", cuv_env_diff, "what one has that another has not"},
-	{"build", cuv_env_build, "make one of a requirements file, and print its digest"},
+	{"build", cuv_env_build, "make one of a requirements file or a lock, and print its digest"},
 	{"lock", cuv_env_lock, "print the lock of one, as pylock.toml"},
 	{"prewarm", cuv_env_prewarm, "make the one that scripts with main() run in"},
 	{"gc", cuv_env_gc, "make room: what passes the budget, and what nobody needs"},

@@ -19,7 +19,7 @@
 
 #define STEP_MS_MAX 3600000
 
-enum { STATE, REQUIREMENTS, PYTHON, NEWER, RESOLVE, BUILD, QUIET, JSON, PIN, EXPLAIN };
+enum { STATE, REQUIREMENTS, PYTHON, NEWER, RESOLVE, BUILD, QUIET, JSON, PIN, EXPLAIN, LOCK, EXTRA, GROUP };
 #define COMMON                                                                                                         \
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL, "the state folder"},                                    \
 	[REQUIREMENTS] = {"requirements", 'r', "FILE", NULL, NULL, "the packages; without: none"},                     \
@@ -38,6 +38,9 @@ static const struct cuv_option build_options[] = {
 	[JSON] = {"json", 0, NULL, NULL, NULL, "print what it holds, as JSON"},
 	[PIN] = {"pin", 0, NULL, NULL, NULL, "never evict it"},
 	[EXPLAIN] = {"explain", 0, NULL, NULL, NULL, "print for each package who asked for it, too"},
+	[LOCK] = {"lock", 0, "FILE", NULL, NULL, "a pylock.toml to use as it is, instead of requirements"},
+	[EXTRA] = {"extra", 0, "NAME,NAME", NULL, NULL, "extras of the lock; without: none"},
+	[GROUP] = {"group", 0, "NAME,NAME", NULL, NULL, "dependency groups of the lock; without: its default ones"},
 };
 static const struct cuv_option lock_options[] = {COMMON};
 
@@ -47,7 +50,7 @@ static const struct cuv_option lock_options[] = {COMMON};
 static const struct cuv_usage build_usage = {
 	.command = "env build",
 	.operands = "",
-	.about = "Makes the environment of a requirements file, as a run would, and prints its digest.",
+	.about = "Makes the environment of a requirements file or a lock, as a run would, and prints its digest.",
 	.more = STATUS,
 	.options = build_options,
 	.n_options = ARRAY_SIZE(build_options),
@@ -72,6 +75,31 @@ static int read_step(const struct cuv_values *v, int option, const char *typed, 
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "%s: %s is not a number of seconds up to %d", typed,
 				     v->value[option].text, STEP_MS_MAX / 1000);
 	*ret = (uint32_t)ms;
+	return 0;
+}
+
+/* The lock in place of requirements; there is none where there is no --lock. */
+static int read_lock(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_env_ask *ask,
+		     struct cuv_error *err)
+{
+	_cleanup_(cuv_run_lock_sets_done) struct cuv_run_lock_sets sets = {0};
+	const struct cuv_python *python = v->value[PYTHON].text ? cuv_python_find(ask->python) : NULL;
+	struct cuv_job_spec spec = {0};
+
+	if (!v->value[LOCK].text && (v->value[EXTRA].text || v->value[GROUP].text))
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT, "--extra and --group are for a --lock");
+	if (!v->value[LOCK].text)
+		return 0;
+	if (v->value[REQUIREMENTS].text || v->value[NEWER].text || v->value[EXPLAIN].text)
+		return cuv_error_set(
+			err, CUV_E_FIELD_CONFLICT,
+			"--lock takes the place of -r, and with it --exclude-newer and --explain say nothing");
+	if (cuv_run_lock_extras(&sets, "--extra", v->value[EXTRA].text, err) < 0 ||
+	    cuv_run_lock_groups(&sets, "--group", v->value[GROUP].text, err) < 0 ||
+	    cuv_run_input_lock(in, v->value[LOCK].text, python, &sets, &spec, err) < 0)
+		return -EINVAL;
+	ask->source = CUV_ENV_LOCK;
+	snprintf(ask->python, sizeof(ask->python), "%s", spec.python->version);
 	return 0;
 }
 
@@ -135,6 +163,8 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 	}
 	if (r == 0)
 		r = cuv_run_input_requirements(&in, v->value[REQUIREMENTS].text, err);
+	if (r == 0)
+		r = read_lock(v, &in, &ask, err);
 	peer->builds = !digest;
 	if (r == 0)
 		r = cuv_env_peer_open(peer, v->value[STATE].text, err);
@@ -174,9 +204,9 @@ static void print_environment(const struct found *f)
 	for (size_t i = 0; i < e->packages.n; i++)
 		json_array_append_new(packages, json_string(e->packages.items[i]));
 	cuv_format_rfc3339(e->exclude_s, date);
-	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "digest", e->digest, "store_path", e->store_name, "lock",
-		      e->lock_digest, "python", e->python, "exclude_newer", date, "packages", packages, "cached",
-		      (int)e->cached);
+	j = json_pack("{s:s, s:o, s:s, s:s, s:s?, s:o, s:b}", "digest", e->digest, "store_path",
+		      json_sprintf("/nix/store/%s", e->store_name), "lock", e->lock_digest, "python", e->python,
+		      "exclude_newer", e->exclude_s > 0 ? date : NULL, "packages", packages, "cached", (int)e->cached);
 	json_object_set_new(j, "explain", f->explain ? json_incref(f->explain) : json_null());
 	cuv_env_print_json(j);
 	json_decref(j);
@@ -222,7 +252,7 @@ int cuv_env_build(int argc, char **argv)
 	if (r == 0 && v.value[PIN].text)
 		r = pin_it(&peer, found.env.digest, &err);
 	if (r < 0)
-		status = cuv_env_fail(&err, v.value[REQUIREMENTS].text);
+		status = cuv_env_fail(&err, v.value[v.value[LOCK].text ? LOCK : REQUIREMENTS].text);
 	else if (v.value[JSON].text)
 		print_environment(&found);
 	else

@@ -196,6 +196,36 @@ json_t *cuv_answer_text(const struct cuv_buf *raw)
 	return text(raw);
 }
 
+json_t *cuv_answer_build(const struct cuv_job_spec *spec, const struct cuv_job_result *r, const char *request_id)
+{
+	json_t *a = json_object();
+
+	json_object_set_new(a, "environment", environment(&r->environment, &r->lock, spec->source));
+	json_object_set_new(a, "image", image(r->environment.image));
+	json_object_set_new(a, "request_id", request_id ? json_string(request_id) : json_null());
+	return complete(a, 3);
+}
+
+static json_t *store_paths(const struct cuv_strv *names)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < names->n; i++)
+		json_array_append_new(ret, store_path(names->items[i]));
+	return ret;
+}
+
+json_t *cuv_answer_look(const struct cuv_look *look, const struct cuv_buf *lock)
+{
+	const struct cuv_environment *e = &look->environment;
+
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "digest", e->digest, "lock_digest", e->lock_digest,
+			 "store_path", store_path(e->store_name), "python", e->python, "packages",
+			 packages(&e->packages, lock), "closure", store_paths(&e->closure), "closure_bytes",
+			 look->closure_bytes ? json_integer((json_int_t)look->closure_bytes) : json_null(), "image",
+			 image(e->image));
+}
+
 json_t *cuv_answer_isolation(const struct cuv_layers *layers)
 {
 	static const char *const states[] = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 void cuv_form_init(struct cuv_form *f, const struct cuv_field_info *table, size_t n, size_t total_max_bytes,
 		   struct cuv_charge *charge)
@@ -137,6 +138,13 @@ const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name)
 
 	cuv_assert(i >= 0);
 	return f->fields[i].seen ? &f->fields[i] : NULL;
+}
+
+bool cuv_field_is_file(const struct cuv_field *field, const char *suffix)
+{
+	size_t len = strlen(field->filename), n = strlen(suffix);
+
+	return field->has_filename && len > n && strcasecmp(field->filename + len - n, suffix) == 0;
 }
 
 const struct cuv_form_file *cuv_form_file(const struct cuv_form *f, const char *name, size_t i)

@@ -65,6 +65,8 @@ struct cuv_multipart_sink cuv_form_sink(struct cuv_form *f);
 
 /* The field of this name when it was sent, else NULL. Borrowed. */
 const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name);
+/* It came as a file whose name ends so, and is longer than that. */
+bool cuv_field_is_file(const struct cuv_field *field, const char *suffix);
 /* The i-th file that came for a FILES field, in the order of the form; NULL when
  * there are not so many. Borrowed. */
 const struct cuv_form_file *cuv_form_file(const struct cuv_form *f, const char *name, size_t i);

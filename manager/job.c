@@ -362,7 +362,10 @@ static int on_environment(struct job *j, struct cuv_frame *f)
 		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
 			break;
 		j->side[SIDE_ENV].ended = true;
-		return take_lock(j, f) < 0 ? -EIO : begin_program(j);
+		if (take_lock(j, f) < 0)
+			return -EIO;
+		j->side[SIDE_RUN].ended = j->spec->build_only;
+		return j->spec->build_only ? 0 : begin_program(j);
 	case CUV_MSG_FAILURE:
 		return failed(j, f);
 	default:

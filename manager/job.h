@@ -70,6 +70,7 @@ struct cuv_job_spec {
 	uint32_t queue_ms; /* longest wait for a free box */
 	bool lint;	   /* run ruff */
 	bool strict;	   /* never from a zygote */
+	bool build_only;   /* the environment is all; nothing is run, nor linted */
 	bool base64;	   /* the answer has output as it is, in Base64 */
 	/* Whose run it is; a zygote is shared with runs of the same tenant. "" or
 	 * NULL: with everybody. */

@@ -236,6 +236,7 @@ int main(int argc, char **argv)
 	if (start(&settings, &err) < 0)
 		die(&err);
 	wait_for_end(signals, &settings);
+	cuv_holdings_flush(&server.holdings);
 	cuv_log(CUV_LOG_INFO, "stopped", CUV_I("active", cuv_server_active(&server)));
 	_exit(0); /* civetweb's threads are still there, and have nothing to lose */
 }

@@ -75,17 +75,20 @@ void cuv_metrics_request(unsigned operation, int status, enum cuv_error_code cod
 	add(&all.bytes_out, bytes_out);
 }
 
-void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r)
+void cuv_metrics_environment(const struct cuv_environment *e)
 {
-	const struct cuv_environment *e = &r->environment;
-
-	add(&all.runs[d][r->run.status][r->run.path], 1);
-	add_time(&all.run_times[r->run.path], r->run.wall_ns);
 	add(e->cached ? &all.environments_known : &all.environments_made, 1);
 	if (!e->cached) {
 		add_time(&all.resolve_times, e->resolve_ns);
 		add_time(&all.build_times, e->build_ns);
 	}
+}
+
+void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r)
+{
+	add(&all.runs[d][r->run.status][r->run.path], 1);
+	add_time(&all.run_times[r->run.path], r->run.wall_ns);
+	cuv_metrics_environment(&r->environment);
 	add(&all.lint[r->lint_state], 1);
 	add(&all.output_bytes, r->out.len + r->err.len);
 }

@@ -32,7 +32,9 @@ enum cuv_dialect {
 /* An answer was sent (status 0: the client was gone before it). */
 void cuv_metrics_request(unsigned operation, int status, enum cuv_error_code code, uint64_t took_ns, uint64_t bytes_in,
 			 uint64_t bytes_out);
-/* A run took place. */
+/* An environment was made or found, and nothing run in it. */
+void cuv_metrics_environment(const struct cuv_environment *e);
+/* A run took place, in an environment that counts with it. */
 void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r);
 /* None took place. */
 void cuv_metrics_no_run(enum cuv_dialect d, enum cuv_error_code code);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/run_request.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/utf8.h"
 #include "manager/isolation.h"
-#include "manager/run_lock.h"
 #include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
-#include "nixenv/script.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
-#include <strings.h>
 
 #define TEXT_MAX 64
 #define NAMES_TEXT_MAX 4096
@@ -23,8 +19,6 @@
 #define RESOLVE_MS 60000
 #define BUILD_MS 600000
 #define QUEUE_MS 60000
-/* Clocks differ: a date a little ahead of ours is still today. */
-#define FUTURE_SLACK_S 86400
 
 static const struct cuv_field_info fields[] = {
 	{"requirements", CUV_FIELD_FILE, CUV_REQUIREMENTS_BYTES_MAX},
@@ -58,6 +52,24 @@ const struct cuv_field_info *cuv_run_fields(size_t *ret_n)
 	return fields;
 }
 
+/* Of these, what says what the environment is. */
+static const struct cuv_field_info build_fields[] = {
+	{"requirements", CUV_FIELD_FILE, CUV_REQUIREMENTS_BYTES_MAX},
+	{"requirements_files", CUV_FIELD_FILES, CUV_REQUIREMENTS_BYTES_MAX},
+	{"python", CUV_FIELD_TEXT, TEXT_MAX},
+	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
+	{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
+	{"lock_extras", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
+	{"lock_groups", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
+	{"mode", CUV_FIELD_LATER, 0},
+};
+
+const struct cuv_field_info *cuv_build_fields(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(build_fields);
+	return build_fields;
+}
+
 void cuv_run_request_done(struct cuv_run_request *r)
 {
 	r->source = cuv_requirements_free(r->source);
@@ -68,14 +80,7 @@ void cuv_run_request_done(struct cuv_run_request *r)
 	cuv_run_cases_done(&r->cases);
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-
-	return len > n && strcasecmp(name + len - n, suffix) == 0;
-}
-
-static int read_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err)
+int cuv_run_request_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err)
 {
 	const struct cuv_field *code = cuv_form_get(f, "code");
 	const char *data;
@@ -84,7 +89,7 @@ static int read_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct
 	if (!code)
 		return cuv_error_set(err, CUV_E_CODE_MISSING,
 				     "the field `code` is missing: send the program as a file main.py");
-	if (!code->has_filename || !ends_in(code->filename, ".py"))
+	if (!cuv_field_is_file(code, ".py"))
 		return cuv_error_set(err, CUV_E_CODE_NAME, "the field `code` must be a file whose name ends in .py");
 	data = cuv_buf_str(&code->value);
 	len = code->value.len;
@@ -99,150 +104,6 @@ static int read_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct
 	spec->code = data;
 	spec->code_len = len;
 	return 0;
-}
-
-/* The files that the requirements may include. */
-static int list_files(const struct cuv_form *f, struct cuv_requirements_files *ret, struct cuv_error *err)
-{
-	const struct cuv_form_file *file;
-
-	for (size_t i = 0; (file = cuv_form_file(f, "requirements_files", i)); i++) {
-		if (!cuv_requirements_file_name_valid(file->filename))
-			return cuv_error_set(err, CUV_E_FIELD_INVALID,
-					     "`%.200s` can't be the name of a file in `requirements_files`: it is a "
-					     "relative path of letters, digits and . _ + - @, without . and ..",
-					     file->filename);
-		if (ret->n == CUV_REQUIREMENTS_FILES_MAX)
-			return cuv_error_set(err, CUV_E_TOO_LARGE, "there are more than %d requirements files",
-					     CUV_REQUIREMENTS_FILES_MAX);
-		ret->items[ret->n++] = (struct cuv_requirements_file){
-			.name = file->filename, .data = cuv_buf_str(&file->value), .len = file->value.len};
-	}
-	return 0;
-}
-
-static int write_canonical(struct cuv_run_request *ret, struct cuv_error *err)
-{
-	cuv_buf_init(&ret->requirements, CUV_REQUIREMENTS_BYTES_MAX);
-	return cuv_requirements_canonical(ret->source, &ret->requirements) < 0
-		       ? cuv_error_set(err, CUV_E_OVERLOADED, "no memory for the request")
-		       : 0;
-}
-
-/* The program's header in place of a file. */
-static int read_script(const struct cuv_form *f, struct cuv_run_request *ret, struct cuv_error *err)
-{
-	_cleanup_script_ struct cuv_script script = CUV_SCRIPT_INIT;
-	int r = cuv_form_get(f, "code") ? read_code(f, &ret->spec, err) : 0;
-
-	if (r == 0 && ret->spec.code)
-		r = cuv_script_read(ret->spec.code, ret->spec.code_len, "main.py", &script, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return cuv_error_set(
-			err, CUV_E_REQUIREMENTS_MISSING,
-			"the field `requirements` is missing: send requirements.txt (a comment is enough "
-			"for none), a `lock`, an `env`, or a header in the code (PEP 723, `# /// script`)");
-	ret->spec.python = cuv_script_python(&script, ret->spec.python, err);
-	if (!ret->spec.python)
-		return -EINVAL;
-	ret->source = TAKE_PTR(script.requirements);
-	return write_canonical(ret, err);
-}
-
-static int read_requirements(const struct cuv_form *f, struct cuv_run_request *ret, struct cuv_error *err)
-{
-	const struct cuv_field *field = cuv_form_get(f, "requirements");
-	struct cuv_requirements_files files = {.n = 1};
-	int r;
-
-	if (!field)
-		return read_script(f, ret, err);
-	if (!field->has_filename || !ends_in(field->filename, ".txt"))
-		return cuv_error_set(err, CUV_E_REQUIREMENTS_NAME,
-				     "the field `requirements` must be a file whose name ends in .txt");
-	if (field->value.len == 0)
-		return cuv_error_set(err, CUV_E_REQUIREMENTS_EMPTY,
-				     "the file `requirements` has no bytes; a comment is enough for no requirements");
-	files.items[0] = (struct cuv_requirements_file){
-		.name = field->filename, .data = field->value.data, .len = field->value.len};
-	r = list_files(f, &files, err);
-	if (r == 0)
-		r = cuv_requirements_parse_files(&files, &ret->source, err);
-	if (r < 0)
-		return r;
-	return write_canonical(ret, err);
-}
-
-static int no_memory(struct cuv_error *err)
-{
-	cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
-	err->retry_after_s = 2;
-	return -EINVAL;
-}
-
-static const char *text_of(const struct cuv_form *f, const char *name)
-{
-	const struct cuv_field *field = cuv_form_get(f, name);
-
-	return field ? cuv_buf_str(&field->value) : NULL;
-}
-
-static int read_lock_file(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
-{
-	_cleanup_(cuv_run_lock_sets_done) struct cuv_run_lock_sets sets = {0};
-	const struct cuv_field *field = cuv_form_get(f, "lock");
-
-	if (!field->has_filename || !ends_in(field->filename, ".toml"))
-		return cuv_error_set(err, CUV_E_LOCK_NAME, "the field `lock` must be a file whose name ends in .toml");
-	if (!cuv_charge_add(f->charge, CUV_UPLOADED_LOCK_FACTOR * field->value.len))
-		return no_memory(err);
-	if (cuv_run_lock_extras(&sets, "the field `lock_extras`", text_of(f, "lock_extras"), err) < 0 ||
-	    cuv_run_lock_groups(&sets, "the field `lock_groups`", text_of(f, "lock_groups"), err) < 0)
-		return -EINVAL;
-	return cuv_run_lock_read(cuv_buf_str(&field->value), field->value.len, r->spec.python, &sets, &r->spec.python,
-				 &r->requirements, err);
-}
-
-static int read_python(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err)
-{
-	const struct cuv_field *field = cuv_form_get(f, "python");
-
-	if (!field)
-		return 0;
-	spec->python = cuv_python_choose("the field `python`", cuv_buf_str(&field->value), err);
-	return spec->python ? 0 : -EINVAL;
-}
-
-/* Exactly one of the three ways to name an environment, or a header in the program. */
-static int read_environment(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
-{
-	const struct cuv_field *lock = cuv_form_get(f, "lock"), *env = cuv_form_get(f, "env");
-
-	if ((lock != NULL) + (env != NULL) + (cuv_form_get(f, "requirements") != NULL) > 1)
-		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
-				     "send one of `requirements`, `lock` and `env`: each says what the environment is");
-	if (!lock && (cuv_form_get(f, "lock_extras") || cuv_form_get(f, "lock_groups")))
-		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
-				     "the fields `lock_extras` and `lock_groups` are for a `lock`, which is not there; "
-				     "requirements name extras themselves, as in name[extra]");
-	if (!lock && !env) {
-		r->spec.env_source = CUV_ENV_REQUIREMENTS;
-		return read_requirements(f, r, err);
-	}
-	if (cuv_form_file(f, "requirements_files", 0))
-		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
-				     "the field `requirements_files` is for `requirements`, which are not there");
-	if (cuv_form_get(f, "exclude_newer"))
-		return cuv_error_set(
-			err, CUV_E_FIELD_CONFLICT,
-			"the field `exclude_newer` is for `requirements`; what is locked has its versions");
-	r->spec.env_source = lock ? CUV_ENV_LOCK : CUV_ENV_DIGEST;
-	if (lock)
-		return read_lock_file(f, r, err);
-	r->spec.env_digest = cuv_buf_str(&env->value);
-	return cuv_run_digest_read("the field `env`", r->spec.env_digest, err);
 }
 
 int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err)
@@ -281,21 +142,6 @@ int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, str
 	return 0;
 }
 
-static int read_exclude_newer(const char *text, int64_t now_s, int64_t *ret, struct cuv_error *err)
-{
-	int64_t when;
-
-	if (cuv_parse_rfc3339(text, &when) < 0 || when <= 0)
-		return cuv_error_set(err, CUV_E_FIELD_INVALID,
-				     "the field `exclude_newer` must be a date (2026-01-31) or an RFC 3339 time");
-	if (when > now_s + FUTURE_SLACK_S)
-		return cuv_error_set(
-			err, CUV_E_FIELD_INVALID,
-			"the field `exclude_newer` is in the future: what will be published by then is not known");
-	*ret = when;
-	return 0;
-}
-
 static int read_lint(const char *text, bool *ret, struct cuv_error *err)
 {
 	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
@@ -330,7 +176,7 @@ static int read_cases(const struct cuv_form *f, struct cuv_run_request *r, struc
 	if (!field)
 		return 0;
 	if (!cuv_charge_add(f->charge, 3 * field->value.len))
-		return no_memory(err);
+		return cuv_budget_exhausted(err, "request");
 	e = cuv_run_cases_read(cuv_buf_str(&field->value), field->value.len, &r->cases, err);
 	if (e == 0 && r->cases.n * r->spec.limits.value[CUV_LIMIT_WALL] > CUV_CASES_WALL_MS_MAX)
 		e = cuv_error_set(err, CUV_E_LIMIT_EXCEEDED, "`cases` times `timeout` is above its maximum of %u s",
@@ -391,7 +237,7 @@ static int read_limits(const struct cuv_form *f, struct cuv_limits *ret, struct 
 	return 0;
 }
 
-static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *r, struct cuv_error *err)
+static int read_options(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
 {
 	const struct cuv_field *field;
 	int e = 0;
@@ -407,9 +253,6 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	field = cuv_form_get(f, "artifacts");
 	if (e == 0 && field)
 		e = cuv_run_request_artifacts(cuv_buf_str(&field->value), field->value.len, &r->artifacts, err);
-	field = cuv_form_get(f, "exclude_newer");
-	if (e == 0 && field)
-		e = read_exclude_newer(cuv_buf_str(&field->value), now_s, &r->spec.exclude_s, err);
 	field = cuv_form_get(f, "isolation");
 	if (e == 0 && field)
 		e = cuv_isolation_read("the field `isolation`", cuv_buf_str(&field->value), &r->spec.strict, err);
@@ -425,23 +268,38 @@ static int read_options(const struct cuv_form *f, int64_t now_s, struct cuv_run_
 	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
 }
 
+static void begin(struct cuv_run_request *ret)
+{
+	*ret = (struct cuv_run_request){
+		.files = CUV_UPLOAD_INIT,
+		.spec = {.stdin_data = "", .resolve_ms = RESOLVE_MS, .build_ms = BUILD_MS, .queue_ms = QUEUE_MS}};
+}
+
+int cuv_run_request_read_build(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,
+			       struct cuv_error *err)
+{
+	int r;
+
+	begin(ret);
+	ret->spec.build_only = true;
+	cuv_limits_default(&ret->spec.limits);
+	r = cuv_run_request_environment(f, now_s, ret, err);
+	if (r < 0)
+		cuv_run_request_done(ret);
+	return r;
+}
+
 int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret, struct cuv_error *err)
 {
 	int r;
 
-	*ret = (struct cuv_run_request){.files = CUV_UPLOAD_INIT,
-					.spec = {.stdin_data = "",
-						 .resolve_ms = RESOLVE_MS,
-						 .build_ms = BUILD_MS,
-						 .queue_ms = QUEUE_MS,
-						 .lint = true}};
-	r = read_python(f, &ret->spec, err);
+	begin(ret);
+	ret->spec.lint = true;
+	r = cuv_run_request_environment(f, now_s, ret, err);
 	if (r == 0)
-		r = read_environment(f, ret, err);
+		r = cuv_run_request_code(f, &ret->spec, err);
 	if (r == 0)
-		r = read_code(f, &ret->spec, err);
-	if (r == 0)
-		r = read_options(f, now_s, ret, err);
+		r = read_options(f, ret, err);
 	if (r == 0)
 		r = read_cases(f, ret, err);
 	if (r == 0)
@@ -450,9 +308,6 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 		cuv_run_request_done(ret);
 		return r;
 	}
-	ret->spec.requirements = cuv_buf_str(&ret->requirements);
-	ret->spec.requirements_len = ret->requirements.len;
-	ret->spec.source = ret->source;
 	ret->spec.args = &ret->args;
 	ret->spec.files = &ret->files;
 	ret->spec.artifacts = &ret->artifacts;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The form of POST /api/v1/run: its fields, and what they mean as a job. All
- * checks of the upload are here; nothing is started before they have passed.
+ * The form of POST /api/v1/run, and that of POST /api/v1/environments, which has some of
+ * its fields: what they mean as a job. All checks of the upload are here; nothing is
+ * started before they have passed.
  */
 #ifndef CUV_RUN_REQUEST_H
 #define CUV_RUN_REQUEST_H
@@ -13,6 +14,7 @@
 
 /* Borrowed, static; *ret_n entries. */
 const struct cuv_field_info *cuv_run_fields(size_t *ret_n);
+const struct cuv_field_info *cuv_build_fields(size_t *ret_n);
 
 /* Owns what a job's spec points to, besides the form. */
 struct cuv_run_request {
@@ -32,7 +34,16 @@ void cuv_run_request_done(struct cuv_run_request *r);
  * wall-clock time. 0, or negative with err set. */
 int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret, struct cuv_error *err);
 
-/* The parts, for tests: text of `args` (a JSON array of strings). */
+/* The same of an environment that is not run in. */
+int cuv_run_request_read_build(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,
+			       struct cuv_error *err);
+
+/* The parts. What says what the environment is; `code`. */
+int cuv_run_request_environment(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,
+				struct cuv_error *err);
+int cuv_run_request_code(const struct cuv_form *f, struct cuv_job_spec *spec, struct cuv_error *err);
+
+/* For tests too: text of `args` (a JSON array of strings). */
 int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err);
 /* `files` and `archive`, which are to fit into a work folder with these limits. */
 int cuv_run_request_files(const struct cuv_form *f, const struct cuv_limits *limits, struct cuv_upload *ret,

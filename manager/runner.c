@@ -132,9 +132,16 @@ static bool charge_more(void *arg, size_t bytes)
 	return cuv_charge_add(arg, bytes);
 }
 
-static void log_run(const struct cuv_runner *u, const char *run_id, const struct cuv_job_result *r)
+static void log_run(const struct cuv_runner *u, const struct cuv_job_spec *spec, const struct cuv_job_result *r)
 {
-	cuv_log(CUV_LOG_INFO, "run", CUV_S("request_id", u->request_id), CUV_S("run_id", run_id),
+	if (spec->build_only) {
+		cuv_log(CUV_LOG_INFO, "build", CUV_S("request_id", u->request_id),
+			CUV_S("environment", r->environment.digest), CUV_I("cached", r->environment.cached),
+			CUV_I("resolve_us", r->environment.resolve_ns / 1000),
+			CUV_I("build_us", r->environment.build_ns / 1000));
+		return;
+	}
+	cuv_log(CUV_LOG_INFO, "run", CUV_S("request_id", u->request_id), CUV_S("run_id", spec->run_id),
 		CUV_S("status", cuv_run_status_name(r->run.status)), CUV_I("exit_code", r->run.exit_code),
 		CUV_S("path", cuv_run_path_name(r->run.path)), CUV_S("why_cold", r->run.why_cold),
 		CUV_I("wall_us", r->run.wall_ns / 1000), CUV_I("max_memory", r->run.max_memory_bytes),
@@ -175,8 +182,12 @@ int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, const struct
 		cuv_metrics_no_run(r->dialect, err->code);
 		return done;
 	}
-	cuv_metrics_run(r->dialect, result);
-	log_run(r, spec->run_id, result);
+	if (spec->build_only)
+		cuv_metrics_environment(&result->environment);
+	else
+		cuv_metrics_run(r->dialect, result);
+	cuv_holdings_note(&r->server->holdings, r->client->tenant, &result->environment, cuv_wall_s());
+	log_run(r, spec, result);
 	return charge_answer(spec, result, r->charge, err);
 }
 
@@ -197,7 +208,8 @@ int cuv_runner_run_http(struct cuv_runner *r, struct cuv_http *h, struct cuv_job
 	const struct cuv_job_events events = cuv_runner_events(r, h);
 	int done = cuv_runner_run(r, spec, &events, result, err);
 
-	memcpy(h->run_id, r->run_id, sizeof(h->run_id));
+	if (!spec->build_only)
+		memcpy(h->run_id, r->run_id, sizeof(h->run_id));
 	return done;
 }
 

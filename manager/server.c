@@ -250,6 +250,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	pthread_cond_init(&s->gate_moved, NULL);
 	cuv_health_init(&s->health, &s->peers, landlock);
 	s->peers.ruff = settings->lint_servers > 0 ? &s->ruff : NULL;
+	cuv_holdings_init(&s->holdings, clients->store);
 	cuv_budget_init(&s->budget, settings->memory_bytes);
 	cuv_jobe_files_init(&s->jobe_files);
 	r = cuv_watch_start(&s->watch, settings->clients);

@@ -14,6 +14,7 @@
 #include "manager/budget.h"
 #include "manager/clients.h"
 #include "manager/health.h"
+#include "manager/holdings.h"
 #include "manager/http.h"
 #include "manager/jobe_files.h"
 #include "manager/ruff_pool.h"
@@ -31,6 +32,7 @@ struct cuv_server {
 	const struct cuv_manager_settings *settings; /* borrowed */
 	struct cuv_peers peers;
 	struct cuv_clients *clients; /* borrowed */
+	struct cuv_holdings holdings;
 	struct cuv_health health;
 	struct cuv_budget budget;
 	struct cuv_watch watch;
@@ -85,6 +87,12 @@ void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_
 void cuv_route_runs_get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 void cuv_route_runs_delete(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 void cuv_route_runs_events(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+/* /api/v1/environments and what is below (route_env.c) */
+void cuv_route_env_build(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_env_list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_env_show(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_env_lock(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
+void cuv_route_env_forget(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* GET of a binary cache's paths (route_share.c), where the service is one. */
 bool cuv_route_is_share(const struct cuv_server *s, const char *path);
 void cuv_route_share(struct cuv_server *s, struct cuv_http *h);

@@ -35,6 +35,12 @@ static const char *const migrations[] = {
 	"NULL, state INTEGER NOT NULL, accepted_s INTEGER NOT NULL, ended_s INTEGER NOT NULL DEFAULT 0, bytes INTEGER "
 	"NOT NULL, body BLOB NOT NULL);"
 	"CREATE INDEX run_ended ON run (ended_s, seq, bytes);",
+	/* manager/holdings.h */
+	"CREATE TABLE environment (owner TEXT NOT NULL, digest TEXT NOT NULL, lock TEXT NOT NULL, python TEXT NOT NULL,"
+	" packages INTEGER NOT NULL, first_s INTEGER NOT NULL, used_s INTEGER NOT NULL, hits INTEGER NOT NULL,"
+	" PRIMARY KEY (owner, digest)) WITHOUT ROWID;"
+	"CREATE INDEX environment_used ON environment (owner, used_s);"
+	"CREATE INDEX environment_digest ON environment (digest);",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

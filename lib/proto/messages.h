@@ -14,6 +14,8 @@
  *                               TOOLS_ASK → (TOOLS | FAILURE)
  *                               CHORE_ASK → ENV_PROGRESS* (CHORE_ANSWER | FAILURE)
  *                               SHARE_ASK → (SHARE | FAILURE)
+ *                               LOOK_ASK → (LOOK | FAILURE)
+ *                               WHICH_ASK → WHICH
  *
  * Each message has a struct with put (encode), get (decode, -EBADMSG when it is
  * not well-formed or passes a bound) and, where it owns memory, done.
@@ -45,7 +47,11 @@
 	X(CHORE_ASK, 25, "client", "builder", 1, "something about the store: see lib/proto/chore.h")                   \
 	X(CHORE_ANSWER, 26, "builder", "client", 1, "what came of it; descriptor: JSON; the last message")             \
 	X(SHARE_ASK, 27, "client", "builder", 0, "a path's narinfo or archive: see lib/proto/share.h")                 \
-	X(SHARE, 28, "builder", "client", 1, "the descriptor holds it; the last message")
+	X(SHARE, 28, "builder", "client", 1, "the descriptor holds it; the last message")                              \
+	X(LOOK_ASK, 29, "client", "builder", 0, "what is the environment of this digest? see lib/proto/look.h")        \
+	X(LOOK, 30, "builder", "client", 1, "that environment, and its lock; the last message")                        \
+	X(WHICH_ASK, 31, "client", "builder", 0, "which of these environments are there?")                             \
+	X(WHICH, 32, "builder", "client", 0, "those of them that are; the last message")
 
 enum cuv_msg {
 #define X(name, number, from, to, fds, text) CUV_MSG_##name = number,

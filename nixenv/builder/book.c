@@ -103,19 +103,52 @@ static int read_refs(sqlite3 *db, int64_t id, struct cuv_narinfo *n)
 	return r == SQLITE_DONE ? 0 : failed(db);
 }
 
+static int open_book(const struct cuv_builder *b, sqlite3 **ret)
+{
+	char path[PATH_MAX];
+
+	cuv_path_join(b->state.nix, BOOK, path);
+	if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+	    sqlite3_busy_timeout(*ret, BUSY_MS) != SQLITE_OK)
+		return failed(*ret);
+	return 0;
+}
+
+int cuv_book_bytes(const struct cuv_builder *b, const struct cuv_strv *names, uint64_t *ret)
+{
+	_cleanup_(close_book) sqlite3 *db = NULL;
+	_cleanup_stmt_ sqlite3_stmt *s = NULL;
+	uint64_t sum = 0;
+
+	if (open_book(b, &db) < 0)
+		return -EIO;
+	if (sqlite3_prepare_v2(db, "SELECT narSize FROM ValidPaths WHERE path = ?1", -1, &s, NULL) != SQLITE_OK)
+		return failed(db);
+	for (size_t i = 0; i < names->n; i++) {
+		char path[sizeof(CUV_STORE_DIR) + CUV_STORE_NAME_SIZE];
+		int r;
+
+		(void)snprintf(path, sizeof(path), CUV_STORE_DIR "/%s", names->items[i]);
+		if (sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC) != SQLITE_OK)
+			return failed(db);
+		r = sqlite3_step(s);
+		if (r != SQLITE_ROW)
+			return r == SQLITE_DONE ? -ENOENT : failed(db);
+		sum += (uint64_t)sqlite3_column_int64(s, 0);
+		(void)sqlite3_reset(s);
+	}
+	*ret = sum;
+	return 0;
+}
+
 int cuv_book_find(const struct cuv_builder *b, const char *hash_part, struct cuv_narinfo *ret)
 {
 	_cleanup_narinfo_ struct cuv_narinfo n = CUV_NARINFO_INIT;
 	_cleanup_(close_book) sqlite3 *db = NULL;
-	char path[PATH_MAX];
 	int64_t id = 0;
-	int r;
+	int r = open_book(b, &db);
 
-	cuv_path_join(b->state.nix, BOOK, path);
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
-	    sqlite3_busy_timeout(db, BUSY_MS) != SQLITE_OK)
-		return failed(db);
-	r = read_path(db, hash_part, &n, &id);
+	r = r ? r : read_path(db, hash_part, &n, &id);
 	r = r ? r : read_refs(db, id, &n);
 	if (r == 0) {
 		*ret = n;

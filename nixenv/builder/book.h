@@ -14,5 +14,8 @@
  * size and signatures. 0; 1 when there is none; -EIO, -EBADMSG (the book says what no Nix
  * would), -ENOMEM. ret must be empty. */
 int cuv_book_find(const struct cuv_builder *b, const char *hash_part, struct cuv_narinfo *ret);
+/* The sizes of these store names (as archives) together. 0, -ENOENT when one is not
+ * valid, -EIO. */
+int cuv_book_bytes(const struct cuv_builder *b, const struct cuv_strv *names, uint64_t *ret);
 
 #endif

@@ -9,6 +9,7 @@
 #include "nixenv/builder/desk.h"
 #include "nixenv/builder/flight.h"
 #include "nixenv/builder/locks.h"
+#include "nixenv/builder/look.h"
 #include "nixenv/builder/share.h"
 #include "nixenv/builder/uses.h"
 #include "nixenv/requirements.h"
@@ -398,6 +399,42 @@ static void answer_share(struct server *sv, struct session *s, struct cuv_frame 
 		share_answer(s, fd < 0 ? -1 : fd, &err);
 }
 
+static void answer_look(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	_cleanup_look_ struct cuv_look look = CUV_LOOK_INIT;
+	_cleanup_writer_ struct cuv_writer w;
+	struct cuv_look_ask ask;
+	struct cuv_error err;
+	int lock;
+
+	if (cuv_look_ask_get(&f->body, &ask) < 0) {
+		session_close(s);
+		return;
+	}
+	if (cuv_look(sv->b, ask.digest, &look, &err) < 0) {
+		session_fail(s, &err);
+		return;
+	}
+	lock = cuv_locks_open(sv->b, &look.environment);
+	cuv_writer_init(&w, CUV_MSG_LOOK);
+	cuv_look_put(&w, &look);
+	session_answer_fd(s, &w, lock < 0 ? -1 : lock);
+}
+
+static void answer_which(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	_cleanup_which_ struct cuv_which ask = CUV_WHICH_INIT, there = CUV_WHICH_INIT;
+	_cleanup_writer_ struct cuv_writer w;
+
+	if (cuv_which_get(&f->body, &ask) < 0 || cuv_look_which(sv->b, &ask, &there) < 0) {
+		session_close(s);
+		return;
+	}
+	cuv_writer_init(&w, CUV_MSG_WHICH);
+	cuv_which_put(&w, &there);
+	session_answer(s, &w);
+}
+
 static void session_input(struct server *sv, struct session *s)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -415,6 +452,10 @@ static void session_input(struct server *sv, struct session *s)
 		answer_chore(sv, s, &f);
 	else if (f.type == CUV_MSG_SHARE_ASK)
 		answer_share(sv, s, &f);
+	else if (f.type == CUV_MSG_LOOK_ASK)
+		answer_look(sv, s, &f);
+	else if (f.type == CUV_MSG_WHICH_ASK)
+		answer_which(sv, s, &f);
 	else
 		session_close(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written is read again; what breaks a bound is not. (The round trip of
  * arbitrary bytes is the fuzz target's, tests/fuzz/frame.) */
+#include "lib/proto/look.h"
 #include "lib/proto/messages.h"
 #include "tests/unit/unit.h"
 
@@ -401,6 +402,52 @@ TEST(an_ask_that_breaks_a_bound_is_refused)
 	}
 }
 
+TEST(a_look_is_read_as_written)
+{
+	_cleanup_writer_ struct cuv_writer w, ask;
+	_cleanup_look_ struct cuv_look m = {.closure_bytes = 12345}, got = CUV_LOOK_INIT;
+	struct cuv_look_ask again, question = {.digest = HASH};
+	struct cuv_reader r;
+
+	memcpy(m.environment.digest, HASH, sizeof(HASH));
+	memcpy(m.environment.store_name, ENV, sizeof(ENV));
+	memcpy(m.environment.image, ENV, sizeof(ENV));
+	assert_ok(cuv_strv_add(&m.environment.closure, ENV));
+	cuv_writer_init(&w, CUV_MSG_LOOK);
+	cuv_look_put(&w, &m);
+	r = body_of(&w);
+	assert_ok(cuv_look_get(&r, &got));
+	assert_int_equal(got.closure_bytes, 12345);
+	assert_string_equal(got.environment.store_name, ENV);
+	assert_int_equal(got.environment.closure.n, 1);
+
+	cuv_writer_init(&ask, CUV_MSG_LOOK_ASK);
+	cuv_look_ask_put(&ask, &question);
+	r = body_of(&ask);
+	assert_ok(cuv_look_ask_get(&r, &again));
+	assert_string_equal(again.digest, HASH);
+}
+
+TEST(a_list_of_digests_has_only_digests)
+{
+	static const char *const bad[] = {"", "../../../../../../../../../etc/x", HASH "-env"};
+
+	for (size_t i = 0; i <= ARRAY_SIZE(bad); i++) {
+		_cleanup_which_ struct cuv_which m = CUV_WHICH_INIT, got = CUV_WHICH_INIT;
+		_cleanup_writer_ struct cuv_writer w;
+		struct cuv_reader r;
+
+		assert_ok(cuv_strv_add(&m.digests, HASH));
+		if (i < ARRAY_SIZE(bad))
+			assert_ok(cuv_strv_add(&m.digests, bad[i]));
+		cuv_writer_init(&w, CUV_MSG_WHICH);
+		cuv_which_put(&w, &m);
+		r = body_of(&w);
+		assert_int_equal(cuv_which_get(&r, &got), i < ARRAY_SIZE(bad) ? -EBADMSG : 0);
+		assert_int_equal(got.digests.n, i < ARRAY_SIZE(bad) ? 0 : 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +463,8 @@ int main(void)
 		cmocka_unit_test(every_layer_and_status_has_a_name),
 		cmocka_unit_test(an_ask_is_read_as_written),
 		cmocka_unit_test(an_ask_that_breaks_a_bound_is_refused),
+		cmocka_unit_test(a_look_is_read_as_written),
+		cmocka_unit_test(a_list_of_digests_has_only_digests),
 	};
 
 	return cmocka_run_group_tests_name("messages", tests, NULL, NULL);

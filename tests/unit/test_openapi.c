@@ -139,11 +139,8 @@ TEST(limits_are_the_tables)
 	}
 }
 
-static const struct cuv_field_info *field_of(const char *name)
+static const struct cuv_field_info *field_of(const struct cuv_field_info *fields, size_t n, const char *name)
 {
-	size_t n;
-	const struct cuv_field_info *fields = cuv_run_fields(&n);
-
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(fields[i].name, name) == 0)
 			return &fields[i];
@@ -163,25 +160,34 @@ static void check_kind(const struct cuv_field_info *info, const json_t *property
 		assert_int_equal(json_integer_value(max), info->max_bytes);
 }
 
-TEST(fields_of_a_run_are_the_forms)
+static void check_fields(const struct cuv_field_info *fields, size_t n, const char *form_name, const char *json_name)
 {
-	json_t *form = json_object_get(schema("RunForm"), "properties"), *value;
-	json_t *json = json_object_get(schema("RunJson"), "properties");
-	const struct cuv_field_info *fields;
+	json_t *form = json_object_get(schema(form_name), "properties"), *value;
+	json_t *json = json_object_get(schema(json_name), "properties");
 	const char *name;
-	size_t n;
 
-	fields = cuv_run_fields(&n);
 	for (size_t i = 0; i < n; i++) {
 		if (!json_object_get(form, fields[i].name) || !json_object_get(json, fields[i].name))
-			fail_msg("RunForm and RunJson of manager/openapi/run.json lack the field `%s`", fields[i].name);
+			fail_msg("%s and %s of manager/openapi/ lack the field `%s`", form_name, json_name,
+				 fields[i].name);
 	}
 	json_object_foreach(form, name, value)
 	{
-		assert_non_null(field_of(name));
-		check_kind(field_of(name), value);
+		assert_non_null(field_of(fields, n, name));
+		check_kind(field_of(fields, n, name), value);
 	}
-	json_object_foreach(json, name, value) assert_non_null(field_of(name));
+	json_object_foreach(json, name, value) assert_non_null(field_of(fields, n, name));
+}
+
+TEST(fields_of_a_run_and_a_build_are_the_forms)
+{
+	const struct cuv_field_info *fields;
+	size_t n;
+
+	fields = cuv_run_fields(&n);
+	check_fields(fields, n, "RunForm", "RunJson");
+	fields = cuv_build_fields(&n);
+	check_fields(fields, n, "BuildForm", "BuildJson");
 }
 
 TEST(what_a_run_says_of_itself_is_in_the_tables)
@@ -232,7 +238,7 @@ int main(void)
 		cmocka_unit_test(error_codes_are_the_tables),
 		cmocka_unit_test(each_code_is_told_by_some_operation),
 		cmocka_unit_test(limits_are_the_tables),
-		cmocka_unit_test(fields_of_a_run_are_the_forms),
+		cmocka_unit_test(fields_of_a_run_and_a_build_are_the_forms),
 		cmocka_unit_test(what_a_run_says_of_itself_is_in_the_tables),
 		cmocka_unit_test(each_reference_leads_somewhere),
 	};

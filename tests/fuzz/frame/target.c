@@ -5,6 +5,7 @@
  * the same frame differently.
  */
 #include "lib/proto/chore.h"
+#include "lib/proto/look.h"
 #include "lib/proto/messages.h"
 #include "lib/proto/share.h"
 
@@ -46,6 +47,9 @@ ROUND_TRIP(struct cuv_env_progress, env_progress, {0}, NOTHING)
 ROUND_TRIP(struct cuv_environment, environment, CUV_ENVIRONMENT_INIT, cuv_environment_done)
 ROUND_TRIP(struct cuv_chore_ask, chore_ask, CUV_CHORE_ASK_INIT, cuv_chore_ask_done)
 ROUND_TRIP(struct cuv_share_ask, share_ask, {0}, NOTHING)
+ROUND_TRIP(struct cuv_look_ask, look_ask, {0}, NOTHING)
+ROUND_TRIP(struct cuv_look, look, CUV_LOOK_INIT, cuv_look_done)
+ROUND_TRIP(struct cuv_which, which, CUV_WHICH_INIT, cuv_which_done)
 ROUND_TRIP(struct cuv_tools, tools, {0}, NOTHING)
 
 static void listening_round(uint16_t type, struct cuv_reader *r)
@@ -72,6 +76,10 @@ static const struct {
 	{CUV_MSG_TOOLS, tools_round},
 	{CUV_MSG_CHORE_ASK, chore_ask_round},
 	{CUV_MSG_SHARE_ASK, share_ask_round},
+	{CUV_MSG_LOOK_ASK, look_ask_round},
+	{CUV_MSG_LOOK, look_round},
+	{CUV_MSG_WHICH_ASK, which_round},
+	{CUV_MSG_WHICH, which_round},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""Environments as things of their own: built without a run, listed and shown to who asked for
+them, and to nobody else."""
+
+import os
+import subprocess
+import time
+import uuid
+
+import pytest
+
+import client
+from client import DATE
+
+PATH = "/api/v1/environments"
+NOBODYS = "0123456789abcdfghijklmnpqrsvwxyz"
+WHEEL = "idna==3.7\n"
+
+
+def cuvette(state, *words):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
+    done = subprocess.run([client.BIN / "cuvette", *words[:2], "--state", state, *words[2:]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Key:
+    """One client of the service, by a key of its own."""
+
+    def __init__(self, service, scope="run,environments"):
+        self.service = service
+        text = cuvette(service.state, "key", "create", "--name", f"k-{uuid.uuid4().hex[:8]}", "--scope", scope)
+        self.headers = {"X-API-Key": text.strip()}
+        client.wait_until(lambda: self.get(PATH).status_code != 401, 10, "the key is known")
+
+    def get(self, path):
+        return self.service.get(path, headers=self.headers)
+
+    def delete(self, digest):
+        with self.service.client() as http:
+            return http.delete(f"{PATH}/{digest}", headers=self.headers)
+
+    def post(self, path, **options):
+        with self.service.client() as http:
+            return http.post(path, headers=self.headers, **options)
+
+    def build(self, requirements="# none\n", **fields):
+        files = [("requirements", ("requirements.txt", requirements.encode(), "text/plain"))]
+        return self.post(PATH, files=files, data={"exclude_newer": DATE, **fields})
+
+    def built(self, requirements="# none\n", **fields):
+        answer = self.build(requirements, **fields)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def run(self, digest):
+        return self.post("/api/v1/run", json={"env": digest, "code": "print('ran')\n", "lint": False})
+
+    def listed(self):
+        answer = self.get(PATH)
+        assert answer.status_code == 200, answer.text
+        return {e["digest"]: e for e in answer.json()["environments"]}
+
+
+@pytest.fixture(scope="module")
+def service():
+    with client.fresh_state() as state:
+        cuvette(state, "key", "create", "--name", "first")
+        with client.Service(state) as running:
+            yield running
+
+
+def error_of(response, status=404):
+    assert response.status_code == status, response.text
+    return response.json()["error"]
+
+
+def test_built_listed_shown_and_forgotten(service):
+    me = Key(service)
+    assert me.get(PATH).json()["environments"] == []
+    made = me.built(WHEEL)
+    environment, digest = made["environment"], made["environment"]["digest"]
+    assert set(made) == {"environment", "image", "request_id"}
+    assert environment["packages"] == [{"name": "idna", "version": "3.7"}]
+    assert environment["explain"]["lines"][0]["version"] == "3.7" and environment["exclude_newer"] == DATE
+
+    listed = me.listed()[digest]
+    assert listed["ready"] is True and listed["packages"] == 1 and listed["python"] == environment["python"]
+    assert listed["hits"] == 0 and listed["lock_digest"] == environment["lock_digest"]
+    assert me.run(digest).json()["stdout"] == "ran\n"
+    assert me.listed()[digest]["hits"] == 1
+
+    shown = me.get(f"{PATH}/{digest}").json()
+    for key in ("digest", "lock_digest", "store_path", "python", "packages"):
+        assert shown[key] == environment[key], key
+    assert shown["image"] == made["image"] and shown["hits"] == 1
+    assert environment["store_path"] in shown["closure"] and len(shown["closure"]) >= 2
+    assert shown["closure_bytes"] > 10_000
+    for moment in ("first_used", "last_used"):
+        assert abs(time.time() - time.mktime(time.strptime(shown[moment], "%Y-%m-%dT%H:%M:%SZ")) +
+                   time.timezone) < 600
+    lock = me.get(f"{PATH}/{digest}/lock")
+    assert lock.status_code == 200 and lock.text == environment["lock"]
+    assert lock.headers["Content-Type"] == "application/toml"
+
+    again = me.post(PATH, json={"lock": lock.text})
+    assert again.json()["environment"]["digest"] == digest and again.json()["environment"]["explain"] is None
+
+    assert me.delete(digest).json()["forgotten"] is True
+    assert error_of(me.delete(digest))["code"] == "environment-unknown"
+    assert digest not in me.listed()
+    for path in (f"{PATH}/{digest}", f"{PATH}/{digest}/lock"):
+        assert error_of(me.get(path))["code"] == "environment-unknown"
+    assert me.run(digest).status_code == 200  # nothing was deleted
+
+
+def test_anothers_is_as_one_that_never_was(service):
+    me, other = Key(service), Key(service)
+    digest = me.built(WHEEL)["environment"]["digest"]
+    assert other.listed() == {}
+    for suffix in ("", "/lock"):
+        theirs, nobodys = (error_of(other.get(f"{PATH}/{d}{suffix}")) for d in (digest, NOBODYS))
+        assert theirs == nobodys
+    assert error_of(other.delete(digest)) == error_of(other.delete(NOBODYS))
+    assert digest in me.listed()
+    # Whoever was given the digest may run with it, and has asked for it from then on.
+    assert other.run(digest).status_code == 200
+    assert set(other.listed()) == {digest}
+    assert other.get(f"{PATH}/{digest}").json()["hits"] == 1
+    assert other.delete(digest).status_code == 200
+    assert digest in me.listed() and me.get(f"{PATH}/{digest}").status_code == 200
+
+
+def test_an_administrator_sees_all_and_forgets_their_own(service):
+    me, other, admin = Key(service), Key(service), Key(service, "admin,environments")
+    one, two = me.built(WHEEL)["environment"]["digest"], other.built()["environment"]["digest"]
+    assert {one, two} <= set(admin.listed())
+    assert admin.get(f"{PATH}/{one}").status_code == admin.get(f"{PATH}/{one}/lock").status_code == 200
+    assert error_of(admin.delete(one))["code"] == "environment-unknown"
+    assert one in me.listed()
+
+
+def test_scopes(service):
+    digest = Key(service).built()["environment"]["digest"]
+    runs, sees = Key(service, "run"), Key(service, "admin")
+    for key in (runs, sees):
+        for answer in (key.get(PATH), key.get(f"{PATH}/{digest}"), key.get(f"{PATH}/{digest}/lock"), key.build(),
+                       key.delete(digest)):
+            assert error_of(answer, 403)["code"] == "scope-missing"
+    assert runs.service.get(PATH).status_code == 401
+
+
+def test_what_is_refused(service):
+    me = Key(service)
+    assert error_of(me.post(PATH, json={"python": "3.11"}), 400)["code"] == "requirements-missing"
+    assert error_of(me.post(PATH, json={"requirements": "# none\n", "lock": "x"}), 400)["code"] == "field-conflict"
+    unknown = error_of(me.post(PATH, json={"requirements": "# none\n", "code": "pass"}), 400)
+    assert unknown["code"] == "field-unknown" and "`requirements_files`" in unknown["message"]
+    assert error_of(me.build("idna==\n"), 422)["details"]["line"] == 1
+    assert error_of(me.build("idna==0.0.1.dev77\n"), 422)["code"] == "requirements-unresolvable"
+    assert me.listed() == {}
+    for path in ("x", NOBODYS[:-1], NOBODYS + "/x", "%2e%2e", "a" * 300, NOBODYS + "/lock/"):
+        assert me.get(f"{PATH}/{path}").status_code == 404, path
+    assert me.post(f"{PATH}/{NOBODYS}").headers["Allow"] == "GET, HEAD, DELETE"
+
+
+def test_what_was_evicted_is_listed_and_can_be_built_again(service):
+    me = Key(service)
+    digest = me.built(WHEEL)["environment"]["digest"]
+
+    def collected():
+        cuvette(service.state, "env", "gc", "--env-count", "0")
+        return me.listed()[digest]["ready"] is False
+
+    client.wait_until(collected, 60, "nothing uses it any more")
+    for suffix in ("", "/lock"):
+        assert error_of(me.get(f"{PATH}/{digest}{suffix}"))["code"] == "environment-unknown"
+    assert me.built(WHEEL)["environment"]["digest"] == digest
+    assert me.listed()[digest]["ready"] is True
+
+
+def test_lists_outlive_the_service(service):
+    me = Key(service)
+    digest = me.built()["environment"]["digest"]
+    assert me.run(digest).status_code == me.run(digest).status_code == 200
+    before = me.listed()[digest]
+    assert me.run(digest).status_code == 200
+    assert service.stop() == 0
+    service.start()
+    after = me.listed()[digest]
+    assert after["hits"] == before["hits"] + 1 and after["first_used"] == before["first_used"]
+
+
+def test_without_keys_all_is_one_clients():
+    with client.fresh_state() as state, client.Service(state) as open_to_all:
+        with open_to_all.client() as http:
+            made = http.post(PATH, json={"requirements": "# none\n"}).json()["environment"]
+            assert [e["digest"] for e in http.get(PATH).json()["environments"]] == [made["digest"]]
+            assert http.get(f"{PATH}/{made['digest']}").json()["packages"] == []
+            assert http.delete(f"{PATH}/{made['digest']}").status_code == 200
+            assert http.get(PATH).json()["environments"] == []
