@@ -73,6 +73,8 @@ bool cuv_env_digests(const char *command, const struct cuv_values *v, int least,
 		else if (v->n_operands < least)
 			cuv_say("%s: which environment%s? `cuvette env list` has their digests", command,
 				least > 1 ? "s" : "");
+		else if (most == 1)
+			cuv_say("%s: one environment at a time, not `%s` too", command, v->operands[1]);
 		else
 			cuv_say("%s: not more than %d environments at once", command, most);
 		return false;

@@ -55,6 +55,7 @@ static const struct cuv_usage build_usage = {
 	.options = build_options,
 	.n_options = ARRAY_SIZE(build_options),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage lock_usage = {
 	.command = "env lock",
@@ -65,6 +66,7 @@ static const struct cuv_usage lock_usage = {
 	.options = lock_options,
 	.n_options = ARRAY_SIZE(lock_options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 static int read_step(const struct cuv_values *v, int option, const char *typed, uint32_t *ret, struct cuv_error *err)

@@ -29,6 +29,7 @@ static const struct cuv_usage list_usage = {
 	.options = common,
 	.n_options = ARRAY_SIZE(common),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage gc_usage = {
 	.command = "env gc",
@@ -40,6 +41,7 @@ static const struct cuv_usage gc_usage = {
 	.options = gc_options,
 	.n_options = ARRAY_SIZE(gc_options),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage pin_usage = {
 	.command = "env pin",
@@ -49,6 +51,7 @@ static const struct cuv_usage pin_usage = {
 	.options = common,
 	.n_options = ARRAY_SIZE(common),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage unpin_usage = {
 	.command = "env unpin",
@@ -58,6 +61,7 @@ static const struct cuv_usage unpin_usage = {
 	.options = common,
 	.n_options = ARRAY_SIZE(common),
 	.dotenv = true,
+	.mixed = true,
 };
 
 /* The chore's answer, printed with --json; else by the function. */

@@ -25,6 +25,7 @@ static const struct cuv_usage usage = {
 	.options = options,
 	.n_options = ARRAY_SIZE(options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 int cuv_env_key(int argc, char **argv)

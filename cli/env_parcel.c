@@ -36,6 +36,7 @@ static const struct cuv_usage export_usage = {
 	.options = export_options,
 	.n_options = ARRAY_SIZE(export_options),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage import_usage = {
 	.command = "env import",
@@ -47,6 +48,7 @@ static const struct cuv_usage import_usage = {
 	.options = import_options,
 	.n_options = ARRAY_SIZE(import_options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 /* A file that takes its name when it is whole. */

@@ -23,6 +23,7 @@ static const struct cuv_usage usage = {
 	.options = options,
 	.n_options = ARRAY_SIZE(options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 /* As a request of dialect E asks for it. */

@@ -33,6 +33,7 @@ static const struct cuv_usage show_usage = {
 	.options = show_options,
 	.n_options = ARRAY_SIZE(show_options),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage diff_usage = {
 	.command = "env diff",
@@ -42,6 +43,7 @@ static const struct cuv_usage diff_usage = {
 	.options = diff_options,
 	.n_options = ARRAY_SIZE(diff_options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 /* --- show --- */

@@ -32,6 +32,7 @@ static const struct cuv_usage usage = {
 	.options = options,
 	.n_options = ARRAY_SIZE(options),
 	.dotenv = true,
+	.mixed = true,
 };
 
 /* 0 when it is there again; else negative, and err says why not. */

@@ -44,6 +44,7 @@ static const struct cuv_usage create_usage = {
 	.options = create_options,
 	.n_options = ARRAY_SIZE(create_options),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage list_usage = {
 	.command = "key list",
@@ -53,6 +54,7 @@ static const struct cuv_usage list_usage = {
 	.options = common,
 	.n_options = ARRAY_SIZE(common),
 	.dotenv = true,
+	.mixed = true,
 };
 static const struct cuv_usage revoke_usage = {
 	.command = "key revoke",
@@ -62,6 +64,7 @@ static const struct cuv_usage revoke_usage = {
 	.options = common,
 	.n_options = ARRAY_SIZE(common),
 	.dotenv = true,
+	.mixed = true,
 };
 
 static int become_manager(struct cuv_error *err)

@@ -103,7 +103,8 @@ static void build_tables(const struct cuv_usage *u, char (*names)[OPTION_NAME_SI
 {
 	size_t i, n = 0, at = 0;
 
-	shorts[at++] = '+';
+	if (!u->mixed)
+		shorts[at++] = '+';
 	shorts[at++] = 'h';
 	for (i = 0; i < u->n_options; i++) {
 		const struct cuv_option *o = &u->options[i];
@@ -143,7 +144,7 @@ static enum cuv_parsed from_flags(const struct cuv_usage *u, int argc, char **ar
 	int c;
 
 	build_tables(u, names, longs, shorts);
-	optind = 1;
+	optind = 0; /* anew, by the first of the letters */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
 		int i = c >= LONG_BASE ? c - LONG_BASE : find_letter(u, c);

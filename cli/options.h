@@ -36,6 +36,7 @@ struct cuv_usage {
 	const struct cuv_option *options;
 	size_t n_options;
 	bool dotenv; /* read .env in the working directory */
+	bool mixed;  /* options may follow operands, which are no other program's */
 };
 
 enum cuv_source { CUV_FROM_DEFAULT, CUV_FROM_DOTENV, CUV_FROM_ENVIRONMENT, CUV_FROM_FLAG };
@@ -62,7 +63,8 @@ enum cuv_parsed {
 	CUV_PARSED_HELP,  /* --help was asked for and printed: exit 0 */
 	CUV_PARSED_USAGE, /* wrong words, said on stderr: exit 2 */
 };
-/* Options end at the first operand, so that a program's own are left alone. */
+/* Options end at the first operand, so that a program's own are left alone, unless they
+ * may be mixed: then they end at "--", and argv's order is changed. */
 enum cuv_parsed cuv_options_parse(const struct cuv_usage *usage, int argc, char **argv, struct cuv_values *ret);
 
 /* "default", ".env", "environment", "command line" */

@@ -51,6 +51,8 @@ def test_build_list_show(env):
     text = env("list").stdout
     assert digest in text and "environment" in text.splitlines()[-1]
     assert "idna 3.7" in env("show", digest).stdout
+    assert json.loads(env("show", digest, "--json").stdout)["built"] == []  # options after it, too
+    assert "one environment at a time" in env("show", digest, digest, status=2).stderr
     assert listed(env)["budget_count"] == (7 if env.kind == "served" else 0)
 
 
@@ -110,6 +112,21 @@ def test_lock(env):
     assert 'name = "idna"' in by_digest and by_digest.startswith("lock-version")
     assert env("lock", "-r", shell.requirements(IDNA), "--exclude-newer", shell.DATE).stdout == by_digest
     assert "no environment" in env("lock", UNKNOWN, status=1).stderr
+
+
+def test_build_of_a_lock(env, tmp_path):
+    digest = built(env, REQUESTS)
+    lock = tmp_path / "pylock.toml"
+    lock.write_text(env("lock", digest).stdout)
+    assert env("build", "--lock", lock).stdout.strip() == digest
+    answer = json.loads(env("build", "--lock", lock, "--json").stdout)
+    assert answer["store_path"] == f"/nix/store/{digest}-cuvette-environment"
+    assert answer["explain"] is None and answer["exclude_newer"] is None
+    file = shell.requirements(IDNA)
+    assert "takes the place of -r" in env("build", "--lock", lock, "-r", file, status=2).stderr
+    assert "for a --lock" in env("build", "-r", file, "--extra", "socks", status=2).stderr
+    lock.write_text("packages = 1\n")
+    assert "lock-invalid" in env("build", "--lock", lock, status=2).stderr
 
 
 def test_lock_makes_no_environment(env):

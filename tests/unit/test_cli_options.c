@@ -197,12 +197,36 @@ static int leave_folder(void **state)
 	return chdir("/") == 0 ? rmdir(*state) : -1;
 }
 
+static void options_follow_operands_where_they_may(void **state)
+{
+	struct cuv_usage mixed = usage;
+	struct cuv_values v;
+	char words[][9] = {"test", "one", "--switch", "two", "-n", "x", "--", "--three"};
+	char *argv[ARRAY_SIZE(words) + 1] = {NULL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		argv[i] = words[i];
+	mixed.mixed = true;
+	assert_int_equal(cuv_options_parse(&mixed, ARRAY_SIZE(argv) - 1, argv, &v), CUV_PARSED_GO);
+	assert_string_equal(v.value[NAME].text, "x");
+	assert_non_null(v.value[SWITCH].text);
+	assert_int_equal(v.n_operands, 3);
+	assert_string_equal(v.operands[1], "two");
+	assert_string_equal(v.operands[2], "--three");
+	cuv_values_done(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(later_sources_win),	 cmocka_unit_test(options_end_at_the_first_operand),
-		cmocka_unit_test(ways_to_write_one),	 cmocka_unit_test(wrong_words),
-		cmocka_unit_test(a_secret_is_no_option), cmocka_unit_test(listen_address),
+		cmocka_unit_test(options_follow_operands_where_they_may),
+		cmocka_unit_test(later_sources_win),
+		cmocka_unit_test(options_end_at_the_first_operand),
+		cmocka_unit_test(ways_to_write_one),
+		cmocka_unit_test(wrong_words),
+		cmocka_unit_test(a_secret_is_no_option),
+		cmocka_unit_test(listen_address),
 		cmocka_unit_test(degraded_layers),
 	};
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
