@@ -61,7 +61,6 @@ static const struct cuv_field_info build_fields[] = {
 	{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
 	{"lock_extras", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
 	{"lock_groups", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
-	{"mode", CUV_FIELD_LATER, 0},
 };
 
 const struct cuv_field_info *cuv_build_fields(size_t *ret_n)
