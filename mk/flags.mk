@@ -8,7 +8,9 @@ WARN += -Wshadow                # a shadowed name hides which value is meant
 WARN += -Wpointer-arith -Wcast-qual -Wwrite-strings
 WARN += -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
 WARN += -Wformat=2 -Wundef -Wvla
-WARN += -Wimplicit-fallthrough -Wswitch-enum
+WARN += -Wswitch-enum
+# gcc takes a comment for saying so, as uthash's macros do; clang does not.
+WARN += $(if $(findstring clang,$(CC)),,-Wimplicit-fallthrough)
 ifeq ($(DEVELOPER),1)
 WARN += -Werror
 endif
