@@ -150,6 +150,7 @@ void cuv_runs_set_ended(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_r
 	e->next = NULL;
 	*(a->last_ended ? &a->last_ended->next : &a->first_ended) = e;
 	a->last_ended = e;
+	a->tidy_until_ns = cuv_now_ns() + CUV_RUNS_TIDY_NS;
 	cuv_runs_moved(a, e);
 }
 
@@ -373,6 +374,7 @@ int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_run
 	r = recover(a, err);
 	if (r < 0)
 		return r;
+	a->tidy_until_ns = cuv_now_ns() + CUV_RUNS_TIDY_NS;
 	for (unsigned i = 0; r == 0 && i < s->settings->runs_at_once; i++)
 		r = start_worker(a, &a->workers[i], i);
 	return r == 0 ? 0 : cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));

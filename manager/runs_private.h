@@ -11,6 +11,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+/* By then what ends now has expired, and it has been looked for. */
+#define CUV_RUNS_TIDY_NS ((CUV_RUNS_KEEP_S + 60ull) * 1000000000ull)
+
 /* A thread that carries runs out. */
 struct cuv_runs_worker {
 	struct cuv_runs *runs;
@@ -63,6 +66,7 @@ struct cuv_runs {
 	size_t events_bytes, events_max;
 	bool open, draining;
 	uint64_t tidied_ns;
+	uint64_t tidy_until_ns;	     /* until then something may expire */
 	size_t ended_bytes, ended_n; /* since then */
 };
 

@@ -116,7 +116,7 @@ static int end(struct cuv_store *s, sqlite3 *db, const char *id, enum cuv_runs_s
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int(q, 2, state);
+	(void)sqlite3_bind_int(q, 2, (int)state);
 	(void)sqlite3_bind_int64(q, 3, now_s);
 	(void)sqlite3_bind_int64(q, 4, (sqlite3_int64)len);
 	(void)sqlite3_bind_blob64(q, 5, answer, len, SQLITE_STATIC);

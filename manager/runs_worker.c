@@ -18,6 +18,7 @@
 /* How often it is looked for a client's place, and whether something has expired. */
 #define PLACE_NS (CUV_NS_PER_S / 5)
 #define TIDY_NS (5 * CUV_NS_PER_S)
+#define IDLE_NS (20 * CUV_NS_PER_S)
 /* So much may be kept beyond the bounds until then. */
 #define TIDY_BYTES (16u << 20)
 #define TIDY_N 200
@@ -265,8 +266,8 @@ static void rest(struct cuv_runs *a, const struct cuv_runs_worker *w)
 
 	if (a->open && a->queued > 0)
 		cuv_runs_wait(&a->work, &a->lock, now + PLACE_NS);
-	else if (w->number == 0 && a->first_ended)
-		cuv_runs_wait(&a->work, &a->lock, now + TIDY_NS);
+	else if (w->number == 0 && now < a->tidy_until_ns)
+		cuv_runs_wait(&a->work, &a->lock, now + IDLE_NS);
 	else
 		pthread_cond_wait(&a->work, &a->lock);
 }
