@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import re
 
 import httpx
 import pytest
@@ -218,6 +219,13 @@ def test_members_that_nobody_knows(site):
     assert site.run("print(1)", debug=1, jobeserver="x", parameters=[], input=None)["outcome"] == 15
 
 
+def test_the_manuals_example(site):
+    text = (client.ROOT / "docs/dialects.md").read_text()
+    body, answer = re.search(r"restapi/runs -H \S+ \S+ -d '(.*?)'\n```\n\n```json\n(.*?)```", text, re.DOTALL).groups()
+    got = site.request("POST", "/runs", body.encode()).json()
+    assert {**got, "run_id": ""} == {**json.loads(answer), "run_id": ""}
+
+
 def test_a_key_is_needed(site):
     for method, path in (("GET", "/languages"), ("POST", "/runs"), ("PUT", "/files/randomid01"), ("HEAD", "/files/randomid01")):
         assert site.request(method, path, key=False).status_code == 403
@@ -245,6 +253,10 @@ def test_packages_of_the_server():
             assert Site(service, "").run(code)["stdout"] == "1.16.0\n"
             header = "# /// script\n# dependencies = []\n# ///\n"
             assert "ModuleNotFoundError" in Site(service, "").run(header + code)["stderr"]
-        with client.Service(state, JOBE_ENV="0" * 32) as service:
+        with client.Service(state, "--request-memory", "64MiB", JOBE_ENV="0" * 32) as service:
             result = Site(service, "").run(code)
             assert result["outcome"] == 20 and "JOBE_ENV" in result["cmpinfo"]
+            # No room is an outcome too, but not of a file.
+            result = Site(service, "").run(code, nothing="x" * (24 << 20))
+            assert result["outcome"] == 21 and result["stdout"] == result["stderr"] == result["cmpinfo"] == ""
+            assert Site(service, "").put("randomid01", bytes(16 << 20)).status_code == 503
