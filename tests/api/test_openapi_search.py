@@ -42,6 +42,7 @@ def search(tool, service, key, folder, *options):
     environment |= {"PYTHONPATH": str(tool), "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"), "NO_PROXY": "*"}
     command = ["/usr/bin/python3", "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run",
                f"{service.url}/openapi.json", "--checks", "all",
+               "--exclude-tag", "share",  # where it is off there is nothing; tests/nixenv/test_sharing.py has it on
                "--exclude-checks", CHECKS_OFF, "--header", f"X-API-Key: {key}", "--request-timeout", "60",
                # Not more: Python 3.11 can't parse in two threads at once, and then it is no answer of ours.
                "--workers", "1", "--max-response-time", "300",
@@ -55,6 +56,6 @@ def test_whatever_is_sent_is_answered_as_documented(tool, tmp_path):
     with client.fresh_state() as state:
         _, key = create(state, "--scope", "run,environments,admin")
         with client.Service(state) as running:
-            found = search(tool, running, key, tmp_path, "--max-examples", "200" if FULL else "8", "--seed", str(seed))
+            found = search(tool, running, key, tmp_path, "--max-examples", "200" if FULL else "4", "--seed", str(seed))
             assert found.returncode == 0, f"seed {seed}\n{found.stdout[-20000:]}\n{found.stderr[-2000:]}"
             assert running.healthy()
