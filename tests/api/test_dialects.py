@@ -28,7 +28,7 @@ def refused(response, status, member, words=""):
 
 NO_JSON = [b"", b"{", b"{} {}", b'{"code": "1", "code": "2"}', b'{"code": "\\ud800"}', b'{"code": "1", "x": NaN}',
            b'{"code": "\xff"}', b"[" * 100000, b'{"x": ' + b"[" * 9 + b"]" * 9 + b"}", b'{"code": "1", "x": 1e999}',
-           b'{"x": [' + b"1," * 20000 + b"1]}"]
+           b'{"x": [' + b"1," * 20000 + b"1]}", b'{"code": "1"}\0', b'{"code": "1"}\0{}']
 
 
 # --- B, Python Execution Agent ---

@@ -64,8 +64,9 @@ static void check_text(const char *text, size_t size)
 	json_t *value = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 	enum json_error_code code = value ? json_error_unknown : json_error_code(&why);
 
+	/* It takes a NUL for the end. */
 	if (value)
-		cuv_assert(valid || size > CUV_JSON_TEXT_DEPTH_MAX);
+		cuv_assert(valid || size > CUV_JSON_TEXT_DEPTH_MAX || memchr(text, '\0', size));
 	else if (valid)
 		cuv_assert(code == json_error_numeric_overflow || code == json_error_null_byte_in_key);
 	json_decref(value);
