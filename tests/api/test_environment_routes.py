@@ -132,6 +132,13 @@ def test_anothers_is_as_one_that_never_was(service):
     assert digest in me.listed() and me.get(f"{PATH}/{digest}").status_code == 200
 
 
+def test_a_run_that_is_answered_later_counts_for_who_sent_it(service):
+    me, other = Key(service), Key(service)
+    accepted = me.post("/api/v1/run", json={"requirements": "# none\n", "code": "pass\n", "mode": "async"}).json()
+    client.wait_until(lambda: me.get(accepted["status_url"]).json()["state"] == "done", 60, "it was run")
+    assert len(me.listed()) == 1 and other.listed() == {}
+
+
 def test_an_administrator_sees_all_and_forgets_their_own(service):
     me, other, admin = Key(service), Key(service), Key(service, "admin,environments")
     one, two = me.built(WHEEL)["environment"]["digest"], other.built()["environment"]["digest"]
