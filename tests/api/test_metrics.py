@@ -73,6 +73,15 @@ def test_runs_are_counted_by_how_they_ended(service):
     assert counted.after[("cuvette_runs_running", frozenset())] == 0
 
 
+def test_runs_are_counted_by_whose_words_they_were_asked_in(service):
+    with Counted(service) as counted, service.client() as http:
+        assert http.post("/api/v1/execute", json={"code": "print(1)"}).json()["stdout"] == "1\n"
+        assert http.post("/execute", json={"code": "print(1)"}).json()["output"] == "1\n"
+        spec = {"language_id": "python3", "sourcecode": "print(1)"}
+        assert http.post("/jobe/index.php/restapi/runs", json={"run_spec": spec}).json()["stdout"] == "1\n"
+    assert [counted.all("cuvette_runs_total", dialect=name) for name in ("execute", "cases", "jobe", "native")] == [1, 1, 1, 0]
+
+
 def test_histograms_are_cumulative_and_end_with_all(service):
     values = read(service.get("/metrics"))
     for name, labels in [key for key in values if key[0].endswith("_count")]:
