@@ -32,6 +32,8 @@ REFUSED = [
     (("--zygotes", "-1"), "zygotes: -1 is not a number"),
     (("--zygote-memory", "1"), "zygote-memory: 1 is not a size"),
     (("--pool", "17"), "pool: 17 is not a number"),
+    (("--allowed-origins", "site.example"), "allowed-origins: `site.example` is not a list"),
+    (("--prewarm", "2"), "prewarm: 2 is neither 0 nor 1"),
 ]
 
 
