@@ -149,20 +149,27 @@ def test_events_tell_states_and_output_in_order_and_end(service):
     assert len({e.id.partition("-")[0] for e in found if e.id}) == 1
 
 
+def until_told(marker) -> str:
+    return client.marked(marker, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+                         "print('begun', flush=True)\nsignal.sigtimedwait([signal.SIGUSR1], 60)\nprint('told')\n")
+
+
+def tell(marker) -> None:
+    for pid in client.processes_with(marker):
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
+
+
 def test_output_comes_while_the_program_runs_and_a_stream_is_taken_up_again(service):
     marker = client.new_mark()
-    code = client.marked(marker, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
-                         "print('begun', flush=True)\nsignal.sigtimedwait([signal.SIGUSR1], 60)\nprint('told')\n")
-    run_id = accepted(service, code, timeout="90")
+    run_id = accepted(service, until_told(marker), timeout="90")
     seen = []
     for event in events(service, run_id):
         seen.append(event)
         if text_of(seen, "stdout") == "begun\n":
             break
     assert status(service, run_id)["state"] == "running"
-    for pid in client.processes_with(marker):
-        with contextlib.suppress(PermissionError, ProcessLookupError):
-            os.kill(pid, signal.SIGUSR1)
+    tell(marker)
     rest = list(events(service, run_id, last=seen[-1].id))
     assert text_of(rest, "stdout") == "told\n" and rest[-1].name == "end"
     assert not {e.id for e in rest} & {e.id for e in seen}
@@ -213,15 +220,17 @@ def test_a_run_that_is_not_there_is_404(service, path):
 
 
 def test_who_hangs_up_does_not_cancel_and_a_comment_keeps_the_line_open(service):
-    run_id = accepted(service, "import time\ntime.sleep(7)\nprint('to its end')\n", timeout="60")
+    marker = client.new_mark()
+    run_id = accepted(service, until_told(marker), timeout="90")
     with service.connect() as s:
         s.sendall(f"GET /api/v1/runs/{run_id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         data = b""
-        while b"\n:\n\n" not in data:
+        while b"begun" not in data or b"\n:\n\n" not in data:
             chunk = s.recv(65536)
             assert chunk, data
             data += chunk
-    assert ended(service, run_id)["result"]["stdout"] == "to its end\n"
+    tell(marker)
+    assert ended(service, run_id)["result"]["stdout"] == "begun\ntold\n"
 
 
 # --- with keys, one at a time ---
@@ -230,7 +239,7 @@ def test_who_hangs_up_does_not_cancel_and_a_comment_keeps_the_line_open(service)
 @pytest.fixture(scope="module")
 def keyed():
     with client.fresh_state() as state:
-        keys = [create_key(state), create_key(state), create_key(state, "--concurrency", "1", "--rate", "6")]
+        keys = [create_key(state), create_key(state), create_key(state, "--concurrency", "1", "--quota", "6")]
         with client.Service(state, "--runs-at-once", "1", "--runs-queue", "6", "--clients", "16") as running:
             running.keys = keys
             yield running
@@ -297,7 +306,7 @@ def ask_stream(service, run_id, key) -> int:
         return r.status_code
 
 
-def test_a_place_is_taken_when_it_begins_and_the_rate_when_it_is_accepted(keyed):
+def test_a_place_is_taken_when_it_begins_and_the_quota_when_it_is_accepted(keyed):
     key = keyed.keys[2]
     files = [("requirements", ("requirements.txt", b"# none\n")), ("code", ("main.py", b"import time\ntime.sleep(2)\n"))]
     with keyed.client() as http, concurrent.futures.ThreadPoolExecutor(1) as pool:
