@@ -46,11 +46,6 @@ json_t *cuv_dialect_parse(const char *text, size_t len, struct cuv_error *err)
 
 	if (cuv_json_check_size(text, len, err) < 0)
 		return NULL;
-	/* The parser would take it for the end, and not look at what follows. */
-	if (memchr(text, '\0', len)) {
-		cuv_error_set(err, CUV_E_BAD_JSON, "the body is not JSON that can be read: it has a byte that is 0");
-		return NULL;
-	}
 	body = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
 	if (!body) {
 		cuv_error_copy_text(shown, sizeof(shown), why.text, strlen(why.text));

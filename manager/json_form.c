@@ -38,6 +38,9 @@ int cuv_json_check_size(const char *text, size_t len, struct cuv_error *err)
 	size_t depth = 0, values = 1;
 	bool in_string = false;
 
+	/* The parser would take it for the end, and not look at what follows. */
+	if (memchr(text, '\0', len))
+		return cuv_error_set(err, CUV_E_BAD_JSON, "the JSON can't be read: it has a byte that is 0");
 	for (size_t i = 0; i < len; i++) {
 		const char c = text[i];
 

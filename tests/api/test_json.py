@@ -66,7 +66,7 @@ def test_locks_and_environments(service):
 @pytest.mark.parametrize("body", [
     b"", b"{", b"[]", b"1", b'{"code": NaN}', b'{"timeout": 1e999}', b'{"timeout": ' + b"9" * 400 + b"}",
     b'{"code": "\\ud800"}', b'{"code": "\\u0000"}', b'{"code": "\xff"}', b'{"code": "a", "code": "b"}', b"\xef\xbb\xbf{}",
-    b"{} {}", b"[" * 100000, b'{"args": ' + b"[" * 9 + b"]" * 9 + b"}", b'{"args": [' + b"1," * 20000 + b"1]}",
+    b"{} {}", b'{"code": "a"}\0', b"{}\0{}", b"[" * 100000, b'{"args": ' + b"[" * 9 + b"]" * 9 + b"}", b'{"args": [' + b"1," * 20000 + b"1]}",
     b"{'code': 1}"])
 def test_what_is_no_json(service, body):
     refused(service, body, "bad-json")
