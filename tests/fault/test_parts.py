@@ -54,9 +54,10 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
     client.wait_until(lambda: not folder.processes_with(mark), 5, "the run ended")
     if program == "cuvette-manager":
         assert answers == [], "nobody is there to answer"
-    else:
-        assert answers[0].status_code == 503 and folder.code_of(answers[0]) == "unavailable"
-        assert int(answers[0].headers["retry-after"]) >= 1
+    elif answers[0].status_code == 503:
+        assert folder.code_of(answers[0]) == "unavailable" and int(answers[0].headers["retry-after"]) >= 1
+    else:  # who watched over the run has told of its end before the launcher was missed
+        assert program == "cuvette-launcher" and folder.is_retryable(answers[0]), answers[0].text
     folder.works_within(service, BACK_SECONDS)
 
 

@@ -53,8 +53,8 @@ def test_resolution_bomb(state, index):
 
 def test_index_without_end_of_packages(state, index):
     """Each needs two more: more than an environment may have."""
-    for n in range(450):
-        index.add(wheel(f"chain-{n}", requires=[f"chain-{k}" for k in (2 * n + 1, 2 * n + 2) if k < 450]))
+    for n in range(510):
+        index.add(wheel(f"chain-{n}", requires=[f"chain-{k}" for k in (2 * n + 1, 2 * n + 2) if k < 510]))
     assert failure_of(state, index, "chain-0\n")["code"] == "environment-too-large"
 
 
