@@ -374,15 +374,21 @@ static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what,
 static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
 			      struct cuv_error *err)
 {
-	struct cuv_resolve wheels = *what;
+	/* Of nothing, for which no index is asked. */
+	const struct cuv_resolve nothing = {.reqs = what->reqs,
+					    .canonical = "",
+					    .pinned = what->pinned,
+					    .root = what->root,
+					    .exclude_s = what->exclude_s,
+					    .deadline_ns = what->deadline_ns,
+					    .cancel_fd = what->cancel_fd};
 	int r = ask(b, what, NULL, ret, err);
 
-	wheels.wanted = NULL;
 	for (int i = 0; r < 0 && i < LEARN_MAX && lacks_interpreter(ret, err); i++) {
 		_cleanup_child_result_ struct cuv_child_result learnt = CUV_CHILD_RESULT_INIT;
 		struct cuv_error ignored;
 
-		(void)ask(b, &wheels, NULL, &learnt, &ignored);
+		(void)ask(b, &nothing, NULL, &learnt, &ignored);
 		cuv_child_result_done(ret);
 		*ret = CUV_CHILD_RESULT_INIT;
 		r = ask(b, what, NULL, ret, err);
