@@ -150,3 +150,14 @@ def test_without_an_index_it_is_503_with_retry_after_and_known_environments_stil
         assert time.monotonic() - begun < 90
         assert lonely.answer("print('here')\n")["stdout"] == "here\n"
         assert lonely.healthy()
+
+
+def test_the_resolver_learns_anew_of_an_interpreter_that_was_linked():
+    """It goes by the file's ctime, which every link changes."""
+    with client.fresh_state() as state, client.Service(state) as service:
+        assert service.answer("pass\n", "six==1.16.0\n")["success"]
+        [python] = (state / "nix/nix/store").glob("*-worker-image-python311/usr/bin/python3.11")
+        other = state / "linked"
+        os.link(python, other)
+        other.unlink()
+        assert service.answer("pass\n", "six==1.15.0\n")["success"]
