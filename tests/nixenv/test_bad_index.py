@@ -6,22 +6,10 @@ import json
 import threading
 
 import pytest
-from helpers import ask, clean_state
-from served import Server, wheel
+from helpers import ask
+from served import wheel
 
 DATE = ("--exclude-newer", "2024-09-01")
-
-
-@pytest.fixture(scope="module")
-def state():
-    with clean_state() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def index():
-    with Server() as server:
-        yield server
 
 
 def asked(state, index, text, *options):

@@ -9,24 +9,11 @@ import struct
 import warnings
 import zipfile
 
-import pytest
-from helpers import ask, clean_state, nix, physical
-from served import Server, wheel
+from helpers import ask, nix, physical
+from served import wheel
 
 DATE = ("--exclude-newer", "2024-09-01")
 SITE = "lib/python3.11/site-packages"
-
-
-@pytest.fixture(scope="module")
-def state():
-    with clean_state() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def index():
-    with Server() as server:
-        yield server
 
 
 def asked(state, index, text, *options):

@@ -6,16 +6,10 @@ import hashlib
 import json
 
 import pytest
-from helpers import ask, clean_state, nix, physical
+from helpers import ask, nix, physical
 from served import Server, make_certificate, wheel
 
 DATE = ("--exclude-newer", "2024-09-01")
-
-
-@pytest.fixture(scope="module")
-def state():
-    with clean_state() as folder:
-        yield folder
 
 
 @pytest.fixture(scope="module")

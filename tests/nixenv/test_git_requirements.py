@@ -5,7 +5,7 @@ resolved with, and kept in the lock by their commit."""
 import json
 
 import pytest
-from helpers import BUILD, ask, clean_state, physical
+from helpers import BUILD, ask, physical
 from repositories import GitServer, Repository, git, usable
 from sdists import BACKEND, PLAIN
 from served import Server, make_certificate, wheel
@@ -14,12 +14,6 @@ LAUNCHER = BUILD / "bin" / "cuvette-launcher"
 DATE = ("--exclude-newer", "2024-09-01", "--launcher", str(LAUNCHER))
 
 pytestmark = pytest.mark.skipif(not usable(), reason="git's HTTP server is missing")
-
-
-@pytest.fixture(scope="module")
-def state():
-    with clean_state() as folder:
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,11 @@
 import os
 
 import pytest
-from helpers import ask, clean_state
+from helpers import ask
 from served import Server, basic, wheel
 
 SECRET = "s3cret-of-the-operator"
 DATE = ("--exclude-newer", "2024-09-01")
-
-
-@pytest.fixture(scope="module")
-def state():
-    with clean_state() as folder:
-        yield folder
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who has asked for which environments: to each their own, bounded, and kept. */
 #include "manager/holdings.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/store_test.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,36 +12,6 @@
 #define NOW 1700000000
 #define ONE "0123456789abcdfghijklmnpqrsvwxyz"
 #define TWO "zyxwvsrqpnmlkjihgfdcba9876543210"
-
-static char folder[] = "/tmp/cuvette-holdings-XXXXXX";
-
-static int set_up(void **state)
-{
-	struct cuv_store *s = NULL;
-	struct cuv_error err;
-
-	if (!mkdtemp(folder) || cuv_store_open(folder, &s, &err) < 0)
-		return -1;
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const names[] = {"service.db", "service.db-wal", "service.db-shm"};
-	struct cuv_store *s = *state;
-	char path[96];
-
-	cuv_store_close(&s);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	if (rmdir(folder) < 0)
-		return -1;
-	memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
-	return 0;
-}
 
 static void note(struct cuv_holdings *h, const char *owner, const char *digest, bool cached, int64_t when_s)
 {
@@ -205,10 +175,10 @@ TEST(without_a_store_nothing_is_kept)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_owner_sees_their_own, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_forgotten_is_forgotten_by_one, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(it_is_there_after_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_longest_unused_ones_go, set_up, tear_down),
+		WITH_STORE(each_owner_sees_their_own),
+		WITH_STORE(what_is_forgotten_is_forgotten_by_one),
+		WITH_STORE(it_is_there_after_a_restart),
+		WITH_STORE(the_longest_unused_ones_go),
 		cmocka_unit_test(without_a_store_nothing_is_kept),
 	};
 

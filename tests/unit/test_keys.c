@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* API keys: what is kept of them, who they are, and how much they may have. */
 #include "manager/clients.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/store_test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,40 +15,6 @@
 #define NOW 1700000000
 #define DAY 86400
 #define SECRET_AT (sizeof("cuv_0123456789abcdef_") - 1)
-
-static char folder[] = "/tmp/cuvette-keys-XXXXXX";
-
-static int set_up(void **state)
-{
-	struct cuv_store *s = NULL;
-	struct cuv_error err;
-
-	(void)state;
-	if (!folder[0] || (access(folder, F_OK) < 0 && !mkdtemp(folder)) || cuv_store_open(folder, &s, &err) < 0)
-		return -1;
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const names[] = {"service.db", "service.db-wal", "service.db-shm"};
-	struct cuv_store *s = *state;
-	char path[96];
-
-	cuv_store_close(&s);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	return rmdir(folder) == 0 && mkdir(folder, 0700) == 0 ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return rmdir(folder);
-}
 
 static struct cuv_key_info make(struct cuv_store *s, const char *name, unsigned scopes, uint32_t rate,
 				uint32_t concurrency, uint32_t quota, char text[CUV_KEY_TEXT_SIZE])
@@ -264,14 +230,14 @@ TEST(a_later_versions_file_is_left_alone)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(no_key_is_in_the_file, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_no_key, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(names_and_scopes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(open_until_there_is_a_key, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_key_is_another_client, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_later_versions_file_is_left_alone, set_up, tear_down),
+		WITH_STORE(no_key_is_in_the_file),
+		WITH_STORE(what_is_no_key),
+		WITH_STORE(names_and_scopes),
+		WITH_STORE(open_until_there_is_a_key),
+		WITH_STORE(each_key_is_another_client),
+		WITH_STORE(bounds),
+		WITH_STORE(a_later_versions_file_is_left_alone),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, remove_folder);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is kept of runs that are answered later: each ends once, and is found again. */
 #include "manager/runs_store.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/store_test.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -13,30 +13,7 @@
 #define NOW 1700000000
 #define WHY "{\"code\":\"interrupted\"}"
 
-static char folder[] = "/tmp/cuvette-runs-XXXXXX";
-static struct cuv_store *store;
 static struct cuv_error err;
-
-static int set_up(void **state)
-{
-	(void)state;
-	memcpy(folder + sizeof(folder) - 7, "XXXXXX", 6);
-	return mkdtemp(folder) && cuv_store_open(folder, &store, &err) == 0 ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const names[] = {"service.db", "service.db-wal", "service.db-shm"};
-	char path[96];
-
-	(void)state;
-	cuv_store_close(&store);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	return rmdir(folder);
-}
 
 static void add(const char *id, const char *tenant, const char *request)
 {
@@ -176,13 +153,12 @@ TEST(a_file_of_the_first_version_gets_its_table)
 
 int main(void)
 {
-#define RUN(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		RUN(a_run_begins_once_and_ends_once),
-		RUN(others_dont_find_it),
-		RUN(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
-		RUN(answers_expire_by_age_bytes_and_number_the_oldest_first),
-		RUN(a_file_of_the_first_version_gets_its_table),
+		WITH_STORE(a_run_begins_once_and_ends_once),
+		WITH_STORE(others_dont_find_it),
+		WITH_STORE(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
+		WITH_STORE(answers_expire_by_age_bytes_and_number_the_oldest_first),
+		WITH_STORE(a_file_of_the_first_version_gets_its_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
