@@ -96,7 +96,7 @@ static const struct cuv_option options[] = {
 	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
 		   "0: packages without a wheel that fits are refused, not built"},
 	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
-		   "1: be a signed Nix binary cache for what is public, behind API_KEY"},
+		   "1: be a signed Nix binary cache for what is public, behind a key"},
 	[ORIGINS] = {"allowed_origins", 0, "URL,URL", "ALLOWED_ORIGINS", NULL,
 		     "web pages that may use POST /execute, as https://site.example; others may not"},
 	[PREWARM] = {"prewarm", 0, "0|1", "PREWARM", "0",

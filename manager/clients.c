@@ -74,15 +74,18 @@ static int load_keys(struct cuv_clients *a, struct cuv_error *err)
 static int look(struct cuv_clients *a, struct cuv_error *err)
 {
 	uint64_t now = cuv_now_ns();
-	bool changed;
+	int r = 0;
 
 	if (!a->store || (a->looked_ns && now < a->looked_ns + LOOK_NS))
 		return 0;
 	(void)cuv_store_take(a->store);
-	changed = cuv_store_has_changed(a->store);
+	a->stale = cuv_store_has_changed(a->store) || a->stale;
 	cuv_store_give(a->store);
 	a->looked_ns = now;
-	return changed ? load_keys(a, err) : 0;
+	if (a->stale)
+		r = load_keys(a, err);
+	a->stale = a->stale && r < 0;
+	return r;
 }
 
 int cuv_clients_init(struct cuv_clients *a, const char *env_key, struct cuv_store *store, struct cuv_error *err)
@@ -272,19 +275,7 @@ int cuv_clients_take_place(struct cuv_clients *a, const struct cuv_client *c, st
 	return r;
 }
 
-int cuv_clients_take_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err)
-{
-	int r = cuv_clients_take_place(a, c, err);
-
-	if (r < 0)
-		return r;
-	r = cuv_clients_use_run(a, c, now_s, err);
-	if (r < 0)
-		cuv_clients_give_run(a, c);
-	return r;
-}
-
-void cuv_clients_give_run(struct cuv_clients *a, const struct cuv_client *c)
+void cuv_clients_give_place(struct cuv_clients *a, const struct cuv_client *c)
 {
 	if (!c->key)
 		return;

@@ -22,6 +22,7 @@ struct cuv_clients {
 	pthread_mutex_t lock;
 	struct cuv_client_key *keys; /* by id */
 	uint64_t looked_ns;	     /* when the store was asked last */
+	bool stale;		     /* it had changed, and could not be read */
 };
 
 /* Who it is; a plain value. */
@@ -50,12 +51,10 @@ bool cuv_clients_of(struct cuv_clients *a, const char *tenant, struct cuv_client
 
 /* Takes a place for one run of this client, who must give it back. 0, or negative with
  * err set (RATE_LIMITED, with the time to come back; nothing was taken). */
-int cuv_clients_take_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
-/* One more run in a place that was taken: of the minute's and the day's. As above. */
-int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
-void cuv_clients_give_run(struct cuv_clients *a, const struct cuv_client *c);
-/* The place alone. */
 int cuv_clients_take_place(struct cuv_clients *a, const struct cuv_client *c, struct cuv_error *err);
+void cuv_clients_give_place(struct cuv_clients *a, const struct cuv_client *c);
+/* One run more of the minute's and the day's. As above. */
+int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
 /* For a client without a place left: lets a few requests be read all the same, which may
  * turn out to need none. False: no more of them now. */
 bool cuv_clients_let_in(struct cuv_clients *a, const struct cuv_client *c);

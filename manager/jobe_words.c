@@ -2,6 +2,7 @@
 #include "manager/jobe_words.h"
 
 #include "lib/base/buf.h"
+#include "lib/proto/limits.h"
 
 #include <string.h>
 
@@ -56,6 +57,9 @@ static int end_word(struct words *w, struct cuv_strv *ret, struct cuv_error *err
 {
 	int r = 0;
 
+	if (w->open && (ret->n >= CUV_ARGS_MAX || w->word.len > CUV_ARG_BYTES_MAX))
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "%s: more than %d words, or one of more than %d bytes",
+				     w->what, CUV_ARGS_MAX, CUV_ARG_BYTES_MAX);
 	if (w->open)
 		r = cuv_buf_err(&w->word) < 0 ? -1 : cuv_strv_add(ret, cuv_buf_str(&w->word));
 	cuv_buf_reset(&w->word);

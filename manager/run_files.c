@@ -3,6 +3,7 @@
 #include "manager/run_request.h"
 
 #include "lib/proto/glob.h"
+#include "manager/json_form.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -40,10 +41,13 @@ static int add_pattern(size_t i, const json_t *item, struct cuv_strv *ret, struc
 
 int cuv_run_request_artifacts(const char *text, size_t len, struct cuv_strv *ret, struct cuv_error *err)
 {
-	json_t *list = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL), *item;
+	json_t *list, *item;
 	size_t i;
-	int r = 0;
+	int r = cuv_json_check_size(text, len, err);
 
+	if (r < 0)
+		return r;
+	list = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_array(list))
 		r = cuv_error_set(err, CUV_E_FIELD_INVALID,
 				  "the field `artifacts` must be a JSON array of patterns, as [\"*.png\"]");

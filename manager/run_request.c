@@ -3,6 +3,7 @@
 
 #include "lib/base/utf8.h"
 #include "manager/isolation.h"
+#include "manager/json_form.h"
 #include "nixenv/pylock_upload.h"
 #include "nixenv/requirements.h"
 
@@ -109,8 +110,12 @@ int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, str
 {
 	size_t i, n, total = ARGS_OURS_BYTES;
 	json_error_t why;
-	json_t *list = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why), *item;
+	json_t *list, *item;
+	int r = cuv_json_check_size(text, len, err);
 
+	if (r < 0)
+		return r;
+	list = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!json_is_array(list)) {
 		json_decref(list);
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `args` must be a JSON array of strings");

@@ -106,7 +106,7 @@ int cuv_runner_open_accepted(struct cuv_server *s, const struct cuv_client *clie
 			     const char *request_id, struct cuv_runner **ret, struct cuv_error *err)
 {
 	if (make(s, client, charge, request_id, ret, err) < 0) {
-		cuv_clients_give_run(s->clients, client);
+		cuv_clients_give_place(s->clients, client);
 		return -1;
 	}
 	(*ret)->place = CUV_PLACE_TAKEN;
@@ -118,7 +118,7 @@ void cuv_runner_close(struct cuv_runner **r)
 	if (!*r)
 		return;
 	if ((*r)->place == CUV_PLACE_TAKEN)
-		cuv_clients_give_run((*r)->server->clients, (*r)->client);
+		cuv_clients_give_place((*r)->server->clients, (*r)->client);
 	else if ((*r)->place == CUV_PLACE_LET_IN)
 		cuv_clients_let_out((*r)->server->clients, (*r)->client);
 	if ((*r)->service_place)

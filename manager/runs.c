@@ -274,13 +274,15 @@ static void cancel_under_way(struct cuv_runs *a, struct cuv_runs_entry *e)
 	cuv_runs_unref(e);
 }
 
-/* It is off the queue, so nobody else ends it. */
+/* It is off the queue, so nobody else ends it. What can't be stored would come back with
+ * the next start, so it waits on. */
 static int cancel_waiting(struct cuv_runs *a, struct cuv_runs_entry *e, struct cuv_error *err)
 {
 	int r = cuv_runs_store_end(a->store, e->row.id, CUV_RUNS_CANCELLED, cuv_wall_s(), "", 0, err);
 
 	pthread_mutex_lock(&a->lock);
-	cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
+	if (r == 0 || r == -ENOENT || cuv_runs_enqueue(a, e) < 0)
+		cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
 	cuv_runs_unref(e);
 	pthread_mutex_unlock(&a->lock);
 	return r == -ENOENT ? 0 : r;
@@ -343,10 +345,9 @@ static int recover(struct cuv_runs *a, struct cuv_error *err)
 	return r;
 }
 
-static int start_worker(struct cuv_runs *a, struct cuv_runs_worker *w, unsigned number)
+static int start_worker(struct cuv_runs *a, struct cuv_runs_worker *w)
 {
 	w->runs = a;
-	w->number = number;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->cancel) < 0)
 		return -errno;
 	return -pthread_create(&w->thread, NULL, cuv_runs_worker_main, w);
@@ -376,7 +377,7 @@ int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_run
 		return r;
 	a->tidy_until_ns = cuv_now_ns() + CUV_RUNS_TIDY_NS;
 	for (unsigned i = 0; r == 0 && i < s->settings->runs_at_once; i++)
-		r = start_worker(a, &a->workers[i], i);
+		r = start_worker(a, &a->workers[i]);
 	return r == 0 ? 0 : cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
 }
 

@@ -17,7 +17,6 @@
 /* A thread that carries runs out. */
 struct cuv_runs_worker {
 	struct cuv_runs *runs;
-	unsigned number;
 	pthread_t thread;
 	int cancel[2]; /* a byte in it cancels the run under way */
 };

@@ -7,7 +7,7 @@
 
 #define TICK_NS CUV_NS_PER_S
 #define RETRY_AFTER_S 5
-/* Of the service's connections, this part may follow runs; of those, this one client's. */
+/* Of the service's connections, this part may follow runs. */
 #define STREAMS_PART 4
 
 struct cuv_runs_stream {

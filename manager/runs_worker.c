@@ -153,11 +153,13 @@ static int store_answer(struct carried *c, const json_t *answer, struct cuv_erro
 {
 	const size_t len = json_dumpb(answer, NULL, 0, JSON_FLAGS);
 	_cleanup_free_ char *text = len > 0 && cuv_charge_add(&c->charge, len) ? malloc(len) : NULL;
+	int r;
 
 	if (!text)
 		return cuv_budget_exhausted(err, "answer");
 	(void)json_dumpb(answer, text, len, JSON_FLAGS);
-	return cuv_runs_store_end(c->a->store, c->e->row.id, CUV_RUNS_DONE, cuv_wall_s(), text, len, err);
+	r = cuv_runs_store_end(c->a->store, c->e->row.id, CUV_RUNS_DONE, cuv_wall_s(), text, len, err);
+	return r == -ENOENT ? cuv_error_set(err, CUV_E_INTERNAL, "the run is not in the store any more") : r;
 }
 
 /* Ends it in the store; what can't be stored stays with the entry. The last event's data. */
@@ -165,7 +167,8 @@ static json_t *store_error(struct carried *c, const struct cuv_error *err, enum 
 {
 	_cleanup_free_ char *text = cuv_runs_error_text(err);
 	const bool cancelled = err->code == CUV_E_CANCELLED;
-	struct cuv_error why;
+	json_t *said;
+	struct cuv_error why = CUV_ERROR_INIT;
 	int r;
 
 	*ret_state = cancelled ? CUV_RUNS_CANCELLED : CUV_RUNS_FAILED;
@@ -173,12 +176,15 @@ static json_t *store_error(struct carried *c, const struct cuv_error *err, enum 
 			       text && !cancelled ? strlen(text) : 0, &why);
 	if (cancelled)
 		return json_pack("{s:s}", "state", cuv_runs_state_name(*ret_state));
+	said = text ? json_loads(text, 0, NULL) : NULL;
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "run-not-stored", CUV_S("run_id", c->e->row.id), CUV_S("why", why.message));
-	if (r < 0 && text)
-		c->e->lost = strdup(text);
-	return json_pack("{s:s, s:o*}", "state", cuv_runs_state_name(*ret_state), "error",
-			 text ? json_loads(text, 0, NULL) : NULL);
+	if (r < 0 && text) {
+		pthread_mutex_lock(&c->a->lock);
+		c->e->lost = TAKE_PTR(text);
+		pthread_mutex_unlock(&c->a->lock);
+	}
+	return json_pack("{s:s, s:o*}", "state", cuv_runs_state_name(*ret_state), "error", said);
 }
 
 static void empty(int fd)
@@ -226,7 +232,7 @@ static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct
 	if (key_gone) {
 		r = cuv_error_set(&err, CUV_E_UNAUTHORIZED, "the API key of this run was revoked before it began");
 	} else if (e->row.accepted_s + CUV_RUNS_WAIT_S < cuv_wall_s()) {
-		cuv_clients_give_run(a->server->clients, client);
+		cuv_clients_give_place(a->server->clients, client);
 		r = cuv_error_set(&err, CUV_E_OVERLOADED, "the run waited for more than %d s", CUV_RUNS_WAIT_S);
 		err.retry_after_s = 60;
 	} else {
@@ -259,14 +265,14 @@ static void tidy(struct cuv_runs *a)
 	pthread_mutex_lock(&a->lock);
 }
 
-/* The first thread sees to what expires; without anything to see to, all sleep. */
-static void rest(struct cuv_runs *a, const struct cuv_runs_worker *w)
+/* Each sees to what expires; without anything to see to, all sleep. */
+static void rest(struct cuv_runs *a)
 {
 	const uint64_t now = cuv_now_ns();
 
 	if (a->open && a->queued > 0)
 		cuv_runs_wait(&a->work, &a->lock, now + PLACE_NS);
-	else if (w->number == 0 && now < a->tidy_until_ns)
+	else if (now < a->tidy_until_ns)
 		cuv_runs_wait(&a->work, &a->lock, now + IDLE_NS);
 	else
 		pthread_cond_wait(&a->work, &a->lock);
@@ -284,7 +290,7 @@ void *cuv_runs_worker_main(void *arg)
 		struct cuv_runs_entry *e = a->open ? cuv_runs_pick(a, &client, &key_gone) : NULL;
 
 		if (!e) {
-			rest(a, w);
+			rest(a);
 		} else {
 			a->running++;
 			e->worker = w;

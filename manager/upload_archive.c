@@ -111,6 +111,11 @@ static int take_entry(struct cuv_upload *u, struct archive *a, struct archive_en
 		return entry_invalid(u, name, "is a link; send the file itself", err);
 	if (!folder && archive_entry_filetype(e) != AE_IFREG)
 		return entry_invalid(u, name, "is neither a file nor a folder", err);
+	/* What is not read is skipped with the next header, however much there is to unpack. */
+	if (folder && archive_entry_size_is_set(e) && archive_entry_size(e) > 0)
+		return entry_invalid(u, name, "is a folder with bytes of its own", err);
+	if (archive_entry_sparse_count(e) > 0)
+		return entry_invalid(u, name, "has holes", err);
 	if (archive_entry_is_encrypted(e))
 		return entry_invalid(u, name, "is encrypted", err);
 	len = strlen(name);

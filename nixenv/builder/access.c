@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_MAX_LEN 64
 
@@ -75,6 +76,8 @@ static int add(struct cuv_access *a, const char *name, size_t name_len, const ch
 	int r = cuv_url_parse(address, &url);
 
 	/* A folder, or nothing that we could fetch from. */
+	a->unknown =
+		a->unknown || a->n >= CUV_ACCESS_ORIGINS_MAX || (r == -EINVAL && strncasecmp(address, "http", 4) == 0);
 	if (r == -EINVAL || a->n >= CUV_ACCESS_ORIGINS_MAX)
 		return 0;
 	if (r < 0 || (user && (r = replace(&url.user, user)) < 0) ||

@@ -25,6 +25,7 @@ struct cuv_place {
 struct cuv_access {
 	struct cuv_place *places;
 	size_t n;
+	bool unknown; /* there are more, of which nothing is known here */
 };
 
 /* From the process's environment and the text of uv's configuration file, which

@@ -112,11 +112,18 @@ static void file_path(const struct import *m, unsigned number, char ret[PATH_MAX
 static int read_description(struct import *m, struct cuv_error *err)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_PARCEL_DESCRIPTION_MAX);
+	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
+	struct stat st;
 	int r;
 
 	file_path(m, 0, path);
-	r = cuv_read_file(AT_FDCWD, path, &text);
+	/* A child that met a hostile archive has made it. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		r = -errno;
+	else
+		r = S_ISREG(st.st_mode) ? cuv_pread_all(fd, &text) : -EINVAL;
 	if (r < 0)
 		return cuv_error_set_errno(err, r, "the parcel's description can't be read: %s", strerror(-r));
 	return cuv_parcel_parse(cuv_buf_str(&text), text.len, &m->parcel, err);

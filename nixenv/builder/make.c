@@ -577,6 +577,8 @@ static int take_known(const struct cuv_make *m, const char *env, struct cuv_envi
 	for (size_t i = 0; r == 0 && i < ret->closure.n; i++)
 		if (!cuv_builder_has_path(&b->state, ret->closure.items[i]))
 			r = -ENOENT;
+		else if (cuv_verify_is_damaged(b, ret->closure.items[i]))
+			r = -EUCLEAN;
 	if (r == 0 && !cuv_builder_has_path(&b->state, ret->image))
 		r = -ENOENT;
 	r = r ? r : cuv_index_lock(b, env, &lock);
@@ -587,7 +589,8 @@ static int take_known(const struct cuv_make *m, const char *env, struct cuv_envi
 	cuv_index_drop(b, env);
 	cuv_environment_done(ret);
 	*ret = CUV_ENVIRONMENT_INIT;
-	return internal(err, "an environment of a cache", r < 0 ? r : -ENOENT);
+	/* With its lock it is made anew, once nobody uses what is damaged. */
+	return r == -EUCLEAN ? unknown(err) : internal(err, "an environment of a cache", r < 0 ? r : -ENOENT);
 }
 
 static int fetch_known(const struct cuv_make *m, struct cuv_environment *ret, struct cuv_error *err)

@@ -36,23 +36,32 @@ static bool needs_credentials(const struct cuv_settings *s, const struct cuv_pla
 	return p->url.user || p->url.password || netrc_has(s, p->url.site.host);
 }
 
+/* Whether some index has what others may not have, as far as is known. */
+static bool any_private(const struct cuv_settings *s)
+{
+	for (size_t i = 0; i < s->access.n; i++)
+		if (!s->access.places[i].cache && needs_credentials(s, &s->access.places[i]))
+			return true;
+	return s->access.unknown;
+}
+
 bool cuv_public_address(const struct cuv_settings *s, const char *url)
 {
 	_cleanup_url_ struct cuv_url u = {0};
-	bool any_private = false, is_open_index = false;
+	bool is_open_index = false;
 
 	if (cuv_url_parse(url, &u) < 0 || u.user || u.password)
 		return false;
 	for (size_t i = 0; i < s->access.n; i++) {
 		const struct cuv_place *p = &s->access.places[i];
-		bool closed = !p->cache && needs_credentials(s, p), here = cuv_site_same(&p->url.site, &u.site);
+		bool closed = needs_credentials(s, p), here = cuv_site_same(&p->url.site, &u.site);
 
+		/* A cache's credentials go to all of its site. */
 		if (closed && here)
 			return false;
-		any_private = any_private || closed;
 		is_open_index = is_open_index || (here && !p->cache);
 	}
-	return !any_private || is_open_index;
+	return !any_private(s) || is_open_index;
 }
 
 /* --- notes --- */
@@ -81,7 +90,8 @@ static bool is_public(const struct cuv_builder *b, const struct cuv_locked *p)
 	case CUV_ORIGIN_INDEX:
 		return p->url && cuv_public_address(&b->settings, p->url);
 	case CUV_ORIGIN_BUILT:
-		return p->origin.file && p->origin.url && !p->origin.user_url &&
+		/* It may hold something of what it was built with, which may have come from any index. */
+		return p->origin.file && p->origin.url && !p->origin.user_url && !any_private(&b->settings) &&
 		       cuv_public_address(&b->settings, p->origin.url);
 	case CUV_ORIGIN_URL:
 	case _CUV_ORIGIN_MAX:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be given to others. An installation is public when its wheel, or the source
- * that it was built from, was named by an index here and can be had without credentials;
+ * What may be given to others. An installation is public when its wheel was named by an
+ * index here and can be had without credentials, or the source that it was built from, and
+ * no index has any;
  * an environment when all of its installations are. Images and zygotes are made of a
  * distribution's packages and are public. All else is private: what came from an index
  * with credentials, from an address or a repository that a user named, or with a lock

@@ -25,7 +25,7 @@
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
-enum { BINDS = 8, BINDS_MAX, FILES_MAX = 5 };
+enum { BINDS = 8, BINDS_MAX, FILES_MAX = 6 };
 #define OFFER_SIZE (sizeof("/offers/") + CUV_SHA256_HEX_SIZE + CUV_WHEEL_FILE_MAX)
 
 struct view {
@@ -92,6 +92,7 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		v->files[n++] = (struct cuv_seal_file){"/etc/uv.toml", v->config.data, v->config.len};
 	if (s->netrc.len)
 		v->files[n++] = (struct cuv_seal_file){"/etc/netrc", s->netrc.data, s->netrc.len};
+	cuv_assert(n <= FILES_MAX);
 	v->seal = (struct cuv_seal){
 		.root = what->root,
 		.binds = v->binds,

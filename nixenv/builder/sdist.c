@@ -128,7 +128,9 @@ static int read_requires(json_t *list, struct cuv_strv *ret)
 	{
 		const char *text = json_string_value(item);
 
-		if (!text || strlen(text) > LINE_MAX_BYTES || text[strcspn(text, "\r\n\\#")])
+		/* Neither lines nor options of a requirements file. */
+		if (!text || strlen(text) > LINE_MAX_BYTES || text[strcspn(text, "\r\n\\#")] ||
+		    text[strspn(text, " \t\v\f")] == '-')
 			return -EBADMSG;
 		if (!cuv_strv_has(ret, text) && cuv_strv_add(ret, text) < 0)
 			return -ENOMEM;

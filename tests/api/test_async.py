@@ -308,13 +308,16 @@ def ask_stream(service, run_id, key) -> int:
 
 def test_a_place_is_taken_when_it_begins_and_the_quota_when_it_is_accepted(keyed):
     key = keyed.keys[2]
-    files = [("requirements", ("requirements.txt", b"# none\n")), ("code", ("main.py", b"import time\ntime.sleep(2)\n"))]
+    marker = client.new_mark()
+    files = [("requirements", ("requirements.txt", b"# none\n")), ("code", ("main.py", until_told(marker).encode()))]
     with keyed.client() as http, concurrent.futures.ThreadPoolExecutor(1) as pool:
         # Its only place is taken by a run that is waited for.
-        now = pool.submit(lambda: http.post("/api/v1/run", files=files, headers={"X-API-Key": key}))
-        client.wait_until(lambda: keyed.get("/health").json()["components"]["queue"]["running"] == 1 or now.done(), 30,
-                          "it runs")
+        now = pool.submit(lambda: http.post("/api/v1/run", files=files, data={"timeout": "90"},
+                                            headers={"X-API-Key": key}, timeout=120))
+        client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
         runs = [accepted(keyed, STAMP, key) for _ in range(5)]
+        assert {status(keyed, run_id, key)["state"] for run_id in runs} == {"queued"}
+        client.wait_until(lambda: tell(marker) or now.done(), 30, "it has ended")
         assert now.result().status_code == 200
     refused = submit(keyed, STAMP, key)
     assert refused.status_code == 429 and refused.json()["error"]["code"] == "rate-limited"

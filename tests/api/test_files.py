@@ -3,6 +3,7 @@
 that are refused."""
 
 import base64
+import gzip
 import io
 import json
 import lzma
@@ -205,6 +206,11 @@ def test_bombs(service):
                 f.write(b"\0" * (1 << 20))
     assert "200 times" in refused(service, "too-large", archive=out.getvalue())
     refused(service, "too-large", archive=tarred([(f"f{i}", b"") for i in range(5000)], "w:gz"))
+    # What is not read would be unpacked all the same, to come to what follows.
+    folder = special("d", b"D")
+    folder.size = 64 << 20
+    assert "bytes of its own" in refused(service, "archive-invalid", archive=gzip.compress(
+        folder.tobuf(tarfile.GNU_FORMAT) + bytes(folder.size)))
     refused(service, archive=zipped({"d/" * 40 + "x": b""}))
     nested = lzma.compress(tarred([("a", b"x")], "w:gz"))
     refused(service, "archive-invalid", archive=nested)

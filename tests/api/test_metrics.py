@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 import client
 from test_keys import create
@@ -36,12 +37,27 @@ class Counted:
     def __init__(self, service):
         self.service = service
 
+    def settled(self) -> dict:
+        """A request is counted just after its answer, and so is what it held."""
+        last = {}
+
+        def same() -> bool:
+            nonlocal last
+            time.sleep(0.05)
+            before, last = last, read(self.service.get("/metrics"))
+            counts = [{key: value for key, value in values.items() if key[0] in ("cuvette_runs_total", "cuvette_requests_total")
+                       and dict(key[1]).get("operation") != "getMetrics"} for values in (before, last)]
+            return before and counts[0] == counts[1] and last["cuvette_runs_running", frozenset()] == 0
+
+        client.wait_until(same, 20, "all is counted")
+        return last
+
     def __enter__(self):
-        self.before = read(self.service.get("/metrics"))
+        self.before = self.settled()
         return self
 
     def __exit__(self, *_):
-        self.after = read(self.service.get("/metrics"))
+        self.after = self.settled()
 
     def __call__(self, name, **labels) -> float:
         key = (name, frozenset(labels.items()))

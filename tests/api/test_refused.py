@@ -70,6 +70,8 @@ BODIES = {
     "output above the maximum": (FORM + part("stdout_limit", b"17MiB") + END, 422, "limit-exceeded"),
     "args that are no JSON": (FORM + part("args", b"a b") + END, 422, "field-invalid"),
     "args that are no strings": (FORM + part("args", b"[1]") + END, 422, "field-invalid"),
+    "args that nest deeper than a stack": (FORM + part("args", b"[" * 2000 + b"]" * 2000) + END, 400, "bad-json"),
+    "patterns that do": (FORM + part("artifacts", b"[" * 2000 + b"]" * 2000) + END, 400, "bad-json"),
     "args with a NUL": (FORM + part("args", b'["a\\u0000b"]') + END, 422, "field-invalid"),
     "another Python": (FORM + part("python", b"2.7") + END, 422, "field-invalid"),
     "an isolation that there is not": (FORM + part("isolation", b"none") + END, 422, "field-invalid"),

@@ -28,7 +28,10 @@ def settings(folder, server, way):
     if way == "netrc":
         netrc = folder / "netrc"
         netrc.write_text(f"machine 127.0.0.1 login who password {SECRET}\n")
-        env |= {"NETRC": str(netrc), "UV_DEFAULT_INDEX": server.index}
+        config = folder / "uv.toml"
+        config.write_text("# an operator's\nindex-strategy = \"first-index\"\n")
+        env |= {"NETRC": str(netrc), "UV_DEFAULT_INDEX": server.index, "UV_CONFIG_FILE": str(config),
+                "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}
     elif way == "address":
         env |= {"UV_DEFAULT_INDEX": f"http://who:{SECRET}@{bare}/simple"}
     else:

@@ -237,7 +237,8 @@ def test_hostile_archives(index, name, member, text):
     assert found["code"] == "build-failed" and text in found["message"], found
 
 
-@pytest.mark.parametrize("requires", ["x @ http://127.0.0.1/x.whl", "-r /etc/passwd", "../x", "a\\nb"])
+@pytest.mark.parametrize("requires", ["x @ http://127.0.0.1/x.whl", "-r /etc/passwd", "../x", "a\\nb",
+                                      " --index-url http://127.0.0.1/simple"])
 def test_build_requirements_that_are_not_served(index, requires):
     name = f"cuv-asks-{abs(hash(requires)) % 10**8}"
     index.add_sdist(name, own(name.replace("-", "_"), requires=[requires]))

@@ -23,6 +23,25 @@ static void words(const char *text, const char *joined)
 	assert_string_equal(cuv_buf_str(&got), joined);
 }
 
+TEST(test_words_have_an_end)
+{
+	_cleanup_strv_ struct cuv_strv many = CUV_STRV_INIT, large = CUV_STRV_INIT;
+	_cleanup_free_ char *text = malloc(2 * CUV_ARG_BYTES_MAX);
+	struct cuv_error err;
+
+	assert_non_null(text);
+	memset(text, 'a', 2 * CUV_ARG_BYTES_MAX);
+	text[CUV_ARG_BYTES_MAX + 1] = '\0';
+	assert_true(cuv_jobe_words("`runargs`", text, &large, &err) < 0);
+	assert_int_equal(err.code, CUV_E_FIELD_INVALID);
+	for (size_t i = 1; i < 2 * CUV_ARG_BYTES_MAX; i += 2)
+		text[i] = ' ';
+	text[2 * CUV_ARG_BYTES_MAX - 1] = '\0';
+	assert_true(cuv_jobe_words("`runargs`", text, &many, &err) < 0);
+	assert_int_equal(err.code, CUV_E_FIELD_INVALID);
+	assert_int_equal(many.n, CUV_ARGS_MAX);
+}
+
 TEST(test_words)
 {
 	words("", "");
@@ -218,6 +237,7 @@ TEST(test_files_are_bounded)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_words_have_an_end),
 		cmocka_unit_test(test_words),	      cmocka_unit_test(test_words_that_only_a_shell_could_read),
 		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_interpreter_args),
 		cmocka_unit_test(test_syntax_errors), cmocka_unit_test(test_text),

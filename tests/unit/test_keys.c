@@ -16,6 +16,15 @@
 #define DAY 86400
 #define SECRET_AT (sizeof("cuv_0123456789abcdef_") - 1)
 
+static int take_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err)
+{
+	int r = cuv_clients_take_place(a, c, err);
+
+	if (r == 0 && (r = cuv_clients_use_run(a, c, now_s, err)) < 0)
+		cuv_clients_give_place(a, c);
+	return r;
+}
+
 static struct cuv_key_info make(struct cuv_store *s, const char *name, unsigned scopes, uint32_t rate,
 				uint32_t concurrency, uint32_t quota, char text[CUV_KEY_TEXT_SIZE])
 {
@@ -172,20 +181,20 @@ TEST(bounds)
 	(void)make(s, "at-once", CUV_SCOPE_RUN, 0, 2, 0, text);
 	assert_ok(cuv_clients_init(&a, NULL, s, &err));
 	assert_ok(cuv_clients_check(&a, text, CUV_SCOPE_RUN, &c, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
-	assert_true(cuv_clients_take_run(&a, &c, NOW, &err) < 0);
+	assert_ok(take_run(&a, &c, NOW, &err));
+	assert_ok(take_run(&a, &c, NOW, &err));
+	assert_true(take_run(&a, &c, NOW, &err) < 0);
 	assert_int_equal(err.code, CUV_E_RATE_LIMITED);
 	assert_int_equal(err.retry_after_s, 1);
-	cuv_clients_give_run(&a, &c);
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
+	cuv_clients_give_place(&a, &c);
+	assert_ok(take_run(&a, &c, NOW, &err));
 	cuv_clients_done(&a);
 
 	/* More runs in the place of one. */
 	(void)make(s, "cases", CUV_SCOPE_RUN, 3, 1, 0, text);
 	assert_ok(cuv_clients_init(&a, NULL, s, &err));
 	assert_ok(cuv_clients_check(&a, text, CUV_SCOPE_RUN, &c, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
+	assert_ok(take_run(&a, &c, NOW, &err));
 	assert_ok(cuv_clients_use_run(&a, &c, NOW, &err));
 	assert_ok(cuv_clients_use_run(&a, &c, NOW, &err));
 	assert_true(cuv_clients_use_run(&a, &c, NOW, &err) < 0);
@@ -194,9 +203,9 @@ TEST(bounds)
 	(void)make(s, "a-minute", CUV_SCOPE_RUN, 2, 0, 0, text);
 	assert_ok(cuv_clients_init(&a, NULL, s, &err));
 	assert_ok(cuv_clients_check(&a, text, CUV_SCOPE_RUN, &c, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW, &err));
-	assert_true(cuv_clients_take_run(&a, &c, NOW, &err) < 0);
+	assert_ok(take_run(&a, &c, NOW, &err));
+	assert_ok(take_run(&a, &c, NOW, &err));
+	assert_true(take_run(&a, &c, NOW, &err) < 0);
 	assert_in_range(err.retry_after_s, 1, 31);
 	cuv_clients_done(&a);
 
@@ -205,13 +214,13 @@ TEST(bounds)
 	for (int i = 0; i < 3; i++) {
 		assert_ok(cuv_clients_init(&a, NULL, s, &err));
 		assert_ok(cuv_clients_check(&a, text, CUV_SCOPE_RUN, &c, &err));
-		assert_int_equal(cuv_clients_take_run(&a, &c, NOW, &err) == 0, i < 2);
+		assert_int_equal(take_run(&a, &c, NOW, &err) == 0, i < 2);
 		cuv_clients_done(&a);
 	}
 	assert_int_equal(err.retry_after_s, DAY - NOW % DAY);
 	assert_ok(cuv_clients_init(&a, NULL, s, &err));
 	assert_ok(cuv_clients_check(&a, text, CUV_SCOPE_RUN, &c, &err));
-	assert_ok(cuv_clients_take_run(&a, &c, NOW + DAY, &err));
+	assert_ok(take_run(&a, &c, NOW + DAY, &err));
 	cuv_clients_done(&a);
 }
 
