@@ -238,10 +238,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words_have_an_end),
-		cmocka_unit_test(test_words),	      cmocka_unit_test(test_words_that_only_a_shell_could_read),
-		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_interpreter_args),
-		cmocka_unit_test(test_syntax_errors), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_files_are_bounded),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_words_that_only_a_shell_could_read),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_interpreter_args),
+		cmocka_unit_test(test_syntax_errors),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_files_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
