@@ -143,6 +143,10 @@ void cuv_runs_set_state(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_r
 
 void cuv_runs_set_ended(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_runs_state state, json_t *data)
 {
+	if (cuv_runs_has_ended(e->row.state)) {
+		json_decref(data);
+		return;
+	}
 	e->row.state = state;
 	e->row.ended_s = cuv_wall_s();
 	cuv_run_events_end(&e->events, data);
@@ -162,20 +166,30 @@ static int not_served(struct cuv_error *err)
 	return -1;
 }
 
-static int keep(struct cuv_runs *a, const struct cuv_runs_row *row, size_t bytes)
+/* Known from here on, as one that waits. */
+static struct cuv_runs_entry *keep(struct cuv_runs *a, const struct cuv_runs_row *row, size_t bytes)
 {
 	struct cuv_runs_entry *e;
-	int r = -ENOMEM;
 
 	pthread_mutex_lock(&a->lock);
 	e = entry_new(a, row, bytes);
-	if (e) {
-		r = cuv_runs_enqueue(a, e);
-		if (r == 0)
-			cuv_runs_set_state(a, e, CUV_RUNS_QUEUED);
-		else
-			forget(a, e);
-	}
+	if (e)
+		cuv_runs_set_state(a, e, CUV_RUNS_QUEUED);
+	pthread_mutex_unlock(&a->lock);
+	return e;
+}
+
+/* e: known already, so that whoever takes it from the queue finds it. */
+static int enqueue(struct cuv_runs *a, struct cuv_runs_entry *e, const struct cuv_runs_row *row,
+		   const struct cuv_buf *request, struct cuv_error *err)
+{
+	int r = a->in.queue->add(a->in.queue, row, request, err);
+
+	pthread_mutex_lock(&a->lock);
+	if (r < 0)
+		forget(a, e);
+	a->arrived++;
+	pthread_cond_signal(&a->work);
 	pthread_mutex_unlock(&a->lock);
 	return r;
 }
@@ -186,13 +200,12 @@ int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *
 	const size_t size = form->total_bytes + CUV_FORM_PACK_OVERHEAD;
 	_cleanup_buf_ struct cuv_buf packed = CUV_BUF_INIT(size);
 	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED, .accepted_s = cuv_wall_s()};
+	struct cuv_runs_entry *e;
 	int r;
 
-	if (!a->store)
+	if (!a->in.queue)
 		return not_served(err);
-	pthread_mutex_lock(&a->lock);
-	r = cuv_runs_check_room(a, c->tenant, form->total_bytes, err);
-	pthread_mutex_unlock(&a->lock);
+	r = a->in.queue->check_room(a->in.queue, c->tenant, form->total_bytes, err);
 	if (r < 0)
 		return r;
 	if (!cuv_charge_add(form->charge, 2 * form->total_bytes) || cuv_form_pack(form, &packed) < 0)
@@ -200,15 +213,13 @@ int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *
 	cuv_random_id(row.id);
 	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", c->tenant);
 	(void)snprintf(row.request_id, sizeof(row.request_id), "%s", request_id);
-	r = cuv_runs_store_add(a->store, &row, &packed, err);
-	if (r < 0)
-		return r;
-	if (keep(a, &row, packed.len) < 0) {
-		(void)cuv_runs_store_end(a->store, row.id, CUV_RUNS_CANCELLED, row.accepted_s, "", 0, err);
+	e = keep(a, &row, packed.len);
+	if (!e)
 		return cuv_budget_exhausted(err, "request");
-	}
-	memcpy(ret_id, row.id, sizeof(row.id));
-	return 0;
+	r = enqueue(a, e, &row, &packed, err);
+	if (r == 0)
+		memcpy(ret_id, row.id, sizeof(row.id));
+	return r;
 }
 
 /* --- asking --- */
@@ -227,7 +238,7 @@ json_t *cuv_runs_progress(const struct cuv_env_progress *p)
 	return o;
 }
 
-/* 1 when all is said, 0 when the store has to be asked. */
+/* 1 when all is said, 0 when the results have to be asked. */
 static int look(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_runs_view *ret,
 		struct cuv_buf *answer)
 {
@@ -248,14 +259,14 @@ int cuv_runs_get(struct cuv_runs *a, const struct cuv_client *c, const char *id,
 	int r;
 
 	*ret = (struct cuv_runs_view){0};
-	if (!a->store)
+	if (!a->in.results)
 		return not_served(err);
 	pthread_mutex_lock(&a->lock);
 	r = look(a, c, id, ret, answer);
 	pthread_mutex_unlock(&a->lock);
 	if (r > 0)
 		return 0;
-	r = cuv_runs_store_get(a->store, id, c->tenant, &ret->row, charge, answer, err);
+	r = a->in.results->get(a->in.results, id, c->tenant, &ret->row, charge, answer, err);
 	if (r == 0 && ret->row.ended_s && ret->row.ended_s + CUV_RUNS_KEEP_S < cuv_wall_s())
 		return cuv_error_set(err, CUV_E_NOT_FOUND, "the answer of this run has expired");
 	return r;
@@ -274,36 +285,31 @@ static void cancel_under_way(struct cuv_runs *a, struct cuv_runs_entry *e)
 	cuv_runs_unref(e);
 }
 
-/* It is off the queue, so nobody else ends it. What can't be stored would come back with
- * the next start, so it waits on. */
-static int cancel_waiting(struct cuv_runs *a, struct cuv_runs_entry *e, struct cuv_error *err)
-{
-	int r = cuv_runs_store_end(a->store, e->row.id, CUV_RUNS_CANCELLED, cuv_wall_s(), "", 0, err);
-
-	pthread_mutex_lock(&a->lock);
-	if (r == 0 || r == -ENOENT || cuv_runs_enqueue(a, e) < 0)
-		cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
-	cuv_runs_unref(e);
-	pthread_mutex_unlock(&a->lock);
-	return r == -ENOENT ? 0 : r;
-}
-
 int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_error *err)
 {
 	struct cuv_runs_entry *e;
-	bool waited;
+	int r;
 
-	if (!a->store)
+	if (!a->in.queue)
 		return not_served(err);
 	pthread_mutex_lock(&a->lock);
 	e = cuv_runs_find(a, c, id);
-	waited = e && cuv_runs_dequeue(a, e);
-	if (waited)
+	if (e && cuv_runs_has_ended(e->row.state))
+		e = NULL;
+	if (e)
 		cuv_runs_ref(e);
-	else if (e && !cuv_runs_has_ended(e->row.state))
-		cancel_under_way(a, e);
 	pthread_mutex_unlock(&a->lock);
-	return waited ? cancel_waiting(a, e, err) : 0;
+	if (!e)
+		return 0;
+	r = a->in.queue->cancel(a->in.queue, c->tenant, id, cuv_wall_s(), err);
+	pthread_mutex_lock(&a->lock);
+	if (r == 0)
+		cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
+	else if (r == -ENOENT)
+		cancel_under_way(a, e);
+	cuv_runs_unref(e);
+	pthread_mutex_unlock(&a->lock);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* --- the beginning and the end --- */
@@ -313,14 +319,13 @@ struct recovery {
 	unsigned n, lost;
 };
 
-static void recover_one(void *arg, const struct cuv_runs_row *row, size_t bytes)
+static bool recover_one(void *arg, const struct cuv_runs_row *row, size_t bytes)
 {
 	struct recovery *r = arg;
+	const bool kept = keep(r->a, row, bytes) != NULL;
 
-	if (keep(r->a, row, bytes) == 0)
-		r->n++;
-	else
-		r->lost++;
+	(*(kept ? &r->n : &r->lost))++;
+	return kept;
 }
 
 static int recover(struct cuv_runs *a, struct cuv_error *err)
@@ -336,9 +341,11 @@ static int recover(struct cuv_runs *a, struct cuv_error *err)
 	interrupted = cuv_runs_error_text(&why);
 	if (!interrupted)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for runs");
-	r = cuv_runs_store_recover(a->store, cuv_wall_s(), interrupted, recover_one, &rec, err);
+	r = a->in.results->interrupt(a->in.results, cuv_wall_s(), interrupted, err);
 	if (r == 0)
-		r = cuv_runs_store_expire(a->store, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX,
+		r = a->in.queue->recover(a->in.queue, recover_one, &rec, err);
+	if (r == 0)
+		r = a->in.results->expire(a->in.results, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX,
 					  CUV_RUNS_KEPT_MAX, err);
 	if (rec.n + rec.lost > 0)
 		cuv_log(CUV_LOG_INFO, "runs-recovered", CUV_I("waiting", rec.n), CUV_I("lost", rec.lost));
@@ -364,13 +371,15 @@ int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_run
 	}
 	*ret = a;
 	a->server = s;
-	a->store = store;
 	a->epoch = randombytes_random();
 	pthread_mutex_init(&a->lock, NULL);
 	(void)cuv_runs_cond_init(&a->work);
 	a->events_max = s->settings->memory_bytes / EVENTS_PART;
 	if (!store)
 		return 0;
+	r = cuv_backends_open_local(store, s->settings->runs_queue, &a->in, err);
+	if (r < 0)
+		return r;
 	s->budget.max_bytes -= a->events_max;
 	r = recover(a, err);
 	if (r < 0)
@@ -387,6 +396,9 @@ static void set_open(struct cuv_runs *a, bool open)
 	a->open = open;
 	a->draining = !open;
 	pthread_cond_broadcast(&a->work);
+	/* What is taken from the queue just now counts as under way when we return. */
+	while (!open && a->picking > 0)
+		pthread_cond_wait(&a->work, &a->lock);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -412,10 +424,10 @@ unsigned cuv_runs_active(struct cuv_runs *a)
 
 unsigned cuv_runs_waiting(struct cuv_runs *a)
 {
-	unsigned n;
+	return a->in.queue ? a->in.queue->waiting(a->in.queue) : 0;
+}
 
-	pthread_mutex_lock(&a->lock);
-	n = a->queued;
-	pthread_mutex_unlock(&a->lock);
-	return n;
+uint32_t cuv_runs_position(const struct cuv_runs *a, const struct cuv_runs_entry *e)
+{
+	return e->row.state == CUV_RUNS_QUEUED ? a->in.queue->position(a->in.queue, e->row.tenant, e->row.id) : 0;
 }

@@ -7,14 +7,14 @@
  * don't hold up the one of another. Rate and quota count when a run is accepted, its
  * client's place (how many at once) when it begins; until there is one its line is passed over.
  *
- * Requests and answers are in the service's database (runs_store.h) and outlive the process;
+ * Requests and answers are kept by a queue and by results (backends.h) and outlive the process;
  * events (runs_events.h) are in memory and don't. Safe from all threads.
  */
 #ifndef CUV_RUNS_H
 #define CUV_RUNS_H
 
 #include "manager/form.h"
-#include "manager/runs_store.h"
+#include "manager/runs_row.h"
 #include "manager/server.h"
 
 /* Answers are kept so long, and the oldest go earlier when they are more than this. */

@@ -3,6 +3,7 @@
 #ifndef CUV_RUNS_PRIVATE_H
 #define CUV_RUNS_PRIVATE_H
 
+#include "manager/backends.h"
 #include "manager/runs.h"
 #include "manager/runs_events.h"
 
@@ -25,7 +26,7 @@ struct cuv_runs_worker {
  * their events. */
 struct cuv_runs_entry {
 	UT_hash_handle hh;
-	struct cuv_runs_entry *next; /* in its line, or among those that have ended */
+	struct cuv_runs_entry *next; /* among those that have ended */
 	struct cuv_runs_row row;
 	size_t bytes; /* of its request */
 	struct cuv_env_progress progress;
@@ -40,28 +41,18 @@ struct cuv_runs_entry {
 	pthread_cond_t moved;
 };
 
-/* The runs of one client that wait. */
-struct cuv_runs_line {
-	struct cuv_runs_line *next;
-	char tenant[CUV_KEY_ID_SIZE];
-	struct cuv_runs_entry *first, *last;
-	uint32_t n;
-	size_t bytes;
-};
-
 struct cuv_runs {
-	struct cuv_server *server; /* borrowed, as the next one is */
-	struct cuv_store *store;
-	uint32_t epoch; /* which process numbered the events */
+	struct cuv_server *server; /* borrowed */
+	struct cuv_backends in;	   /* where runs are kept; empty: nowhere */
+	uint32_t epoch;		   /* which process numbered the events */
 	struct cuv_runs_worker *workers;
-	pthread_mutex_t lock; /* of all below; the clients' may be taken under it, never the store's */
+	pthread_mutex_t lock; /* of all below; the clients' may be taken under it, and what answers from memory asked */
 	pthread_cond_t work;
 	struct cuv_runs_entry *by_id;
 	struct cuv_runs_entry *first_ended, *last_ended;
-	struct cuv_runs_line *lines; /* the next one's turn first; none is empty */
-	uint32_t queued;
-	size_t queued_bytes;
 	unsigned running, streams;
+	unsigned picking; /* who asks the queue for the next one */
+	uint64_t arrived; /* runs that were put in the queue */
 	size_t events_bytes, events_max;
 	bool open, draining;
 	uint64_t tidied_ns;
@@ -77,7 +68,8 @@ struct cuv_runs_entry *cuv_runs_find(struct cuv_runs *a, const struct cuv_client
 void cuv_runs_moved(struct cuv_runs *a, struct cuv_runs_entry *e);
 void cuv_runs_count(struct cuv_runs *a, struct cuv_runs_entry *e);
 void cuv_runs_set_state(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_runs_state state);
-/* It ended: its last event (data is taken over), and a place among those that ended. */
+/* It ended: its last event (data is taken over), and a place among those that ended. Nothing
+ * when it had before. */
 void cuv_runs_set_ended(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_runs_state state, json_t *data);
 /* Forgets those whose time is over. */
 void cuv_runs_forget_old(struct cuv_runs *a, int64_t now_s);
@@ -87,15 +79,7 @@ void cuv_runs_unref(struct cuv_runs_entry *e);
 void cuv_runs_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t deadline_ns);
 int cuv_runs_cond_init(pthread_cond_t *cond);
 
-/* The queue (runs_queue.c). */
-int cuv_runs_check_room(const struct cuv_runs *a, const char *tenant, size_t bytes, struct cuv_error *err);
-/* -ENOMEM: it is not in it. */
-int cuv_runs_enqueue(struct cuv_runs *a, struct cuv_runs_entry *e);
-/* False when it is not in it. */
-bool cuv_runs_dequeue(struct cuv_runs *a, struct cuv_runs_entry *e);
-/* The next one that can begin, off the queue, with its client's place taken; NULL: none.
- * ret_key_gone: instead it is to fail, because its client's key was revoked. */
-struct cuv_runs_entry *cuv_runs_pick(struct cuv_runs *a, struct cuv_client *ret, bool *ret_key_gone);
+/* In its client's line, from 1; 0: it does not wait. */
 uint32_t cuv_runs_position(const struct cuv_runs *a, const struct cuv_runs_entry *e);
 
 /* --- without it --- */

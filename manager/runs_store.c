@@ -132,6 +132,30 @@ int cuv_runs_store_end(struct cuv_store *s, const char *id, enum cuv_runs_state 
 	return r;
 }
 
+static int cancel(struct cuv_store *s, sqlite3 *db, const char *id, int64_t now_s, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = prepare(s, db,
+			"UPDATE run SET state = ?3, ended_s = ?2, bytes = 0, body = x'' WHERE id = ?1 AND state = ?4",
+			&q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 2, now_s);
+	(void)sqlite3_bind_int(q, 3, CUV_RUNS_CANCELLED);
+	(void)sqlite3_bind_int(q, 4, CUV_RUNS_QUEUED);
+	return change(s, db, q, err);
+}
+
+int cuv_runs_store_cancel(struct cuv_store *s, const char *id, int64_t now_s, struct cuv_error *err)
+{
+	int r = cancel(s, cuv_store_take(s), id, now_s, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
 static void copy_text(sqlite3_stmt *q, int column, char *ret, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(q, column);
@@ -206,15 +230,26 @@ static int interrupt_begun(struct cuv_store *s, sqlite3 *db, int64_t now_s, cons
 	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }
 
+int cuv_runs_store_interrupt(struct cuv_store *s, int64_t now_s, const char *answer, struct cuv_error *err)
+{
+	int r = interrupt_begun(s, cuv_store_take(s), now_s, answer, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
 static int each_queued(struct cuv_store *s, sqlite3 *db,
 		       void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
 		       struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db, "SELECT " ROW_COLUMNS ", bytes FROM run WHERE ended_s = 0 ORDER BY seq", &q, err);
+	int step, r = prepare(s, db,
+			      "SELECT " ROW_COLUMNS ", bytes FROM run WHERE ended_s = 0 AND state = ?1 ORDER BY seq",
+			      &q, err);
 
 	if (r < 0)
 		return r;
+	(void)sqlite3_bind_int(q, 1, CUV_RUNS_QUEUED);
 	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
 		struct cuv_runs_row row;
 
@@ -224,15 +259,12 @@ static int each_queued(struct cuv_store *s, sqlite3 *db,
 	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }
 
-int cuv_runs_store_recover(struct cuv_store *s, int64_t now_s, const char *answer,
-			   void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
-			   struct cuv_error *err)
+int cuv_runs_store_each_queued(struct cuv_store *s,
+			       void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
+			       struct cuv_error *err)
 {
-	sqlite3 *db = cuv_store_take(s);
-	int r = interrupt_begun(s, db, now_s, answer, err);
+	int r = each_queued(s, cuv_store_take(s), each, arg, err);
 
-	if (r == 0)
-		r = each_queued(s, db, each, arg, err);
 	cuv_store_give(s);
 	return r;
 }

@@ -99,9 +99,9 @@ static int read_request(struct carried *c, struct cuv_run_intake *in, struct cuv
 
 	if (!cuv_charge_add(&c->charge, 2 * c->e->bytes))
 		return cuv_budget_exhausted(err, "request");
-	r = cuv_runs_store_begin(c->a->store, c->e->row.id, &packed, err);
+	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &packed, err);
 	if (r == -ENOENT)
-		return cuv_error_set(err, CUV_E_INTERNAL, "the request is not there any more; send it again");
+		return cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began");
 	if (r == 0)
 		r = cuv_form_unpack(cuv_buf_str(&packed), packed.len, &in->form, err);
 	if (r == 0)
@@ -158,7 +158,7 @@ static int store_answer(struct carried *c, const json_t *answer, struct cuv_erro
 	if (!text)
 		return cuv_budget_exhausted(err, "answer");
 	(void)json_dumpb(answer, text, len, JSON_FLAGS);
-	r = cuv_runs_store_end(c->a->store, c->e->row.id, CUV_RUNS_DONE, cuv_wall_s(), text, len, err);
+	r = c->a->in.results->end(c->a->in.results, c->e->row.id, CUV_RUNS_DONE, cuv_wall_s(), text, len, err);
 	return r == -ENOENT ? cuv_error_set(err, CUV_E_INTERNAL, "the run is not in the store any more") : r;
 }
 
@@ -172,11 +172,14 @@ static json_t *store_error(struct carried *c, const struct cuv_error *err, enum 
 	int r;
 
 	*ret_state = cancelled ? CUV_RUNS_CANCELLED : CUV_RUNS_FAILED;
-	r = cuv_runs_store_end(c->a->store, c->e->row.id, *ret_state, cuv_wall_s(), text ? text : "",
-			       text && !cancelled ? strlen(text) : 0, &why);
+	r = c->a->in.results->end(c->a->in.results, c->e->row.id, *ret_state, cuv_wall_s(), text ? text : "",
+				  text && !cancelled ? strlen(text) : 0, &why);
 	if (cancelled)
 		return json_pack("{s:s}", "state", cuv_runs_state_name(*ret_state));
 	said = text ? json_loads(text, 0, NULL) : NULL;
+	/* Somebody has cancelled it meanwhile: it has ended. */
+	if (r == -ENOENT)
+		r = 0;
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "run-not-stored", CUV_S("run_id", c->e->row.id), CUV_S("why", why.message));
 	if (r < 0 && text) {
@@ -259,23 +262,71 @@ static void tidy(struct cuv_runs *a)
 	a->tidied_ns = now;
 	a->ended_n = a->ended_bytes = 0;
 	pthread_mutex_unlock(&a->lock);
-	if (cuv_runs_store_expire(a->store, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX, CUV_RUNS_KEPT_MAX,
-				  &err) < 0)
+	if (a->in.results->expire(a->in.results, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX,
+				  CUV_RUNS_KEPT_MAX, &err) < 0)
 		cuv_log(CUV_LOG_WARNING, "runs-not-expired", CUV_S("why", err.message));
 	pthread_mutex_lock(&a->lock);
 }
 
-/* Each sees to what expires; without anything to see to, all sleep. */
-static void rest(struct cuv_runs *a)
+/* Each sees to what expires; without anything to see to, all sleep. seen: of what has arrived,
+ * when the queue was asked. */
+static void rest(struct cuv_runs *a, uint64_t seen)
 {
 	const uint64_t now = cuv_now_ns();
 
-	if (a->open && a->queued > 0)
+	if (a->open && a->arrived != seen)
+		return;
+	if (a->open && cuv_runs_waiting(a) > 0)
 		cuv_runs_wait(&a->work, &a->lock, now + PLACE_NS);
 	else if (now < a->tidy_until_ns)
 		cuv_runs_wait(&a->work, &a->lock, now + IDLE_NS);
 	else
 		pthread_cond_wait(&a->work, &a->lock);
+}
+
+/* Who takes a run from the queue. */
+struct taker {
+	struct cuv_clients *clients;
+	struct cuv_client client;
+	bool key_gone; /* the run is to fail, because its client's key was revoked */
+};
+
+static bool may_begin(void *arg, const char *tenant)
+{
+	struct taker *t = arg;
+	struct cuv_error busy;
+
+	t->key_gone = !cuv_clients_of(t->clients, tenant, &t->client);
+	return t->key_gone || cuv_clients_take_place(t->clients, &t->client, &busy) == 0;
+}
+
+/* The next one that can begin, with its client's place taken; NULL: none. With the lock
+ * held, which is left meanwhile. */
+static struct cuv_runs_entry *pick(struct cuv_runs *a, struct taker *t)
+{
+	struct cuv_runs_entry *e = NULL;
+	struct cuv_runs_row row;
+	int r;
+
+	if (!a->open)
+		return NULL;
+	a->picking++;
+	pthread_mutex_unlock(&a->lock);
+	r = a->in.queue->next(a->in.queue, may_begin, t, &row);
+	pthread_mutex_lock(&a->lock);
+	a->picking--;
+	if (!a->open)
+		pthread_cond_broadcast(&a->work);
+	if (r > 0)
+		HASH_FIND_STR(a->by_id, row.id, e);
+	/* It was cancelled between the queue and here. */
+	if (r > 0 && (!e || cuv_runs_has_ended(e->row.state))) {
+		if (!t->key_gone)
+			cuv_clients_give_place(t->clients, &t->client);
+		e = NULL;
+		a->arrived++;
+	}
+	return e;
 }
 
 void *cuv_runs_worker_main(void *arg)
@@ -285,19 +336,19 @@ void *cuv_runs_worker_main(void *arg)
 
 	pthread_mutex_lock(&a->lock);
 	for (;;) {
-		struct cuv_client client;
-		bool key_gone = false;
-		struct cuv_runs_entry *e = a->open ? cuv_runs_pick(a, &client, &key_gone) : NULL;
+		struct taker t = {.clients = a->server->clients};
+		const uint64_t seen = a->arrived;
+		struct cuv_runs_entry *e = pick(a, &t);
 
 		if (!e) {
-			rest(a);
+			rest(a, seen);
 		} else {
 			a->running++;
 			e->worker = w;
 			cuv_runs_ref(e);
 			cuv_runs_set_state(a, e, CUV_RUNS_RESOLVING);
 			pthread_mutex_unlock(&a->lock);
-			carry_out(a, e, &client, key_gone);
+			carry_out(a, e, &t.client, t.key_gone);
 			pthread_mutex_lock(&a->lock);
 			a->running--;
 			cuv_runs_unref(e);

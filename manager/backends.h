@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the service keeps what it must not forget of runs: a queue, and results. Each is a
+ * struct of functions (queue.h, results.h); which ones is decided here, at start, and known
+ * to nobody else.
+ */
+#ifndef CUV_BACKENDS_H
+#define CUV_BACKENDS_H
+
+#include "manager/queue.h"
+#include "manager/results.h"
+#include "manager/store.h"
+
+struct cuv_backends {
+	struct cuv_queue *queue; /* owned, as the next one is; all are NULL, or none */
+	struct cuv_results *results;
+};
+
+/* In the service's database, which is borrowed. runs_max: so many of one client may wait. 0,
+ * or negative with err set (UNAVAILABLE). */
+int cuv_backends_open_local(struct cuv_store *store, uint32_t runs_max, struct cuv_backends *ret,
+			    struct cuv_error *err);
+void cuv_backends_close(struct cuv_backends *b);
+
+/* --- what they are made of --- */
+
+struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max);
+struct cuv_results *cuv_results_local_new(struct cuv_store *store);
+
+#endif

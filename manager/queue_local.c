@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue of one process: requests in the service's database, and in memory who is next:
+ * lines of runs, one for each client, which take turns.
+ */
+#include "manager/backends.h"
+#include "manager/runs.h"
+#include "manager/runs_store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_AFTER_S 5
+
+struct waiting {
+	struct waiting *next;
+	struct cuv_runs_row row;
+	size_t bytes; /* of its request */
+};
+
+/* The runs of one client. */
+struct line {
+	struct line *next;
+	char tenant[CUV_KEY_ID_SIZE];
+	struct waiting *first, *last;
+	uint32_t n;
+	size_t bytes;
+};
+
+struct local {
+	struct cuv_queue queue;
+	struct cuv_store *store; /* borrowed */
+	uint32_t max;
+	pthread_mutex_t lock; /* of all below; never held while the store is asked */
+	struct line *lines;   /* the next one's turn first; none is empty */
+	uint32_t n;
+	size_t bytes;
+};
+
+static struct local *of(struct cuv_queue *q)
+{
+	return (struct local *)q;
+}
+
+/* --- lines; all with the lock held --- */
+
+static struct line *find(const struct local *a, const char *tenant)
+{
+	struct line *l = a->lines;
+
+	while (l && strcmp(l->tenant, tenant) != 0)
+		l = l->next;
+	return l;
+}
+
+static void append(struct local *a, struct line *l)
+{
+	struct line **at = &a->lines;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = l;
+	l->next = NULL;
+}
+
+static void take_out(struct local *a, struct line *l)
+{
+	struct line **at = &a->lines;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+}
+
+static struct line *find_or_add(struct local *a, const char *tenant)
+{
+	struct line *l = find(a, tenant);
+
+	if (l)
+		return l;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	(void)snprintf(l->tenant, sizeof(l->tenant), "%s", tenant);
+	append(a, l);
+	return l;
+}
+
+/* w is owned by the queue after it. */
+static int enqueue(struct local *a, struct waiting *w)
+{
+	struct line *l = find_or_add(a, w->row.tenant);
+
+	if (!l)
+		return -ENOMEM;
+	w->next = NULL;
+	*(l->last ? &l->last->next : &l->first) = w;
+	l->last = w;
+	l->n++;
+	l->bytes += w->bytes;
+	a->n++;
+	a->bytes += w->bytes;
+	return 0;
+}
+
+/* Owned by the caller after it; NULL when it is not there. */
+static struct waiting *dequeue(struct local *a, struct line *l, const char *id)
+{
+	struct waiting **at = l ? &l->first : NULL, *before = NULL, *w;
+
+	while (at && *at && strcmp((*at)->row.id, id) != 0) {
+		before = *at;
+		at = &before->next;
+	}
+	if (!at || !*at)
+		return NULL;
+	w = *at;
+	*at = w->next;
+	if (l->last == w)
+		l->last = before;
+	l->n--;
+	l->bytes -= w->bytes;
+	a->n--;
+	a->bytes -= w->bytes;
+	if (!l->first) {
+		take_out(a, l);
+		free(l);
+	}
+	return w;
+}
+
+/* --- the queue --- */
+
+static int full(struct cuv_error *err, const char *what)
+{
+	(void)cuv_error_set(err, CUV_E_OVERLOADED, "%s; try again when some of them have been run", what);
+	err->retry_after_s = RETRY_AFTER_S;
+	return -EAGAIN;
+}
+
+static int check_locked(const struct local *a, const char *tenant, size_t bytes, struct cuv_error *err)
+{
+	const struct line *l = find(a, tenant);
+
+	if (l &&
+	    (l->n >= a->max || bytes > CUV_RUNS_LINE_BYTES_MAX - CUV_MIN(l->bytes, (size_t)CUV_RUNS_LINE_BYTES_MAX)))
+		return full(err, "as many of your runs wait as may");
+	if (a->n / CUV_RUNS_LINES >= a->max ||
+	    bytes > CUV_RUNS_QUEUE_BYTES_MAX - CUV_MIN(a->bytes, (size_t)CUV_RUNS_QUEUE_BYTES_MAX))
+		return full(err, "as many runs wait as may");
+	return 0;
+}
+
+static int check_room(struct cuv_queue *q, const char *tenant, size_t bytes, struct cuv_error *err)
+{
+	struct local *a = of(q);
+	int r;
+
+	pthread_mutex_lock(&a->lock);
+	r = check_locked(a, tenant, bytes, err);
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+static int let_wait(struct local *a, const struct cuv_runs_row *row, size_t bytes)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->row = *row;
+	w->bytes = bytes;
+	pthread_mutex_lock(&a->lock);
+	r = enqueue(a, w);
+	pthread_mutex_unlock(&a->lock);
+	if (r < 0)
+		free(w);
+	return r;
+}
+
+static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct cuv_buf *request,
+	       struct cuv_error *err)
+{
+	struct local *a = of(q);
+	int r = cuv_runs_store_add(a->store, row, request, err);
+
+	if (r < 0 || let_wait(a, row, request->len) == 0)
+		return r;
+	(void)cuv_runs_store_cancel(a->store, row->id, row->accepted_s, err);
+	return cuv_budget_exhausted(err, "request");
+}
+
+static int next(struct cuv_queue *q, bool (*may_begin)(void *arg, const char *tenant), void *arg,
+		struct cuv_runs_row *ret)
+{
+	struct local *a = of(q);
+	struct waiting *w = NULL;
+	struct line *l;
+
+	pthread_mutex_lock(&a->lock);
+	l = a->lines;
+	while (l && !may_begin(arg, l->tenant))
+		l = l->next;
+	if (l) {
+		take_out(a, l);
+		append(a, l);
+		w = dequeue(a, l, l->first->row.id);
+		*ret = w->row;
+	}
+	pthread_mutex_unlock(&a->lock);
+	free(w);
+	return w != NULL;
+}
+
+static int begin(struct cuv_queue *q, const char *id, struct cuv_buf *request, struct cuv_error *err)
+{
+	return cuv_runs_store_begin(of(q)->store, id, request, err);
+}
+
+static int cancel(struct cuv_queue *q, const char *tenant, const char *id, int64_t now_s, struct cuv_error *err)
+{
+	struct local *a = of(q);
+	int r = cuv_runs_store_cancel(a->store, id, now_s, err);
+	struct waiting *w;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&a->lock);
+	w = dequeue(a, find(a, tenant), id);
+	pthread_mutex_unlock(&a->lock);
+	free(w);
+	return 0;
+}
+
+static uint32_t position(struct cuv_queue *q, const char *tenant, const char *id)
+{
+	struct local *a = of(q);
+	const struct waiting *w;
+	const struct line *l;
+	uint32_t n = 1;
+
+	pthread_mutex_lock(&a->lock);
+	l = find(a, tenant);
+	w = l ? l->first : NULL;
+	for (; w && strcmp(w->row.id, id) != 0; w = w->next)
+		n++;
+	pthread_mutex_unlock(&a->lock);
+	return w ? n : 0;
+}
+
+static uint32_t waiting(struct cuv_queue *q)
+{
+	struct local *a = of(q);
+	uint32_t n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->n;
+	pthread_mutex_unlock(&a->lock);
+	return n;
+}
+
+struct recovery {
+	struct local *a;
+	bool (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes);
+	void *arg;
+};
+
+static void recover_one(void *arg, const struct cuv_runs_row *row, size_t bytes)
+{
+	const struct recovery *r = arg;
+
+	if (r->each(r->arg, row, bytes))
+		(void)let_wait(r->a, row, bytes);
+}
+
+static int recover(struct cuv_queue *q, bool (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes),
+		   void *arg, struct cuv_error *err)
+{
+	struct recovery r = {.a = of(q), .each = each, .arg = arg};
+
+	return cuv_runs_store_each_queued(r.a->store, recover_one, &r, err);
+}
+
+static void close_local(struct cuv_queue *q)
+{
+	struct local *a = of(q);
+
+	while (a->lines)
+		free(dequeue(a, a->lines, a->lines->first->row.id));
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max)
+{
+	struct local *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->store = store;
+	a->max = runs_max;
+	pthread_mutex_init(&a->lock, NULL);
+	a->queue = (struct cuv_queue){.check_room = check_room,
+				      .add = add,
+				      .next = next,
+				      .begin = begin,
+				      .cancel = cancel,
+				      .position = position,
+				      .waiting = waiting,
+				      .recover = recover,
+				      .close = close_local};
+	return &a->queue;
+}

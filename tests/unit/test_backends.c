@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* What queue and results promise of runs that are answered later: each begins once, ends once, and is found again. */
+#include "manager/backends.h"
+#include "tests/unit/store_test.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOW 1700000000
+#define WHY "{\"code\":\"interrupted\"}"
+
+static struct cuv_error err;
+static struct cuv_backends in;
+
+static int open_backends(void **state)
+{
+	return set_up(state) < 0 ? -1 : cuv_backends_open_local(store, 100, &in, &err);
+}
+
+static int close_backends(void **state)
+{
+	cuv_backends_close(&in);
+	return tear_down(state);
+}
+
+static void open_again(void)
+{
+	cuv_backends_close(&in);
+	cuv_store_close(&store);
+	assert_ok(cuv_store_open(folder, &store, &err));
+	assert_ok(cuv_backends_open_local(store, 100, &in, &err));
+}
+
+static void add(const char *id, const char *tenant, const char *request)
+{
+	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED, .accepted_s = NOW};
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+
+	(void)snprintf(row.id, sizeof(row.id), "%s", id);
+	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", tenant);
+	cuv_buf_add_str(&b, request);
+	assert_ok(in.queue->add(in.queue, &row, &b, &err));
+}
+
+static int end(const char *id, enum cuv_runs_state state, int64_t now_s, const char *answer)
+{
+	return in.results->end(in.results, id, state, now_s, answer, strlen(answer), &err);
+}
+
+static int begin(const char *id, const char *request)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	int r = in.queue->begin(in.queue, id, &b, &err);
+
+	if (r == 0)
+		assert_string_equal(cuv_buf_str(&b), request);
+	return r;
+}
+
+/* Negative, or its state; its answer is to be this. */
+static int state_of(const char *id, const char *tenant, const char *answer)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
+	struct cuv_runs_row row;
+	int r = in.results->get(in.results, id, tenant, &row, &charge, &b, &err);
+
+	if (r < 0)
+		return r;
+	assert_string_equal(cuv_buf_str(&b), answer);
+	assert_string_equal(row.id, id);
+	return (int)row.state;
+}
+
+TEST(a_run_begins_once_and_ends_once)
+{
+	add("a", "me", "request");
+	assert_int_equal(state_of("a", "me", ""), CUV_RUNS_QUEUED);
+	assert_ok(begin("a", "request"));
+	assert_int_equal(begin("a", "request"), -ENOENT);
+	assert_int_equal(state_of("a", "me", ""), CUV_RUNS_RESOLVING);
+	assert_ok(end("a", CUV_RUNS_DONE, NOW, "answer"));
+	assert_int_equal(end("a", CUV_RUNS_CANCELLED, NOW, "other"), -ENOENT);
+	assert_int_equal(begin("a", ""), -ENOENT);
+	assert_int_equal(state_of("a", "me", "answer"), CUV_RUNS_DONE);
+	assert_int_equal(end("b", CUV_RUNS_DONE, NOW, ""), -ENOENT);
+}
+
+TEST(others_dont_find_it)
+{
+	add("a", "me", "request");
+	assert_int_equal(state_of("a", "you", ""), -ENOENT);
+	assert_int_equal(err.code, CUV_E_NOT_FOUND);
+	assert_int_equal(state_of("b", "me", ""), -ENOENT);
+}
+
+/* tenant: who may not begin one just now. */
+static bool all_but(void *arg, const char *tenant)
+{
+	return strcmp(tenant, arg) != 0;
+}
+
+static bool each_kept(void *arg, const struct cuv_runs_row *row, size_t bytes)
+{
+	(void)arg;
+	(void)row;
+	(void)bytes;
+	return true;
+}
+
+/* The ids of those that are next, in order. */
+static void assert_next(const char *ids, const char *busy)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	_cleanup_free_ char *who = strdup(busy);
+	struct cuv_runs_row row;
+
+	assert_non_null(who);
+	while (in.queue->next(in.queue, all_but, who, &row) > 0)
+		assert_ok(cuv_buf_add_str(&b, row.id));
+	assert_string_equal(cuv_buf_str(&b), ids);
+}
+
+TEST(lines_take_turns_whatever_their_length)
+{
+	static const char *const many[] = {"a", "b", "c", "d"};
+
+	for (int i = 0; i < 4; i++)
+		add(many[i], "me", "request");
+	add("x", "you", "request");
+	add("y", "you", "request");
+	add("z", "busy", "request");
+	assert_int_equal(in.queue->waiting(in.queue), 7);
+	assert_int_equal(in.queue->position(in.queue, "me", "c"), 3);
+	assert_int_equal(in.queue->position(in.queue, "you", "c"), 0);
+	assert_next("axbycd", "busy");
+	assert_int_equal(in.queue->waiting(in.queue), 1);
+	assert_int_equal(in.queue->position(in.queue, "me", "c"), 0);
+	assert_next("z", "");
+	assert_next("", "");
+}
+
+/* One client's thousand are there first; another's one is the second that begins. */
+TEST(a_thousand_of_one_do_not_hold_up_the_one_of_another)
+{
+	struct cuv_runs_row row;
+	char id[16];
+
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(id, sizeof(id), "%d", i);
+		add(id, "many", "request");
+	}
+	add("alone", "one", "request");
+	assert_int_equal(in.queue->position(in.queue, "one", "alone"), 1);
+	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
+	assert_string_equal(row.id, "0");
+	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
+	assert_string_equal(row.id, "alone");
+	/* And after a kill. */
+	open_again();
+	assert_ok(in.queue->recover(in.queue, each_kept, NULL, &err));
+	assert_int_equal(in.queue->waiting(in.queue), 1001);
+	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
+	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
+	assert_string_equal(row.id, "alone");
+}
+
+TEST(of_beginning_and_cancelling_one_succeeds)
+{
+	add("a", "me", "request");
+	add("b", "me", "request");
+	add("c", "me", "request");
+	assert_ok(in.queue->cancel(in.queue, "me", "b", NOW, &err));
+	assert_int_equal(state_of("b", "me", ""), CUV_RUNS_CANCELLED);
+	assert_int_equal(in.queue->cancel(in.queue, "me", "b", NOW, &err), -ENOENT);
+	assert_next("ac", "");
+	assert_ok(begin("a", "request"));
+	assert_int_equal(in.queue->cancel(in.queue, "me", "a", NOW, &err), -ENOENT);
+	/* It was taken from its line, and has not begun. */
+	assert_ok(in.queue->cancel(in.queue, "me", "c", NOW, &err));
+	assert_int_equal(begin("c", "request"), -ENOENT);
+	assert_int_equal(end("c", CUV_RUNS_DONE, NOW, "late"), -ENOENT);
+	assert_int_equal(state_of("c", "me", ""), CUV_RUNS_CANCELLED);
+}
+
+TEST(a_line_has_an_end_and_so_have_all)
+{
+	char id[16];
+
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(id, sizeof(id), "%d", i);
+		assert_ok(in.queue->check_room(in.queue, "me", 7, &err));
+		add(id, "me", "request");
+	}
+	assert_true(in.queue->check_room(in.queue, "me", 7, &err) < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
+	assert_ok(in.queue->check_room(in.queue, "you", 7, &err));
+	assert_true(in.queue->check_room(in.queue, "you", SIZE_MAX, &err) < 0);
+	add("x", "you", "request");
+	assert_true(in.queue->check_room(in.queue, "you", 128u << 20, &err) < 0);
+}
+
+static bool collect(void *arg, const struct cuv_runs_row *row, size_t bytes)
+{
+	struct cuv_buf *ids = arg;
+
+	assert_int_equal(row->state, CUV_RUNS_QUEUED);
+	assert_int_equal(bytes, 7);
+	assert_ok(cuv_buf_add_str(ids, row->id));
+	return strcmp(row->tenant, "lost") != 0;
+}
+
+TEST(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted)
+{
+	_cleanup_buf_ struct cuv_buf ids = CUV_BUF_INIT(16);
+
+	add("a", "me", "request");
+	add("c", "me", "request");
+	add("b", "you", "request");
+	add("d", "me", "request");
+	add("e", "lost", "request");
+	assert_ok(begin("c", "request"));
+	assert_ok(end("d", CUV_RUNS_DONE, NOW, "answer"));
+	open_again();
+	assert_ok(in.results->interrupt(in.results, NOW + 1, WHY, &err));
+	assert_ok(in.queue->recover(in.queue, collect, &ids, &err));
+	assert_string_equal(cuv_buf_str(&ids), "abe");
+	assert_int_equal(in.queue->waiting(in.queue), 2);
+	assert_int_equal(state_of("c", "me", WHY), CUV_RUNS_FAILED);
+	assert_int_equal(state_of("d", "me", "answer"), CUV_RUNS_DONE);
+	assert_int_equal(end("c", CUV_RUNS_DONE, NOW, "late"), -ENOENT);
+	assert_ok(begin("a", "request"));
+}
+
+TEST(answers_expire_by_age_bytes_and_number_the_oldest_first)
+{
+	static const char *const ids[] = {"a", "b", "c", "d", "e"};
+
+	add("waits", "me", "request");
+	for (int i = 0; i < 5; i++) {
+		add(ids[i], "me", "r");
+		assert_ok(end(ids[i], CUV_RUNS_DONE, NOW + i, "1234567890"));
+	}
+	assert_ok(in.results->expire(in.results, NOW + 1, 1000, 1000, &err));
+	assert_int_equal(state_of("a", "me", ""), -ENOENT);
+	assert_int_equal(state_of("b", "me", "1234567890"), CUV_RUNS_DONE);
+	assert_ok(in.results->expire(in.results, 0, 39, 1000, &err));
+	assert_int_equal(state_of("b", "me", ""), -ENOENT);
+	assert_int_equal(state_of("c", "me", "1234567890"), CUV_RUNS_DONE);
+	assert_ok(in.results->expire(in.results, 0, 1000, 1, &err));
+	assert_int_equal(state_of("d", "me", ""), -ENOENT);
+	assert_int_equal(state_of("e", "me", "1234567890"), CUV_RUNS_DONE);
+	assert_int_equal(state_of("waits", "me", ""), CUV_RUNS_QUEUED);
+}
+
+/* The tables that came later go, whichever they are. */
+TEST(a_file_of_the_first_version_gets_its_table)
+{
+	static const char later[] = "SELECT group_concat('DROP TABLE ' || name, ';') FROM sqlite_master WHERE type = "
+				    "'table' AND name NOT IN ('key', 'use')";
+	sqlite3 *db = cuv_store_take(store);
+	sqlite3_stmt *q = NULL;
+	_cleanup_free_ char *drop = NULL;
+
+	assert_int_equal(sqlite3_prepare_v2(db, later, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	drop = strdup((const char *)sqlite3_column_text(q, 0));
+	cuv_store_finish(&q);
+	assert_non_null(drop);
+	assert_int_equal(sqlite3_exec(db, drop, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	open_again();
+	add("a", "me", "request");
+	assert_ok(begin("a", "request"));
+}
+
+#define WITH_BACKENDS(name) cmocka_unit_test_setup_teardown(name, open_backends, close_backends)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_BACKENDS(a_run_begins_once_and_ends_once),
+		WITH_BACKENDS(lines_take_turns_whatever_their_length),
+		WITH_BACKENDS(a_thousand_of_one_do_not_hold_up_the_one_of_another),
+		WITH_BACKENDS(of_beginning_and_cancelling_one_succeeds),
+		WITH_BACKENDS(a_line_has_an_end_and_so_have_all),
+		WITH_BACKENDS(others_dont_find_it),
+		WITH_BACKENDS(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
+		WITH_BACKENDS(answers_expire_by_age_bytes_and_number_the_oldest_first),
+		WITH_BACKENDS(a_file_of_the_first_version_gets_its_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
