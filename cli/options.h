@@ -14,7 +14,7 @@
 #include "lib/base/base.h"
 #include "lib/base/strv.h"
 
-#define CUV_OPTIONS_MAX 40
+#define CUV_OPTIONS_MAX 48
 
 /* A secret comes from the environment only, where `ps` does not show it. */
 #define CUV_NO_FLAG '\1'

@@ -21,6 +21,7 @@
 #include "lib/base/parse.h"
 #include "manager/answer.h"
 #include "manager/isolation.h"
+#include "manager/lint_settings.h"
 #include "manager/run_lock.h"
 
 #include <errno.h>
@@ -55,6 +56,9 @@ enum {
 	ARCHIVE,
 	ARTIFACT,
 	OUT,
+	LINT_SELECT,
+	LINE_LENGTH,
+	TARGET_VERSION,
 	FIRST_LIMIT
 };
 
@@ -83,6 +87,9 @@ static const struct cuv_option options[] = {
 	[ARCHIVE] = {"archive", 0, "FILE", NULL, NULL, "unpack a zip or tar (gz, xz, zst) beside the program"},
 	[ARTIFACT] = {"artifact", 0, "PATTERN", NULL, NULL, "give back such files, as '*.png' or 'out/**'; may be given more than once"},
 	[OUT] = {"out", 0, "DIR", NULL, NULL, "the folder for them"},
+	[LINT_SELECT] = {"lint_select", 0, "RULE,RULE", NULL, NULL, "with --json: rules of ruff's, as E,F401,PL; without: its own choice"},
+	[LINE_LENGTH] = {"line_length", 0, "N", NULL, NULL, "with --json: for lint and format, 1 to 320; without: 88"},
+	[TARGET_VERSION] = {"target_version", 0, "PY3NN", NULL, NULL, "with --json: what the code is linted for, as py312; without: its Python"},
 #define MS "S"
 #define BYTES "SIZE"
 #define MILLI "CPUS"
@@ -155,6 +162,25 @@ static const char *own_tenant(char ret[CUV_TENANT_SIZE])
 {
 	snprintf(ret, CUV_TENANT_SIZE, "uid:%u", (unsigned)getuid());
 	return ret;
+}
+
+static int read_lint(const struct cuv_values *v, struct cuv_lint_settings *ret, struct cuv_error *err)
+{
+	const char *select = v->value[LINT_SELECT].text, *line = v->value[LINE_LENGTH].text,
+		   *target = v->value[TARGET_VERSION].text;
+	int r = 0;
+
+	if ((select || line || target) && !v->value[JSON].text)
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "--lint-select, --line-length and --target-version are for lint and format, which "
+				     "come with --json");
+	if (select)
+		r = cuv_lint_select_read("--lint-select", select, ret, err);
+	if (r == 0 && line)
+		r = cuv_lint_line_read("--line-length", line, ret, err);
+	if (r == 0 && target)
+		r = cuv_lint_target_read("--target-version", target, ret, err);
+	return r;
 }
 
 static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struct cuv_error *err)
@@ -320,10 +346,13 @@ static int run(const struct cuv_values *v, struct cuv_run_input *in, struct cuv_
 	struct cuv_attach attach = CUV_ATTACH_INIT;
 	struct cuv_upload files = CUV_UPLOAD_INIT;
 	char tenant[CUV_TENANT_SIZE];
-	struct cuv_job_spec spec = {.tenant = own_tenant(tenant)};
+	struct cuv_lint_settings lint = {0};
+	struct cuv_job_spec spec = {.tenant = own_tenant(tenant), .lint_settings = &lint};
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = read_spec(v, &spec, &err), status = CUV_EXIT_FAILED;
 
+	if (r == 0)
+		r = read_lint(v, &lint, &err);
 	if (r == 0)
 		r = check_environment(v, &err);
 	if (r == 0)

@@ -170,7 +170,7 @@ static void begin_lint(struct job *j, enum side_kind kind)
 	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
 	enum cuv_lint_tool tool = kind == SIDE_FORMAT ? CUV_LINT_FORMAT : CUV_LINT_CHECK;
 
-	if (code < 0 || cuv_lint_run(tool, python_of(j), j->tools, j->spec->run_id, &run) < 0 ||
+	if (code < 0 || cuv_lint_run(tool, j->spec->lint_settings, python_of(j), j->tools, j->spec->run_id, &run) < 0 ||
 	    begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
 		s->ended = true;
 }
@@ -208,17 +208,17 @@ static void end_lint(struct job *j)
 	j->side[SIDE_FORMAT].ended = j->side[SIDE_CHECK].ended = true;
 }
 
-/* What code is taken for is part of what is known of it. */
+/* The settings, what code is taken for among them, are part of what is known of it. */
 static void lint_key(struct job *j)
 {
-	char ruff[CUV_STORE_NAME_SIZE + CUV_LINT_TARGET_SIZE + 1], target[CUV_LINT_TARGET_SIZE];
+	char ruff[CUV_STORE_NAME_SIZE + CUV_LINT_SETTINGS_TEXT_SIZE + 1], settings[CUV_LINT_SETTINGS_TEXT_SIZE];
 
-	cuv_lint_target(python_of(j), target);
-	(void)snprintf(ruff, sizeof(ruff), "%s %s", j->tools->ruff, target);
+	cuv_lint_settings_text(j->spec->lint_settings, python_of(j), settings);
+	(void)snprintf(ruff, sizeof(ruff), "%s %s", j->tools->ruff, settings);
 	cuv_ruff_cache_key(ruff, j->spec->code, j->spec->code_len, &j->key);
 }
 
-/* A report that is known; a kept ruff, which knows the default Python alone; boxes. */
+/* A report that is known; a kept ruff, which has settings of its own; boxes. */
 static void begin_ruff(struct job *j)
 {
 	struct cuv_ruff_pool *pool = pool_of(j);
@@ -231,7 +231,7 @@ static void begin_ruff(struct job *j)
 		known = cuv_ruff_cache_get(&pool->cache, &j->key, &report);
 	}
 	/* The ticket has a copy of the code. */
-	if (known == CUV_RUFF_UNKNOWN && python_of(j) == cuv_pythons &&
+	if (known == CUV_RUFF_UNKNOWN && cuv_lint_settings_kept(j->spec->lint_settings, python_of(j)) &&
 	    (!j->events->charge || j->events->charge(j->events->arg, j->spec->code_len)))
 		j->ticket = cuv_ruff_pool_ask(pool, &j->key, j->spec->code, j->spec->code_len);
 	if (j->ticket) {

@@ -17,6 +17,7 @@
 #include "lib/proto/messages.h"
 #include "nixenv/python.h"
 
+struct cuv_lint_settings;
 struct cuv_requirements;
 struct cuv_ruff_pool;
 struct cuv_upload;
@@ -68,10 +69,12 @@ struct cuv_job_spec {
 	uint32_t resolve_ms; /* limits of the environment's two steps */
 	uint32_t build_ms;
 	uint32_t queue_ms; /* longest wait for a free box */
-	bool lint;	   /* run ruff */
+	bool lint;	   /* run ruff … */
 	bool strict;	   /* never from a zygote */
 	bool build_only;   /* the environment is all; nothing is run, nor linted */
-	bool base64;	   /* the answer has output as it is, in Base64 */
+	/* … with these; NULL: its own for the Python. */
+	const struct cuv_lint_settings *lint_settings;
+	bool base64; /* the answer has output as it is, in Base64 */
 	/* Whose run it is; a zygote is shared with runs of the same tenant. "" or
 	 * NULL: with everybody. */
 	const char *tenant;

@@ -165,10 +165,10 @@ static int put_array(struct filler *f, const struct cuv_part *part, const json_t
 	return r;
 }
 
-/* What is a text in a form, and a number only where it is a limit. */
+/* What is a text in a form, and a number only where it is a limit, or a length. */
 static int put_value(struct filler *f, const struct cuv_part *part, const json_t *value, struct cuv_error *err)
 {
-	const bool limit = cuv_limit_find(part->name) >= 0;
+	const bool limit = cuv_limit_find(part->name) >= 0 || strcmp(part->name, "line_length") == 0;
 	char number[64];
 
 	if (json_is_string(value))

@@ -49,24 +49,38 @@ static int fill(const struct cuv_tools *tools, const char *run_id, const char *c
 	return 0;
 }
 
-void cuv_lint_target(const struct cuv_python *python, char ret[CUV_LINT_TARGET_SIZE])
+int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_lint_settings *settings, const struct cuv_python *python,
+		 const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret)
 {
-	(void)snprintf(ret, CUV_LINT_TARGET_SIZE, "py3%d", python->minor);
-}
+	const bool check = tool == CUV_LINT_CHECK, line = settings && settings->line_length;
+	char target[CUV_LINT_TARGET_SIZE], length[sizeof("--line-length=") + 10];
+	char select[sizeof("--select=") + sizeof(settings->select)];
+	const char *arg[16];
+	size_t n = 0;
 
-int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_python *python, const struct cuv_tools *tools,
-		 const char *run_id, struct cuv_run *ret)
-{
-	char target[CUV_LINT_TARGET_SIZE];
-	const char *const format[] = {"format",		  "--isolated", "--no-cache",
-				      "--target-version", target,	"--stdin-filename",
-				      "main.py",	  "-",		NULL};
-	const char *const check[] = {
-		"check", "--isolated",	"--no-cache",	    "--target-version", target, "--output-format",
-		"json",	 "--exit-zero", "--stdin-filename", "main.py",		"-",	NULL};
-
-	cuv_lint_target(python, target);
-	return fill(tools, run_id, tool == CUV_LINT_FORMAT ? format : check, ret);
+	cuv_lint_target(settings, python, target);
+	arg[n++] = check ? "check" : "format";
+	arg[n++] = "--isolated";
+	arg[n++] = "--no-cache";
+	arg[n++] = "--target-version";
+	arg[n++] = target;
+	if (line) {
+		(void)snprintf(length, sizeof(length), "--line-length=%u", settings->line_length);
+		arg[n++] = length;
+	}
+	if (check && settings && settings->select[0]) {
+		(void)snprintf(select, sizeof(select), "--select=%s", settings->select);
+		arg[n++] = select;
+	}
+	if (check) {
+		arg[n++] = "--output-format=json";
+		arg[n++] = "--exit-zero";
+	}
+	arg[n++] = "--stdin-filename";
+	arg[n++] = "main.py";
+	arg[n++] = "-";
+	arg[n] = NULL;
+	return fill(tools, run_id, arg, ret);
 }
 
 int cuv_lint_server_run(const struct cuv_tools *tools, struct cuv_run *ret)

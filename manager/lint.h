@@ -8,6 +8,7 @@
 #define CUV_LINT_H
 
 #include "manager/job.h"
+#include "manager/lint_settings.h"
 
 #include <jansson.h>
 
@@ -19,14 +20,10 @@ enum cuv_lint_tool { CUV_LINT_FORMAT, CUV_LINT_CHECK };
 #define CUV_LINT_WARNINGS_MAX 10000
 #define CUV_LINT_SYNTAX "invalid-syntax" /* the code of what can't be parsed */
 
-/* "py313": what ruff takes the code for. */
-#define CUV_LINT_TARGET_SIZE 16
-void cuv_lint_target(const struct cuv_python *python, char ret[CUV_LINT_TARGET_SIZE]);
-
-/* Fills in the box for ruff; the code, which is for that Python, goes to its stdin. 0
- * or -ENOMEM. */
-int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_python *python, const struct cuv_tools *tools,
-		 const char *run_id, struct cuv_run *ret);
+/* Fills in the box for ruff; the code, which is for that Python unless the settings (NULL:
+ * there are none) say another, goes to its stdin. 0 or -ENOMEM. */
+int cuv_lint_run(enum cuv_lint_tool tool, const struct cuv_lint_settings *settings, const struct cuv_python *python,
+		 const struct cuv_tools *tools, const char *run_id, struct cuv_run *ret);
 
 /* Fills in the box of a `ruff server`, which stays (ruff_server.h) and takes all code
  * to be for the default Python; it has less

@@ -135,7 +135,7 @@ int cuv_lsp_put_hello(struct cuv_buf *out)
 {
 	char target[CUV_LINT_TARGET_SIZE];
 
-	cuv_lint_target(cuv_pythons, target);
+	cuv_lint_target(NULL, cuv_pythons, target);
 	json_t *settings = json_pack("{s:s, s:s, s:{s:s}}", "configurationPreference", "editorOnly", "logLevel",
 				     "error", "configuration", "target-version", target);
 	json_t *capabilities = json_pack("{s:{s:[s]}, s:{s:{}}}", "general", "positionEncodings", "utf-32",

@@ -31,6 +31,9 @@ static const struct cuv_field_info fields[] = {
 	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
 	{"isolation", CUV_FIELD_TEXT, TEXT_MAX},
 	{"lint", CUV_FIELD_TEXT, TEXT_MAX},
+	{"lint_select", CUV_FIELD_TEXT, CUV_LINT_SELECT_TEXT_MAX},
+	{"line_length", CUV_FIELD_TEXT, TEXT_MAX},
+	{"target_version", CUV_FIELD_TEXT, TEXT_MAX},
 #define X(name, field, unit, def, max, text) {field, CUV_FIELD_TEXT, TEXT_MAX},
 	CUV_LIMIT_TABLE(X)
 #undef X
@@ -154,6 +157,29 @@ static int read_lint(const char *text, bool *ret, struct cuv_error *err)
 	return 0;
 }
 
+/* After lint. */
+static int read_lint_settings(const struct cuv_form *f, struct cuv_run_request *r, struct cuv_error *err)
+{
+	static const struct {
+		const char *name, *what;
+		int (*read)(const char *what, const char *text, struct cuv_lint_settings *ret, struct cuv_error *err);
+	} settings[] = {{"lint_select", "the field `lint_select`", cuv_lint_select_read},
+			{"line_length", "the field `line_length`", cuv_lint_line_read},
+			{"target_version", "the field `target_version`", cuv_lint_target_read}};
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < ARRAY_SIZE(settings); i++) {
+		const struct cuv_field *field = cuv_form_get(f, settings[i].name);
+
+		if (field && !r->spec.lint)
+			e = cuv_error_set(err, CUV_E_FIELD_CONFLICT, "%s is for `lint`, which is off",
+					  settings[i].what);
+		else if (field)
+			e = settings[i].read(settings[i].what, cuv_buf_str(&field->value), &r->lint, err);
+	}
+	return e;
+}
+
 static int read_encoding(const char *text, bool *ret, struct cuv_error *err)
 {
 	*ret = strcmp(text, "base64") == 0;
@@ -269,6 +295,8 @@ static int read_options(const struct cuv_form *f, struct cuv_run_request *r, str
 	field = cuv_form_get(f, "lint");
 	if (e == 0 && field)
 		e = read_lint(cuv_buf_str(&field->value), &r->spec.lint, err);
+	if (e == 0)
+		e = read_lint_settings(f, r, err);
 	return e == 0 ? read_limits(f, &r->spec.limits, err) : e;
 }
 
@@ -313,6 +341,7 @@ int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run
 		return r;
 	}
 	ret->spec.args = &ret->args;
+	ret->spec.lint_settings = &ret->lint;
 	ret->spec.files = &ret->files;
 	ret->spec.artifacts = &ret->artifacts;
 	return 0;

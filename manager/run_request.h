@@ -9,6 +9,7 @@
 
 #include "manager/form.h"
 #include "manager/job.h"
+#include "manager/lint_settings.h"
 #include "manager/run_cases.h"
 #include "manager/upload.h"
 
@@ -25,6 +26,7 @@ struct cuv_run_request {
 	struct cuv_upload files;
 	struct cuv_strv artifacts;
 	struct cuv_run_cases cases;
+	struct cuv_lint_settings lint;
 	bool async; /* it is answered at once, and run later */
 };
 void cuv_run_request_done(struct cuv_run_request *r);

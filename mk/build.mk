@@ -18,6 +18,8 @@ RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) nixenv/builder/pep517.py
 
 # The API's document, and the routes that it makes (manager/openapi/README.md).
 OPENAPI := $(wildcard manager/openapi/*.json)
+# Which rules there are to choose from.
+RUFF_RULES := manager/ruff_rules.txt
 # Programs and a list of packages that the dialects' runs have.
 DIALECT_FILES := manager/dialect_main.py manager/dialect_case.py manager/data-science.txt
 
@@ -46,7 +48,7 @@ $(LIB_BASE): $(call objs,$(BASE_SRC))
 	$(archive)
 $(LIB_NIXENV): $(call objs,$(NIXENV_SRC)) $(BUILD)/pythons.o
 	$(archive)
-$(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o $(BUILD)/dialect_files.o
+$(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o $(BUILD)/dialect_files.o $(BUILD)/ruff_rules.o
 	$(archive)
 $(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) $(BUILD)/recipes.o
 	$(archive)
@@ -63,6 +65,9 @@ $(BUILD)/recipes.c: $(RECIPES) tools/embed
 $(BUILD)/dialect_files.c: $(DIALECT_FILES) tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_dialect_files $(DIALECT_FILES) > $@.tmp && mv $@.tmp $@
+$(BUILD)/ruff_rules.c: $(RUFF_RULES) tools/embed
+	@mkdir -p $(@D)
+	$(Q)tools/embed cuv_ruff_rules $(RUFF_RULES) > $@.tmp && mv $@.tmp $@
 # Which Pythons there are, from the same pins.
 $(BUILD)/pythons.c: $(PYTHON_PINS) worker-image/image/pythons.json tools/pythons tools/image_common.py
 	@mkdir -p $(@D)
@@ -71,7 +76,8 @@ $(BUILD)/openapi.c $(BUILD)/openapi.json $(BUILD)/manager/openapi_routes.h &: $(
 	@mkdir -p $(BUILD)/manager
 	$(Q)tools/openapi --c $(BUILD)/openapi.c --json $(BUILD)/openapi.json --routes $(BUILD)/manager/openapi_routes.h $(OPENAPI)
 $(OBJ)/manager/routes.o: $(BUILD)/manager/openapi_routes.h
-$(BUILD)/recipes.o $(BUILD)/pythons.o $(BUILD)/openapi.o $(BUILD)/dialect_files.o: %.o: %.c
+$(BUILD)/recipes.o $(BUILD)/pythons.o $(BUILD)/openapi.o $(BUILD)/dialect_files.o \
+	$(BUILD)/ruff_rules.o: %.o: %.c
 	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)

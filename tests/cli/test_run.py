@@ -230,6 +230,18 @@ def test_isolation_is_chosen_and_told(run, how):
         assert (answer["why_cold"] is None) == (answer["path"] != "cold"), answer
 
 
+def test_lint_goes_by_settings(run):
+    program = shell.program("import os\nprint('a' + 'b')\n")
+    done = run("--json", "--lint-select", "E,F401", "--line-length", "13", "--target-version", "py39", program)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 and [w["code"] for w in answer["lint_warnings"]] == ["F401", "E501"], done.stderr
+    assert answer["formatted_code"] == 'import os\n\nprint(\n    "a" + "b"\n)\n'
+    for flags, said in ((("--line-length", "9"), "--json"), (("--json", "--lint-select", "XX"), "`XX`"),
+                        (("--json", "--line-length", "0"), "--line-length"), (("--json", "--target-version", "3"), "py37")):
+        refused = run(*flags, program)
+        assert refused.returncode == 2 and said in refused.stdout + refused.stderr
+
+
 def test_json_of_failures(run):
     done = run("--json", shell.program("import sys; sys.exit(3)"))
     answer = json.loads(done.stdout)
