@@ -213,6 +213,30 @@ bool cuv_clients_of(struct cuv_clients *a, const char *tenant, struct cuv_client
 	return good;
 }
 
+bool cuv_clients_is_good(struct cuv_clients *a, const struct cuv_client *c)
+{
+	bool good;
+
+	if (!c->key)
+		return true;
+	pthread_mutex_lock(&a->lock);
+	a->looked_ns = 0;
+	look_again(a);
+	good = !c->key->info.revoked_s;
+	pthread_mutex_unlock(&a->lock);
+	return good;
+}
+
+bool cuv_clients_are_many(struct cuv_clients *a)
+{
+	bool many;
+
+	pthread_mutex_lock(&a->lock);
+	many = HASH_COUNT(a->keys) + (a->env_key != NULL) > 1;
+	pthread_mutex_unlock(&a->lock);
+	return many;
+}
+
 /* --- how much --- */
 
 static int refuse(struct cuv_error *err, uint64_t retry_s, const char *what, uint32_t bound)

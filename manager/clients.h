@@ -49,6 +49,12 @@ int cuv_clients_check(struct cuv_clients *a, const char *text, enum cuv_scope sc
  * when their key was revoked. */
 bool cuv_clients_of(struct cuv_clients *a, const char *tenant, struct cuv_client *ret);
 
+/* Whether their key is still good, as the store has it now: for what begins long after it
+ * was asked for. */
+bool cuv_clients_is_good(struct cuv_clients *a, const struct cuv_client *c);
+/* Whether there may be more than one client, so that none may take all of something. */
+bool cuv_clients_are_many(struct cuv_clients *a);
+
 /* Takes a place for one run of this client, who must give it back. 0, or negative with
  * err set (RATE_LIMITED, with the time to come back; nothing was taken). */
 int cuv_clients_take_place(struct cuv_clients *a, const struct cuv_client *c, struct cuv_error *err);

@@ -25,7 +25,8 @@
 struct cuv_queue {
 	/* Is there room for so many bytes of this client? OVERLOADED: not now. */
 	int (*check_room)(struct cuv_queue *q, const char *tenant, size_t bytes, struct cuv_error *err);
-	/* The run waits, at the end of its client's line, with its request. */
+	/* The run waits, at the end of its client's line, with its request. OVERLOADED: the room
+	 * that was there has been taken by others. */
 	int (*add)(struct cuv_queue *q, const struct cuv_runs_row *row, const struct cuv_buf *request,
 		   struct cuv_error *err);
 	/* Takes the next one out of its line whose client may begin one, and moves that line

@@ -24,8 +24,8 @@ struct waiting {
 struct line {
 	struct line *next;
 	char tenant[CUV_KEY_ID_SIZE];
-	struct waiting *first, *last;
-	uint32_t n;
+	struct waiting *first, *last; /* NULL: there are only places that are taken */
+	uint32_t n;		      /* who waits, and places for requests that are being stored */
 	size_t bytes;
 };
 
@@ -34,8 +34,8 @@ struct local {
 	struct cuv_store *store; /* borrowed */
 	uint32_t max;
 	pthread_mutex_t lock; /* of all below; never held while the store is asked */
-	struct line *lines;   /* the next one's turn first; none is empty */
-	uint32_t n;
+	struct line *lines;   /* the next one's turn first; n of none is 0 */
+	uint32_t n;	      /* of all lines */
 	size_t bytes;
 };
 
@@ -88,21 +88,41 @@ static struct line *find_or_add(struct local *a, const char *tenant)
 	return l;
 }
 
-/* w is owned by the queue after it. */
-static int enqueue(struct local *a, struct waiting *w)
+/* A place for one that will wait. */
+static int take_place(struct local *a, const char *tenant, size_t bytes)
 {
-	struct line *l = find_or_add(a, w->row.tenant);
+	struct line *l = find_or_add(a, tenant);
 
 	if (!l)
 		return -ENOMEM;
+	l->n++;
+	l->bytes += bytes;
+	a->n++;
+	a->bytes += bytes;
+	return 0;
+}
+
+static void give_place(struct local *a, struct line *l, size_t bytes)
+{
+	cuv_assert(l && l->n > 0);
+	l->n--;
+	l->bytes -= bytes;
+	a->n--;
+	a->bytes -= bytes;
+	if (l->n == 0) {
+		take_out(a, l);
+		free(l);
+	}
+}
+
+/* w has a place, and is owned by the queue after it. */
+static void enqueue(struct local *a, struct waiting *w)
+{
+	struct line *l = find(a, w->row.tenant);
+
 	w->next = NULL;
 	*(l->last ? &l->last->next : &l->first) = w;
 	l->last = w;
-	l->n++;
-	l->bytes += w->bytes;
-	a->n++;
-	a->bytes += w->bytes;
-	return 0;
 }
 
 /* Owned by the caller after it; NULL when it is not there. */
@@ -120,14 +140,7 @@ static struct waiting *dequeue(struct local *a, struct line *l, const char *id)
 	*at = w->next;
 	if (l->last == w)
 		l->last = before;
-	l->n--;
-	l->bytes -= w->bytes;
-	a->n--;
-	a->bytes -= w->bytes;
-	if (!l->first) {
-		take_out(a, l);
-		free(l);
-	}
+	give_place(a, l, w->bytes);
 	return w;
 }
 
@@ -164,33 +177,47 @@ static int check_room(struct cuv_queue *q, const char *tenant, size_t bytes, str
 	return r;
 }
 
-static int let_wait(struct local *a, const struct cuv_runs_row *row, size_t bytes)
+static struct waiting *waiting_new(const struct cuv_runs_row *row, size_t bytes)
 {
 	struct waiting *w = calloc(1, sizeof(*w));
-	int r;
 
 	if (!w)
-		return -ENOMEM;
+		return NULL;
 	w->row = *row;
 	w->bytes = bytes;
-	pthread_mutex_lock(&a->lock);
-	r = enqueue(a, w);
-	pthread_mutex_unlock(&a->lock);
-	if (r < 0)
-		free(w);
-	return r;
+	return w;
 }
 
+/* The place is taken in one step with looking for room, before the request is stored, which
+ * takes a while: many at once find no more room than there is. */
 static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct cuv_buf *request,
 	       struct cuv_error *err)
 {
 	struct local *a = of(q);
-	int r = cuv_runs_store_add(a->store, row, request, err);
+	struct waiting *w = waiting_new(row, request->len);
+	int r;
 
-	if (r < 0 || let_wait(a, row, request->len) == 0)
+	if (!w)
+		return cuv_budget_exhausted(err, "request");
+	pthread_mutex_lock(&a->lock);
+	r = check_locked(a, row->tenant, w->bytes, err);
+	if (r == 0 && take_place(a, row->tenant, w->bytes) < 0)
+		r = cuv_budget_exhausted(err, "request");
+	pthread_mutex_unlock(&a->lock);
+	if (r < 0) {
+		free(w);
 		return r;
-	(void)cuv_runs_store_cancel(a->store, row->id, row->accepted_s, err);
-	return cuv_budget_exhausted(err, "request");
+	}
+	r = cuv_runs_store_add(a->store, row, request, err);
+	pthread_mutex_lock(&a->lock);
+	if (r == 0)
+		enqueue(a, w);
+	else
+		give_place(a, find(a, row->tenant), w->bytes);
+	pthread_mutex_unlock(&a->lock);
+	if (r < 0)
+		free(w);
+	return r;
 }
 
 static int next(struct cuv_queue *q, bool (*may_begin)(void *arg, const char *tenant), void *arg,
@@ -202,7 +229,7 @@ static int next(struct cuv_queue *q, bool (*may_begin)(void *arg, const char *te
 
 	pthread_mutex_lock(&a->lock);
 	l = a->lines;
-	while (l && !may_begin(arg, l->tenant))
+	while (l && (!l->first || !may_begin(arg, l->tenant)))
 		l = l->next;
 	if (l) {
 		take_out(a, l);
@@ -271,9 +298,15 @@ struct recovery {
 static void recover_one(void *arg, const struct cuv_runs_row *row, size_t bytes)
 {
 	const struct recovery *r = arg;
+	struct waiting *w = r->each(r->arg, row, bytes) ? waiting_new(row, bytes) : NULL;
 
-	if (r->each(r->arg, row, bytes))
-		(void)let_wait(r->a, row, bytes);
+	if (!w)
+		return;
+	pthread_mutex_lock(&r->a->lock);
+	if (take_place(r->a, row->tenant, bytes) == 0)
+		enqueue(r->a, TAKE_PTR(w));
+	pthread_mutex_unlock(&r->a->lock);
+	free(w);
 }
 
 static int recover(struct cuv_queue *q, bool (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes),

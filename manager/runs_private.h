@@ -50,9 +50,10 @@ struct cuv_runs {
 	pthread_cond_t work;
 	struct cuv_runs_entry *by_id;
 	struct cuv_runs_entry *first_ended, *last_ended;
-	unsigned running, streams;
-	unsigned picking; /* who asks the queue for the next one */
-	uint64_t arrived; /* runs that were put in the queue */
+	unsigned running;
+	struct cuv_runs_stream *streams; /* who follows runs (runs_stream.c) */
+	unsigned picking;		 /* who asks the queue for the next one */
+	uint64_t arrived;		 /* runs that were put in the queue */
 	size_t events_bytes, events_max;
 	bool open, draining;
 	uint64_t tidied_ns;

@@ -3,19 +3,25 @@
 #include "lib/base/clock.h"
 #include "manager/runs_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TICK_NS CUV_NS_PER_S
 #define RETRY_AFTER_S 5
-/* Of the service's connections, this part may follow runs. */
+/* Of the service's connections, this part may follow runs; of these one client may have
+ * this part, where there are others. */
 #define STREAMS_PART 4
+#define CLIENTS_PART 2
 
 struct cuv_runs_stream {
-	struct cuv_runs *a;	   /* borrowed */
-	struct cuv_runs_entry *e;  /* referred to; NULL: its events are not known any more */
-	enum cuv_runs_state state; /* without them: how it ended */
-	uint64_t after;		   /* number of the last event */
-	uint32_t position;	   /* in the queue, as was said last */
+	struct cuv_runs_stream *next; /* of all */
+	struct cuv_runs *a;	      /* borrowed */
+	char tenant[CUV_KEY_ID_SIZE]; /* who follows */
+	struct cuv_runs_entry *e;     /* referred to; NULL: its events are not known any more */
+	enum cuv_runs_state state;    /* without them: how it ended */
+	uint64_t after;		      /* number of the last event */
+	uint32_t position;	      /* in the queue, as was said last */
 };
 
 static int too_many(struct cuv_error *err)
@@ -26,14 +32,42 @@ static int too_many(struct cuv_error *err)
 	return -1;
 }
 
-static int take_place(struct cuv_runs *a, struct cuv_error *err)
+static int too_many_of_one(unsigned max, struct cuv_error *err)
 {
-	const unsigned max = CUV_MAX(a->server->settings->clients / STREAMS_PART, 1u);
+	(void)cuv_error_set(err, CUV_E_RATE_LIMITED,
+			    "this API key may follow %u runs at once, and does; ask for the run itself, or try again",
+			    max);
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
 
-	if (a->streams >= max)
+static int take_place(struct cuv_runs_stream *f, struct cuv_error *err)
+{
+	struct cuv_runs *a = f->a;
+	const unsigned max = CUV_MAX(a->server->settings->clients / STREAMS_PART, 1u);
+	const unsigned max_of_one = cuv_clients_are_many(a->server->clients) ? CUV_MAX(max / CLIENTS_PART, 1u) : max;
+	unsigned all = 0, own = 0;
+
+	for (const struct cuv_runs_stream *s = a->streams; s; s = s->next) {
+		all++;
+		own += strcmp(s->tenant, f->tenant) == 0;
+	}
+	if (all >= max)
 		return too_many(err);
-	a->streams++;
+	if (own >= max_of_one)
+		return too_many_of_one(max_of_one, err);
+	f->next = a->streams;
+	a->streams = f;
 	return 0;
+}
+
+static void give_place(struct cuv_runs_stream *f)
+{
+	struct cuv_runs_stream **at = &f->a->streams;
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
 }
 
 /* 1: its events are known; 0: ask the store. */
@@ -43,7 +77,7 @@ static int follow_known(struct cuv_runs_stream *f, const struct cuv_client *c, c
 	int r;
 
 	pthread_mutex_lock(&a->lock);
-	r = take_place(a, err);
+	r = take_place(f, err);
 	f->e = r == 0 ? cuv_runs_find(a, c, id) : NULL;
 	if (f->e)
 		cuv_runs_ref(f->e);
@@ -61,6 +95,7 @@ int cuv_runs_follow(struct cuv_runs *a, const struct cuv_client *c, const char *
 	if (!f)
 		return cuv_budget_exhausted(err, "request");
 	f->a = a;
+	(void)snprintf(f->tenant, sizeof(f->tenant), "%s", c->tenant);
 	f->after = cuv_run_events_after(last_event_id, a->epoch);
 	r = follow_known(f, c, id, err);
 	if (r < 0) {
@@ -119,7 +154,7 @@ void cuv_runs_unfollow(struct cuv_runs_stream **f)
 		return;
 	a = (*f)->a;
 	pthread_mutex_lock(&a->lock);
-	a->streams--;
+	give_place(*f);
 	if ((*f)->e)
 		cuv_runs_unref((*f)->e);
 	pthread_mutex_unlock(&a->lock);

@@ -232,6 +232,10 @@ static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct
 	json_t *answer = NULL;
 	int r;
 
+	if (!key_gone && !cuv_clients_is_good(a->server->clients, client)) {
+		cuv_clients_give_place(a->server->clients, client);
+		key_gone = true;
+	}
 	if (key_gone) {
 		r = cuv_error_set(&err, CUV_E_UNAUTHORIZED, "the API key of this run was revoked before it began");
 	} else if (e->row.accepted_s + CUV_RUNS_WAIT_S < cuv_wall_s()) {

@@ -19,12 +19,16 @@ import client
 ENDED = ("done", "failed", "cancelled")
 
 
-def create_key(state, *words) -> str:
+def key_command(state, *words) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
-    done = subprocess.run([client.BIN / "cuvette", "key", "create", "--state", state, "--name", uuid.uuid4().hex[:8],
-                           *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                          env=environment, check=True)
+    done = subprocess.run([client.BIN / "cuvette", "key", words[0], "--state", state, *words[1:]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env=environment,
+                          check=True)
     return done.stdout.strip()
+
+
+def create_key(state, *words, name=None) -> str:
+    return key_command(state, "create", "--name", name or uuid.uuid4().hex[:8], *words)
 
 
 def submit(service, code, key=None, **fields) -> httpx.Response:
@@ -285,20 +289,59 @@ def test_one_clients_many_do_not_hold_up_anothers_one(keyed):
     assert int(ended(keyed, alone, one)["result"]["stdout"]) < when[1] and when == sorted(when)
 
 
-def test_a_part_of_the_connections_follows_runs_at_most(keyed):
-    key = keyed.keys[0]
+def test_a_part_of_the_connections_follows_runs_and_one_client_has_half_of_it(keyed):
+    key, other, third = keyed.keys
     held = holding(keyed, key)
     with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            stream = events(keyed, held, key)
-            stack.callback(stream.close)
-            assert next(stream).name == "state"
-        refused = ask(keyed, held, key, path="/events")
+        for one in (key, other):
+            run_id = held if one is key else accepted(keyed, STAMP, other)
+            for _ in range(2):
+                stream = events(keyed, run_id, one)
+                stack.callback(stream.close)
+                assert next(stream).name == "state"
+            if one is key:
+                refused = ask(keyed, held, key, path="/events")
+                assert refused.status_code == 429 and refused.json()["error"]["code"] == "rate-limited"
+                assert int(refused.headers["retry-after"]) >= 1
+        refused = ask(keyed, held, third, path="/events")
         assert refused.status_code == 503 and refused.json()["error"]["code"] == "overloaded"
         assert status(keyed, held, key)["state"] == "running"
     # Who hangs up makes room.
     client.wait_until(lambda: ask_stream(keyed, held, key) == 200, 20, "there is room again")
     ask(keyed, held, key, "DELETE")
+
+
+def test_requests_that_come_at_once_find_no_more_room_than_there_is(keyed):
+    key = keyed.keys[0]
+    held = holding(keyed, key)
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: submit(keyed, STAMP, key, stdin="x" * (1 << 20)), range(12)))
+    assert sorted(answer.status_code for answer in answers) == [202] * 6 + [503] * 6
+    for answer in answers[::-1]:
+        if answer.status_code == 202:
+            ask(keyed, answer.json()["run_id"], key, "DELETE")
+    ask(keyed, held, key, "DELETE")
+
+
+def test_a_run_of_a_key_that_was_revoked_does_not_begin(keyed):
+    key, name = keyed.keys[0], uuid.uuid4().hex[:8]
+    revoked = create_key(keyed.state, name=name)
+    marker = client.new_mark()
+    held = accepted(keyed, until_told(marker), key, timeout="90")
+    client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
+    client.wait_until(lambda: submit(keyed, "pass\n", revoked).status_code == 202, 10, "the new key is known")
+    waiting = accepted(keyed, "pass\n", revoked)
+    key_command(keyed.state, "revoke", name)
+    # From here on nobody comes with a key until it has been its turn.
+    client.wait_until(lambda: tell(marker) or has_ended(keyed, waiting), 60, "its turn came")
+    assert has_ended(keyed, waiting) == {"state": "failed", "code": "unauthorized"}
+    assert ended(keyed, held, key)["state"] == "done"
+
+
+def has_ended(service, run_id) -> dict:
+    """What the log says of it; nothing is asked of the service."""
+    found = [json.loads(line) for line in service.log_lines() if run_id in line and '"run-ended"' in line]
+    return {name: found[0][name] for name in ("state", "code")} if found else {}
 
 
 def ask_stream(service, run_id, key) -> int:
