@@ -25,6 +25,14 @@ struct cuv_results {
 	 * answer is not NULL. -ENOENT with NOT_FOUND set: it is not theirs, or there is none. */
 	int (*get)(struct cuv_results *r, const char *id, const char *tenant, struct cuv_runs_row *ret,
 		   struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err);
+	/* Calls each with those of this client whose state is among these bits (1 << state, where
+	 * one that is under way has any of its states), that have not ended before since_s: the
+	 * latest accepted first, from the one behind `after` on (an id; NULL: the first), max of
+	 * them. 1: there are more, 0: these were all; -ENOENT with NOT_FOUND set: `after` is not
+	 * theirs, or there is none any more. each must not call us. */
+	int (*list)(struct cuv_results *r, const char *tenant, unsigned states, int64_t since_s, const char *after,
+		    uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
+		    struct cuv_error *err);
 	/* Before anything else: those that had begun in a process of before and have not ended
 	 * end as failed, with this answer. */
 	int (*interrupt)(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err);

@@ -27,6 +27,12 @@ static int get(struct cuv_results *r, const char *id, const char *tenant, struct
 	return cuv_runs_store_get(of(r)->store, id, tenant, ret, charge, answer, err);
 }
 
+static int list(struct cuv_results *r, const char *tenant, unsigned states, int64_t since_s, const char *after,
+		uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg, struct cuv_error *err)
+{
+	return cuv_runs_store_list(of(r)->store, tenant, states, since_s, after, max, each, arg, err);
+}
+
 static int interrupt(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err)
 {
 	return cuv_runs_store_interrupt(of(r)->store, now_s, answer, err);
@@ -50,6 +56,6 @@ struct cuv_results *cuv_results_local_new(struct cuv_store *store)
 		return NULL;
 	l->store = store;
 	l->results = (struct cuv_results){
-		.end = end, .get = get, .interrupt = interrupt, .expire = expire, .close = close_local};
+		.end = end, .get = get, .list = list, .interrupt = interrupt, .expire = expire, .close = close_local};
 	return &l->results;
 }

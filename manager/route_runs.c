@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* GET and DELETE /api/v1/runs/{id}, and its events. */
+/* GET /api/v1/runs, GET and DELETE /api/v1/runs/{id}, and its events. */
 #include "lib/base/clock.h"
+#include "lib/base/parse.h"
+#include "manager/query.h"
 #include "manager/runs.h"
 #include "manager/runs_events.h"
 #include "manager/server.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define KEEP_ALIVE_NS (5 * CUV_NS_PER_S)
@@ -82,6 +85,119 @@ void cuv_route_runs_delete(struct cuv_server *s, struct cuv_http *h, const struc
 	else
 		get(s, h, client);
 }
+
+/* --- the list --- */
+
+#define LISTED 50
+#define ITEM_BYTES 2048u /* of JSON's values and its text */
+
+/* What a query asks for. */
+struct wanted {
+	struct cuv_runs_wanted list;
+	char after[CUV_ID_HEX_SIZE];
+};
+
+static const enum cuv_runs_state states[] = {
+#define X(suffix, number, name, text) CUV_RUNS_##suffix,
+	CUV_RUNS_STATE_TABLE(X)
+#undef X
+};
+
+/* Names with commas between them; 0: one is none. */
+static unsigned read_states(const char *text)
+{
+	unsigned bits = 0, bit;
+
+	for (size_t len; *text; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		bit = 0;
+		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+			if (strlen(cuv_runs_state_name(states[i])) == len &&
+			    memcmp(cuv_runs_state_name(states[i]), text, len) == 0)
+				bit = 1u << states[i];
+		if (!bit)
+			return 0;
+		bits |= bit;
+	}
+	return bits;
+}
+
+static int read_field(void *arg, const char *name, const char *value, struct cuv_error *err)
+{
+	struct wanted *w = arg;
+	uint64_t n;
+
+	if (strcmp(name, "limit") == 0) {
+		if (cuv_parse_u64(value, CUV_RUNS_LISTED_MAX, &n) < 0 || n == 0)
+			return cuv_error_set(err, CUV_E_FIELD_INVALID, "`limit` is a number from 1 to %u",
+					     CUV_RUNS_LISTED_MAX);
+		w->list.max = (uint32_t)n;
+	} else if (strcmp(name, "state") == 0) {
+		w->list.states = read_states(value);
+		if (!w->list.states)
+			return cuv_error_set(err, CUV_E_FIELD_INVALID,
+					     "`state` is one or more, with commas between them, of queued, resolving, "
+					     "building, running, done, failed, cancelled");
+	} else if (strcmp(name, "cursor") == 0) {
+		if (strlen(value) != sizeof(w->after) - 1)
+			return cuv_error_set(err, CUV_E_FIELD_INVALID, "`cursor` is `next` of the page before");
+		memcpy(w->after, value, sizeof(w->after));
+		w->list.after = w->after;
+	} else {
+		return cuv_error_set(err, CUV_E_FIELD_UNKNOWN,
+				     "`%s` is nothing that this list knows; it takes limit, state and cursor", name);
+	}
+	return 0;
+}
+
+static json_t *list_item(const struct cuv_runs_view *v)
+{
+	const struct cuv_runs_row *row = &v->row;
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s+}", "run_id", row->id, "request_id", row->request_id,
+			 "state", cuv_runs_state_name(row->state), "accepted", date(row->accepted_s), "ended",
+			 date(row->ended_s), "expires", date(row->ended_s ? row->ended_s + CUV_RUNS_KEEP_S : 0),
+			 "position", v->position ? json_integer(v->position) : json_null(), "status_url", CUV_RUNS_PATH,
+			 row->id);
+}
+
+static int list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
+		struct cuv_error *err)
+{
+	struct wanted w = {.list = {.states = ~0u, .max = LISTED}};
+	struct cuv_runs_list found = {.n = 0};
+	json_t *items, *body = NULL;
+	int r = cuv_query_each(h->info->query_string, read_field, &w, err);
+
+	if (r == 0)
+		r = cuv_charge_add(charge, w.list.max * ITEM_BYTES) ? 0 : cuv_budget_exhausted(err, "request");
+	if (r == 0)
+		r = cuv_runs_list(s->runs_later, client, &w.list, charge, &found, err);
+	items = r == 0 ? json_array() : NULL;
+	for (size_t i = 0; items && i < found.n; i++)
+		(void)json_array_append_new(items, list_item(&found.views[i]));
+	if (items)
+		body = json_pack("{s:o, s:o, s:s}", "runs", items, "next",
+				 found.next[0] ? json_string(found.next) : json_null(), "request_id", h->request_id);
+	if (body)
+		cuv_http_reply_json(h, 200, NULL, body);
+	else if (r == 0)
+		r = cuv_budget_exhausted(err, "answer");
+	json_decref(body);
+	free(found.views);
+	return r;
+}
+
+void cuv_route_runs_list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
+{
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	if (list(s, h, client, &charge, &err) < 0)
+		cuv_http_reply_error(h, &err, NULL);
+}
+
+/* --- events --- */
 
 static void send_events(struct cuv_http *h, struct cuv_runs_stream *f, struct cuv_buf *out)
 {

@@ -272,6 +272,58 @@ int cuv_runs_get(struct cuv_runs *a, const struct cuv_client *c, const char *id,
 	return r;
 }
 
+static void list_one(void *arg, const struct cuv_runs_row *row)
+{
+	struct cuv_runs_list *l = arg;
+
+	l->views[l->n++] = (struct cuv_runs_view){.row = *row};
+}
+
+/* What is known better than the results have it; those whose state is not wanted go. */
+static void refine(struct cuv_runs *a, unsigned states, struct cuv_runs_list *l)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < l->n; i++) {
+		struct cuv_runs_view *v = &l->views[i];
+		const struct cuv_runs_entry *e = NULL;
+
+		HASH_FIND_STR(a->by_id, v->row.id, e);
+		if (e && !cuv_runs_has_ended(v->row.state)) {
+			v->row = e->row;
+			v->position = cuv_runs_position(a, e);
+		}
+		if (states & 1u << v->row.state)
+			l->views[n++] = *v;
+	}
+	pthread_mutex_unlock(&a->lock);
+	l->n = n;
+}
+
+int cuv_runs_list(struct cuv_runs *a, const struct cuv_client *c, const struct cuv_runs_wanted *wanted,
+		  struct cuv_charge *charge, struct cuv_runs_list *ret, struct cuv_error *err)
+{
+	const size_t max = CUV_MIN(wanted->max, CUV_RUNS_LISTED_MAX);
+	int r;
+
+	*ret = (struct cuv_runs_list){.n = 0};
+	if (!a->in.results)
+		return not_served(err);
+	if (!cuv_charge_add(charge, max * sizeof(*ret->views)))
+		return cuv_budget_exhausted(err, "request");
+	ret->views = calloc(max, sizeof(*ret->views));
+	if (!ret->views)
+		return cuv_budget_exhausted(err, "request");
+	r = a->in.results->list(a->in.results, c->tenant, wanted->states, cuv_wall_s() - CUV_RUNS_KEEP_S, wanted->after,
+				(uint32_t)max, list_one, ret, err);
+	if (r > 0)
+		memcpy(ret->next, ret->views[ret->n - 1].row.id, sizeof(ret->next));
+	if (r >= 0)
+		refine(a, wanted->states, ret);
+	return CUV_MIN(r, 0);
+}
+
 /* Waits until it has ended. */
 static void cancel_under_way(struct cuv_runs *a, struct cuv_runs_entry *e)
 {

@@ -61,6 +61,21 @@ struct cuv_runs_view {
  * may be NULL. 0, or negative with err set (NOT_FOUND also for the runs of others). */
 int cuv_runs_get(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_runs_view *ret,
 		 struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err);
+/* Runs of this client, the latest accepted first, at most CUV_RUNS_LISTED_MAX. */
+#define CUV_RUNS_LISTED_MAX 200u
+struct cuv_runs_wanted {
+	unsigned states;   /* bits: 1 << state */
+	const char *after; /* an id: go on behind it; NULL: from the first */
+	uint32_t max;	   /* at least 1 */
+};
+struct cuv_runs_list {
+	struct cuv_runs_view *views; /* owned */
+	size_t n;
+	char next[CUV_ID_HEX_SIZE]; /* to go on after; "": there are no more */
+};
+/* What is listed is charged for. 0, or negative with err set (NOT_FOUND: `after` is none of theirs). */
+int cuv_runs_list(struct cuv_runs *a, const struct cuv_client *c, const struct cuv_runs_wanted *wanted,
+		  struct cuv_charge *charge, struct cuv_runs_list *ret, struct cuv_error *err);
 /* Cancels it, and waits for its end for a moment; nothing when it has ended. As above. */
 int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_error *err);
 /* {"phase": …, …}; a new reference. */

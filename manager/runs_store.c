@@ -212,6 +212,72 @@ int cuv_runs_store_get(struct cuv_store *s, const char *id, const char *tenant, 
 	return r;
 }
 
+static int find_seq(struct cuv_store *s, sqlite3 *db, const char *tenant, const char *id, sqlite3_int64 *ret,
+		    struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = prepare(s, db, "SELECT seq FROM run WHERE id = ?1 AND tenant = ?2", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(q, 2, tenant, -1, SQLITE_STATIC);
+	step = sqlite3_step(q);
+	if (step == SQLITE_DONE) {
+		(void)cuv_error_set(err, CUV_E_NOT_FOUND,
+				    "the list can't go on there: that run is not known any more; begin anew");
+		return -ENOENT;
+	}
+	if (step != SQLITE_ROW)
+		return cuv_store_failed(s, err);
+	*ret = sqlite3_column_int64(q, 0);
+	return 0;
+}
+
+#define BEGUN_BITS (1u << CUV_RUNS_RESOLVING | 1u << CUV_RUNS_BUILDING | 1u << CUV_RUNS_RUNNING)
+
+static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned states, int64_t since_s,
+		const char *after, uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
+		struct cuv_error *err)
+{
+	static const char sql[] = "SELECT " ROW_COLUMNS
+				  " FROM run WHERE tenant = ?1 AND seq < ?2 AND (?3 >> state) & 1 AND (ended_s = 0 OR "
+				  "ended_s >= ?4) ORDER BY seq DESC LIMIT ?5";
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	sqlite3_int64 below = INT64_MAX;
+	uint32_t n = 0;
+	int step = SQLITE_ROW, r = after ? find_seq(s, db, tenant, after, &below, err) : 0;
+
+	if (r == 0)
+		r = prepare(s, db, sql, &q, err);
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, tenant, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 2, below);
+	(void)sqlite3_bind_int64(q, 3, states & BEGUN_BITS ? states | BEGUN_BITS : states);
+	(void)sqlite3_bind_int64(q, 4, since_s);
+	(void)sqlite3_bind_int64(q, 5, (sqlite3_int64)max + 1);
+	while (n <= max && (step = sqlite3_step(q)) == SQLITE_ROW) {
+		struct cuv_runs_row row;
+
+		if (n++ == max)
+			return 1;
+		read_row(q, &row);
+		each(arg, &row);
+	}
+	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+int cuv_runs_store_list(struct cuv_store *s, const char *tenant, unsigned states, int64_t since_s, const char *after,
+			uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
+			struct cuv_error *err)
+{
+	int r = list(s, cuv_store_take(s), tenant, states, since_s, after, max, each, arg, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
 static int interrupt_begun(struct cuv_store *s, sqlite3 *db, int64_t now_s, const char *answer, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;

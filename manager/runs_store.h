@@ -37,6 +37,10 @@ int cuv_runs_store_interrupt(struct cuv_store *s, int64_t now_s, const char *ans
 int cuv_runs_store_each_queued(struct cuv_store *s,
 			       void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
 			       struct cuv_error *err);
+/* results.h */
+int cuv_runs_store_list(struct cuv_store *s, const char *tenant, unsigned states, int64_t since_s, const char *after,
+			uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
+			struct cuv_error *err);
 /* Forgets those that ended before this, and the oldest others until the answers take at
  * most max_bytes and are at most max_n. */
 int cuv_runs_store_expire(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,

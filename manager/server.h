@@ -84,6 +84,7 @@ void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_cl
 /* POST /api/v1/execute (dialect_agent.c) */
 void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* /api/v1/runs/… (route_runs.c); a run that is answered later is accepted by route_run.c */
+void cuv_route_runs_list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 void cuv_route_runs_get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 void cuv_route_runs_delete(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 void cuv_route_runs_events(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);

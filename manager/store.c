@@ -41,6 +41,7 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (owner, digest)) WITHOUT ROWID;"
 	"CREATE INDEX environment_used ON environment (owner, used_s);"
 	"CREATE INDEX environment_digest ON environment (digest);",
+	"CREATE INDEX run_tenant ON run (tenant, seq);",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

@@ -289,6 +289,57 @@ def test_one_clients_many_do_not_hold_up_anothers_one(keyed):
     assert int(ended(keyed, alone, one)["result"]["stdout"]) < when[1] and when == sorted(when)
 
 
+def listed(service, key, **query) -> list[dict]:
+    """All pages."""
+    found, cursor = [], {}
+    while cursor is not None:
+        with service.client() as http:
+            response = http.get("/api/v1/runs", params={**query, **cursor}, headers={"X-API-Key": key} if key else {})
+        assert response.status_code == 200, response.text
+        page = response.json()
+        found += page["runs"]
+        cursor = {"cursor": page["next"]} if page["next"] else None
+    return found
+
+
+def test_the_list_has_ones_own_runs_and_nobody_elses(keyed):
+    mine, other, _ = keyed.keys
+    before = {run["run_id"] for run in listed(keyed, mine) + listed(keyed, other)}
+    new = lambda key, **query: [run for run in listed(keyed, key, **query) if run["run_id"] not in before]  # noqa: E731
+    held = holding(keyed, mine)
+    waiting = [accepted(keyed, STAMP, mine) for _ in range(3)]
+    others = accepted(keyed, STAMP, other)
+    for limit in (1, 3, 50):
+        found = new(mine, limit=limit)
+        assert [run["run_id"] for run in found] == [*waiting[::-1], held]
+        assert [(run["state"], run["position"]) for run in found] == [("queued", 3), ("queued", 2), ("queued", 1),
+                                                                     ("running", None)]
+    assert [run["run_id"] for run in new(other)] == [others]
+    assert [run["run_id"] for run in new(mine, state="running,done")] == [held] and new(mine, state="building") == []
+    ask(keyed, waiting[1], mine, "DELETE")
+    assert [run["run_id"] for run in new(mine, state="cancelled")] == [waiting[1]]
+    ask(keyed, held, mine, "DELETE")
+    assert ended(keyed, waiting[2], mine)["state"] == "done" and ended(keyed, others, other)["state"] == "done"
+    done = new(mine, state="done")
+    assert [run["run_id"] for run in done] == [waiting[2], waiting[0]] and new(mine, state="queued") == []
+    assert all(run["status_url"] == f"/api/v1/runs/{run['run_id']}" and run["expires"] > run["ended"] for run in done)
+    with keyed.client() as http:
+        theirs = http.get("/api/v1/runs", params={"cursor": others}, headers={"X-API-Key": mine})
+        assert theirs.status_code == 404 and theirs.json()["error"]["code"] == "not-found"
+        assert http.get("/api/v1/runs").status_code == 401
+
+
+@pytest.mark.parametrize("query, status, code", [
+    ("limit=0", 422, "field-invalid"), ("limit=201", 422, "field-invalid"), ("limit=-1", 422, "field-invalid"),
+    ("limit=1&limit=2", 400, "field-duplicate"), ("state=", 422, "field-invalid"), ("state=gone", 422, "field-invalid"),
+    ("cursor=../..", 422, "field-invalid"), ("cursor=" + 32 * "0", 404, "not-found"), ("tenant=other", 400, "field-unknown"),
+    ("limit", 400, "bad-request"), ("limit=%00", 400, "bad-request"), ("state=%ff", 400, "bad-request")])
+def test_a_list_that_is_asked_for_in_no_right_words(service, query, status, code):
+    with service.client() as http:
+        response = http.get(f"/api/v1/runs?{query}")
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
 def test_a_part_of_the_connections_follows_runs_and_one_client_has_half_of_it(keyed):
     key, other, third = keyed.keys
     held = holding(keyed, key)

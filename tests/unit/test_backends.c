@@ -204,6 +204,41 @@ TEST(a_line_has_an_end_and_so_have_all)
 	assert_true(in.queue->check_room(in.queue, "you", 128u << 20, &err) < 0);
 }
 
+#define ALL ~0u
+static void list_one(void *arg, const struct cuv_runs_row *row)
+{
+	assert_ok(cuv_buf_add_str(arg, row->id));
+}
+
+static int list(const char *tenant, unsigned states, const char *after, uint32_t max, const char *ids)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	int r = in.results->list(in.results, tenant, states, NOW, after, max, list_one, &b, &err);
+
+	assert_string_equal(cuv_buf_str(&b), ids);
+	return r;
+}
+
+TEST(a_list_has_ones_own_the_latest_first_in_pages)
+{
+	for (char id[2] = "a"; id[0] <= 'g'; id[0]++)
+		add(id, id[0] == 'd' ? "you" : "me", "request");
+	assert_ok(begin("a", "request"));
+	assert_ok(end("b", CUV_RUNS_DONE, NOW, "answer"));
+	assert_ok(end("c", CUV_RUNS_DONE, NOW - 1, "has expired"));
+	assert_int_equal(list("me", ALL, NULL, 5, "gfeba"), 0);
+	assert_int_equal(list("me", ALL, NULL, 2, "gf"), 1);
+	assert_int_equal(list("me", ALL, "f", 2, "eb"), 1);
+	assert_int_equal(list("me", ALL, "b", 2, "a"), 0);
+	assert_int_equal(list("me", 1u << CUV_RUNS_QUEUED, NULL, 9, "gfe"), 0);
+	assert_int_equal(list("me", 1u << CUV_RUNS_RUNNING, NULL, 9, "a"), 0);
+	assert_int_equal(list("me", 1u << CUV_RUNS_DONE | 1u << CUV_RUNS_FAILED, NULL, 9, "b"), 0);
+	assert_int_equal(list("you", ALL, NULL, 9, "d"), 0);
+	assert_int_equal(list("nobody", ALL, NULL, 9, ""), 0);
+	assert_int_equal(list("me", ALL, "d", 9, ""), -ENOENT);
+	assert_int_equal(err.code, CUV_E_NOT_FOUND);
+}
+
 static bool collect(void *arg, const struct cuv_runs_row *row, size_t bytes)
 {
 	struct cuv_buf *ids = arg;
@@ -289,6 +324,7 @@ int main(void)
 		WITH_BACKENDS(a_thousand_of_one_do_not_hold_up_the_one_of_another),
 		WITH_BACKENDS(of_beginning_and_cancelling_one_succeeds),
 		WITH_BACKENDS(a_line_has_an_end_and_so_have_all),
+		WITH_BACKENDS(a_list_has_ones_own_the_latest_first_in_pages),
 		WITH_BACKENDS(others_dont_find_it),
 		WITH_BACKENDS(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
 		WITH_BACKENDS(answers_expire_by_age_bytes_and_number_the_oldest_first),
