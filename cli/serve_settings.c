@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define BOXES_MAX 512
-#define CLIENTS_MAX 1024
+#define CLIENTS_MAX 4096
 #define ZYGOTES_MAX 64
 #define LINT_SERVERS_MAX 2
 #define RUNS_QUEUE_MAX 100000

@@ -2,6 +2,7 @@
 #include "manager/form.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,10 +21,15 @@ void cuv_form_done(struct cuv_form *f)
 {
 	size_t i;
 
-	for (i = 0; i < f->n; i++)
+	for (i = 0; i < f->n; i++) {
 		cuv_buf_done(&f->fields[i].value);
-	for (i = 0; i < f->n_files; i++)
+		free(TAKE_PTR(f->fields[i].filename));
+	}
+	for (i = 0; i < f->n_files; i++) {
 		cuv_buf_done(&f->files[i].value);
+		free(f->files[i].filename);
+	}
+	free(TAKE_PTR(f->files));
 	f->n = f->n_files = 0;
 }
 
@@ -48,10 +54,36 @@ static int unknown_field(const struct cuv_form *f, const char *name, struct cuv_
 			     cuv_buf_str(&known));
 }
 
+static int no_memory(struct cuv_error *err)
+{
+	(void)cuv_budget_exhausted(err, "request");
+	return -ENOMEM;
+}
+
+/* A copy that is charged for; NULL: no memory. */
+static char *keep_name(struct cuv_form *f, const char *name)
+{
+	const size_t size = strlen(name) + 1;
+	char *copy = cuv_charge_add(f->charge, size) ? malloc(size) : NULL;
+
+	if (copy)
+		memcpy(copy, name, size);
+	return copy;
+}
+
+static bool have_files(struct cuv_form *f)
+{
+	const size_t size = CUV_FORM_FILES_MAX * sizeof(*f->files);
+
+	if (!f->files && cuv_charge_add(f->charge, size))
+		f->files = calloc(1, size);
+	return f->files != NULL;
+}
+
 static int begin_file(struct cuv_form *f, size_t field, const struct cuv_part *part, struct cuv_error *err)
 {
-	struct cuv_form_file *file = &f->files[f->n_files];
 	const struct cuv_form_file *other;
+	struct cuv_form_file *file;
 
 	if (!part->has_filename || !part->filename[0])
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` must be a file with a name", part->name);
@@ -61,9 +93,14 @@ static int begin_file(struct cuv_form *f, size_t field, const struct cuv_part *p
 					     part->name, part->filename);
 	if (f->n_files == CUV_FORM_FILES_MAX)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "there are more than %d files", CUV_FORM_FILES_MAX);
+	if (!have_files(f))
+		return no_memory(err);
+	file = &f->files[f->n_files];
+	file->filename = keep_name(f, part->filename);
+	if (!file->filename)
+		return no_memory(err);
 	f->n_files++;
 	file->field = field;
-	memcpy(file->filename, part->filename, sizeof(file->filename));
 	cuv_buf_init(&file->value, f->table[field].max_bytes);
 	f->current = field;
 	f->into = &file->value;
@@ -85,7 +122,11 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_FIELD_DUPLICATE, "the field `%s` was sent twice", part->name);
 	field->seen = true;
 	field->has_filename = part->has_filename;
-	memcpy(field->filename, part->filename, sizeof(field->filename));
+	if (part->has_filename) {
+		field->filename = keep_name(f, part->filename);
+		if (!field->filename)
+			return no_memory(err);
+	}
 	f->current = (size_t)i;
 	f->into = &field->value;
 	return 0;
@@ -112,11 +153,8 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 	if (info->kind == CUV_FIELD_TEXT && memchr(bytes, '\0', len))
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` has a NUL byte", info->name);
 	/* A buffer doubles when it grows, so it holds up to twice its content. */
-	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(f->into, bytes, len) < 0) {
-		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
-		err->retry_after_s = 2;
-		return -ENOMEM;
-	}
+	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(f->into, bytes, len) < 0)
+		return no_memory(err);
 	return 0;
 }
 
@@ -142,9 +180,9 @@ const struct cuv_field *cuv_form_get(const struct cuv_form *f, const char *name)
 
 bool cuv_field_is_file(const struct cuv_field *field, const char *suffix)
 {
-	size_t len = strlen(field->filename), n = strlen(suffix);
+	size_t len = field->filename ? strlen(field->filename) : 0, n = strlen(suffix);
 
-	return field->has_filename && len > n && strcasecmp(field->filename + len - n, suffix) == 0;
+	return len > n && strcasecmp(field->filename + len - n, suffix) == 0;
 }
 
 const struct cuv_form_file *cuv_form_file(const struct cuv_form *f, const char *name, size_t i)

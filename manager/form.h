@@ -27,17 +27,18 @@ struct cuv_field_info {
 /* Most files of all FILES fields together: as many parts as a body may have. */
 #define CUV_FORM_FILES_MAX CUV_PARTS_MAX
 
+/* Small: each request has a table of them for as long as it lasts. */
 struct cuv_field {
 	bool seen;
 	bool has_filename;
-	char filename[CUV_PART_FILENAME_SIZE];
+	char *filename; /* owned; NULL without has_filename */
 	struct cuv_buf value;
 };
 
 /* One file of a FILES field. */
 struct cuv_form_file {
 	size_t field;
-	char filename[CUV_PART_FILENAME_SIZE];
+	char *filename; /* owned */
 	struct cuv_buf value;
 };
 
@@ -48,9 +49,9 @@ struct cuv_form {
 	struct cuv_charge *charge;		 /* borrowed */
 	size_t total_max_bytes;
 	size_t total_bytes;
-	size_t current;	      /* field that is being filled, … */
-	struct cuv_buf *into; /* … and where its bytes go */
-	struct cuv_form_file files[CUV_FORM_FILES_MAX];
+	size_t current;		     /* field that is being filled, … */
+	struct cuv_buf *into;	     /* … and where its bytes go */
+	struct cuv_form_file *files; /* owned; room for CUV_FORM_FILES_MAX, NULL before the first */
 	size_t n_files;
 };
 

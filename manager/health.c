@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "manager/answer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ASK_TIMEOUT_MS 2000
@@ -19,6 +20,7 @@ void cuv_health_init(struct cuv_health *h, const struct cuv_peers *peers, bool l
 
 void cuv_health_done(struct cuv_health *h)
 {
+	cuv_health_unlook(TAKE_PTR(h->view));
 	pthread_mutex_destroy(&h->asking);
 	pthread_mutex_destroy(&h->lock);
 }
@@ -62,6 +64,7 @@ static void ask(struct cuv_health *h, uint32_t timeout_ms)
 	s.asked_ns = cuv_now_ns();
 	pthread_mutex_lock(&h->lock);
 	h->state = s;
+	cuv_health_unlook(TAKE_PTR(h->view));
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -87,6 +90,28 @@ void cuv_health_get(struct cuv_health *h, uint32_t max_age_ms, struct cuv_health
 	pthread_mutex_lock(&h->lock);
 	*ret = h->state;
 	pthread_mutex_unlock(&h->lock);
+}
+
+struct cuv_health_view *cuv_health_look(struct cuv_health *h)
+{
+	struct cuv_health_view *v;
+
+	pthread_mutex_lock(&h->lock);
+	if (!h->view && (h->view = malloc(sizeof(*h->view)))) {
+		h->view->state = h->state;
+		atomic_init(&h->view->refs, 1);
+	}
+	v = h->view;
+	if (v)
+		atomic_fetch_add(&v->refs, 1);
+	pthread_mutex_unlock(&h->lock);
+	return v;
+}
+
+void cuv_health_unlook(struct cuv_health_view *v)
+{
+	if (v && atomic_fetch_sub(&v->refs, 1) == 1)
+		free(v);
 }
 
 static bool has_missing_layer(const struct cuv_health_state *s)

@@ -21,12 +21,19 @@ struct cuv_health_state {
 	uint64_t asked_ns;
 };
 
+/* One that does not change any more, and lives while somebody looks at it. */
+struct cuv_health_view {
+	struct cuv_health_state state;
+	atomic_uint refs;
+};
+
 struct cuv_health {
 	const struct cuv_peers *peers; /* borrowed */
 	bool landlock;		       /* the manager itself is under it */
 	pthread_mutex_t asking;
 	pthread_mutex_t lock;
 	struct cuv_health_state state; /* under lock */
+	struct cuv_health_view *view;  /* under lock; what state was when it was asked for; NULL: none yet */
 };
 
 void cuv_health_init(struct cuv_health *h, const struct cuv_peers *peers, bool landlock);
@@ -36,6 +43,12 @@ void cuv_health_done(struct cuv_health *h);
 void cuv_health_ask(struct cuv_health *h, uint32_t timeout_ms);
 /* What is known; asked anew when older than max_age_ms (UINT32_MAX: never). */
 void cuv_health_get(struct cuv_health *h, uint32_t max_age_ms, struct cuv_health_state *ret);
+
+/* What is known, for as long as it is looked at, as many as there are: it is large. NULL
+ * without memory. */
+struct cuv_health_view *cuv_health_look(struct cuv_health *h);
+/* NULL is let be. */
+void cuv_health_unlook(struct cuv_health_view *v);
 
 /* Whether runs can be served. */
 bool cuv_health_is_serving(const struct cuv_health_state *s);

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "manager/answer.h"
+#include "manager/budget.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -130,18 +131,22 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 		       struct cuv_error *err)
 {
 	static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	/* Not on the stack, whose pages the thread would keep while its client waits. */
+	_cleanup_free_ char *buf = NULL;
 	uint64_t last_ns = cuv_now_ns();
-	char buf[READ_SIZE];
 	int r = 0;
 
 	if (h->head.body == CUV_BODY_LENGTH && h->head.length > max_bytes)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "the body has %llu bytes, at most %llu are taken",
 				     (unsigned long long)h->head.length, (unsigned long long)max_bytes);
+	buf = malloc(READ_SIZE);
+	if (!buf)
+		return cuv_budget_exhausted(err, "request");
 	cuv_watch_set(h->watch, h->slot, body_deadline(h), SHUT_RD);
 	if (h->head.expect_continue)
 		mg_write(h->conn, proceed, sizeof(proceed) - 1);
 	while (h->head.body != CUV_BODY_LENGTH || h->body_bytes < h->head.length) {
-		int n = mg_read(h->conn, buf, sizeof(buf));
+		int n = mg_read(h->conn, buf, READ_SIZE);
 
 		/* 0 is the end of a chunked body, and of a client that went away */
 		h->body_done = n == 0 && h->head.body == CUV_BODY_CHUNKED;

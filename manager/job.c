@@ -68,6 +68,7 @@ struct job {
 	struct cuv_ruff_ticket *ticket; /* of SIDE_RUFF, whose descriptor belongs to it; NULL: none */
 	struct cuv_sha256 key;		/* of the code, in the cache */
 	bool boxes;			/* format and check have boxes of their own */
+	int lock;			/* the environment's, read at the end: many may wait; -1: none came */
 };
 
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec)
@@ -329,20 +330,19 @@ static int failed(struct job *j, struct cuv_frame *f)
 	return -EIO;
 }
 
-/* The lock's text, which comes with the environment. A run is not lost because it
+/* The lock's text, whose file comes with the environment. A run is not lost because it
  * can't be read, but for memory. By lseek, which fails for what is no file: the
  * sealed manager has no fstat. */
-static int take_lock(struct job *j, struct cuv_frame *f)
+static int read_lock(struct job *j)
 {
-	_cleanup_close_ int fd = cuv_frame_take_fd(f, 0);
 	struct cuv_buf *lock = &j->ret->lock;
-	off_t len = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	off_t len = j->lock < 0 ? -1 : lseek(j->lock, 0, SEEK_END);
 
 	if (len < 0 || len > (off_t)lock->max)
 		return 0;
 	if (j->events->charge && !j->events->charge(j->events->arg, 6 * (size_t)len))
 		return no_memory(j);
-	if (cuv_pread_all(fd, lock) < 0)
+	if (cuv_pread_all(j->lock, lock) < 0)
 		cuv_buf_reset(lock);
 	return 0;
 }
@@ -362,8 +362,7 @@ static int on_environment(struct job *j, struct cuv_frame *f)
 		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
 			break;
 		j->side[SIDE_ENV].ended = true;
-		if (take_lock(j, f) < 0)
-			return -EIO;
+		j->lock = cuv_frame_take_fd(f, 0);
 		j->side[SIDE_RUN].ended = j->spec->build_only;
 		return j->spec->build_only ? 0 : begin_program(j);
 	case CUV_MSG_FAILURE:
@@ -605,7 +604,8 @@ static void judge_lint(struct job *j)
 int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, const struct cuv_job_spec *spec,
 		const struct cuv_job_events *events, struct cuv_job_result *ret, struct cuv_error *err)
 {
-	struct job j = {.peers = peers, .tools = tools, .spec = spec, .events = events, .ret = ret, .err = err};
+	struct job j = {
+		.peers = peers, .tools = tools, .spec = spec, .events = events, .ret = ret, .err = err, .lock = -1};
 	int i, r;
 
 	for (i = 0; i < _SIDE_MAX; i++)
@@ -621,6 +621,9 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 	(void)cuv_ruff_ticket_end(pool_of(&j), j.ticket, NULL);
 	for (i = 0; i < SIDE_RUFF; i++)
 		j.side[i].fd = cuv_close(j.side[i].fd);
+	if (r == 0)
+		r = read_lock(&j);
+	j.lock = cuv_close(j.lock);
 	if (r == 0)
 		judge_lint(&j);
 	else if (spec->source)

@@ -51,6 +51,9 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 #define FDS_OTHER 64
 #define FIRST_ASK_MS 60000
 #define ARENAS 4 /* of malloc: many threads, each with little to keep */
+/* What is larger has pages of its own, which are there when they are written to and go back when it is
+ * freed: room for a frame above all, of which little is used, and which would leave holes. */
+#define MMAP_BYTES (64 * 1024)
 #define DRAIN_TICK_MS 20
 #define CUT_WAIT_MS 2000
 
@@ -233,6 +236,7 @@ int main(int argc, char **argv)
 	tzset();
 	cuv_upload_setup();
 	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	if (start(&settings, &err) < 0)
 		die(&err);
 	wait_for_end(signals, &settings);

@@ -158,7 +158,7 @@ static int check_share_access(const struct cuv_server *s, const struct cuv_http 
 	return cuv_clients_check(s->clients, given, CUV_SCOPE_ENVIRONMENTS, &client, err);
 }
 
-static void serve_share(struct cuv_server *s, struct cuv_http *h)
+static __attribute__((noinline)) void serve_share(struct cuv_server *s, struct cuv_http *h)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
 
@@ -192,33 +192,47 @@ static void drop_slash(char *path)
 		path[len - 1] = '\0';
 }
 
-void cuv_route(struct cuv_server *s, struct cuv_http *h)
+/* The handler's own frame, and no more, is on the stack while a client waits: errors are
+ * large, and there may be a thousand who wait. */
+static __attribute__((noinline)) bool may(struct cuv_server *s, struct cuv_http *h, const struct route *route,
+					  struct cuv_client *ret)
 {
-	const struct route *route;
 	struct cuv_error err = CUV_ERROR_INIT;
-	struct cuv_client client = {0};
+
+	if (!route->scope || route->scope & SCOPE_LATE || cuv_route_check_access(s, h, route->scope, ret, &err) == 0)
+		return true;
+	cuv_http_reply_error(h, &err, NULL);
+	return false;
+}
+
+static __attribute__((noinline)) void refuse(struct cuv_http *h)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
 	char allow[64];
 
-	drop_slash(h->head.path);
-	route = find(h);
-	if (cuv_route_is_share(s, h->head.path)) {
-		serve_share(s, h);
-		return;
-	}
-	if (route) {
-		h->errors = route->errors;
-		h->operation = (unsigned)(route - routes) + 1;
-		if (route->scope && !(route->scope & SCOPE_LATE) &&
-		    cuv_route_check_access(s, h, route->scope, &client, &err) < 0)
-			cuv_http_reply_error(h, &err, NULL);
-		else
-			route->handle(s, h, &client);
-		return;
-	}
 	methods_of(h, allow, sizeof(allow));
 	if (allow[0])
 		cuv_error_set(&err, CUV_E_METHOD_NOT_ALLOWED, "%s takes %s", h->head.path, allow);
 	else
 		cuv_error_set(&err, CUV_E_NOT_FOUND, "there is nothing at %s", h->head.path);
 	cuv_http_reply_error(h, &err, allow);
+}
+
+void cuv_route(struct cuv_server *s, struct cuv_http *h)
+{
+	const struct route *route;
+	struct cuv_client client = {0};
+
+	drop_slash(h->head.path);
+	route = find(h);
+	if (cuv_route_is_share(s, h->head.path)) {
+		serve_share(s, h);
+	} else if (!route) {
+		refuse(h);
+	} else {
+		h->errors = route->errors;
+		h->operation = (unsigned)(route - routes) + 1;
+		if (may(s, h, route, &client))
+			route->handle(s, h, &client);
+	}
 }

@@ -106,6 +106,6 @@ int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request,
 		return r;
 	if (!*ret)
 		return cuv_budget_exhausted(err, "answer");
-	json_object_set_new(*ret, "isolation", cuv_answer_isolation(&u->state.layers));
+	json_object_set_new(*ret, "isolation", cuv_answer_isolation(&u->health->state.layers));
 	return 0;
 }

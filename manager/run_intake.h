@@ -6,8 +6,8 @@
 #include "manager/run_request.h"
 #include "manager/runner.h"
 
-/* Too large for the stack of a worker of civetweb, which has 100 KiB. The request
- * borrows the form. */
+/* Not for the stack of a worker of civetweb, which has 100 KiB. The request borrows the
+ * form. */
 struct cuv_run_intake {
 	struct cuv_form form;
 	struct cuv_run_request request;

@@ -40,11 +40,15 @@ static int make(struct cuv_server *s, const struct cuv_client *client, struct cu
 	*ret = NULL;
 	if (!cuv_charge_add(charge, sizeof(*r)) || !(r = calloc(1, sizeof(*r))))
 		return cuv_budget_exhausted(err, "request");
+	r->health = cuv_health_look(&s->health);
+	if (!r->health) {
+		free(r);
+		return cuv_budget_exhausted(err, "request");
+	}
 	r->server = s;
 	r->client = client;
 	r->charge = charge;
 	r->request_id = request_id;
-	cuv_health_get(&s->health, UINT32_MAX, &r->state);
 	*ret = r;
 	return 0;
 }
@@ -123,6 +127,7 @@ void cuv_runner_close(struct cuv_runner **r)
 		cuv_clients_let_out((*r)->server->clients, (*r)->client);
 	if ((*r)->service_place)
 		atomic_fetch_sub(&(*r)->server->runs, 1);
+	cuv_health_unlook((*r)->health);
 	free(*r);
 	*r = NULL;
 }
@@ -177,7 +182,7 @@ int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, const struct
 	memcpy(spec->run_id, r->run_id, sizeof(spec->run_id));
 	cuv_sharing_apply(r->server->settings->sharing, r->client->tenant, spec);
 	cuv_job_result_init(result, spec);
-	done = cuv_job_run(&r->server->peers, &r->state.tools, spec, events, result, err);
+	done = cuv_job_run(&r->server->peers, &r->health->state.tools, spec, events, result, err);
 	if (done < 0) {
 		cuv_metrics_no_run(r->dialect, err->code);
 		return done;

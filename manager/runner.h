@@ -10,8 +10,6 @@
 #include "manager/metrics.h"
 #include "manager/server.h"
 
-/* Large (the layers' names): not for the stack of a worker of civetweb, which has
- * 100 KiB. */
 struct cuv_runner {
 	struct cuv_server *server; /* all three are borrowed */
 	const struct cuv_client *client;
@@ -22,7 +20,7 @@ struct cuv_runner {
 	char run_id[CUV_ID_HEX_SIZE]; /* of the latest run; "": none yet */
 	bool service_place;
 	enum cuv_runner_place { CUV_PLACE_NONE, CUV_PLACE_LET_IN, CUV_PLACE_TAKEN } place; /* of the client */
-	struct cuv_health_state state;
+	struct cuv_health_view *health; /* the service's parts when it was made */
 };
 
 /* Takes one place of all runs and one of the client, and charges for itself. *ret is to

@@ -111,10 +111,20 @@ static void refuse(struct cuv_http *h, const struct cuv_error *err)
 	cuv_http_reply_error(h, err, NULL);
 }
 
+/* Not in the frame of what waits for a run: an error is large. */
+static __attribute__((noinline)) bool read_head(struct cuv_http *h)
+{
+	struct cuv_error err = CUV_ERROR_INIT;
+
+	if (cuv_http_head_read(h->info, &h->head, &err) == 0)
+		return true;
+	refuse(h, &err);
+	return false;
+}
+
 static int on_request(struct mg_connection *conn)
 {
 	struct cuv_server *s = server_of(mg_get_context(conn));
-	struct cuv_error err = CUV_ERROR_INIT;
 	int fd = connection_fd(s, conn);
 	struct cuv_http h;
 
@@ -124,9 +134,7 @@ static int on_request(struct mg_connection *conn)
 	}
 	atomic_fetch_add(&s->active, 1);
 	cuv_http_init(&h, conn, &s->watch, fd);
-	if (cuv_http_head_read(h.info, &h.head, &err) < 0)
-		refuse(&h, &err);
-	else
+	if (read_head(&h))
 		cuv_route(s, &h);
 	if (h.status == 0)
 		mg_disable_connection_keep_alive(conn);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define CLIENTS_DEFAULT 256
-#define CLIENTS_MAX 1024
+#define CLIENTS_MAX 4096
 #define MEMORY_DEFAULT (1024 * CUV_MIB)
 #define MEMORY_MIN (64 * CUV_MIB)
 #define DRAIN_DEFAULT_MS 30000

@@ -70,10 +70,27 @@ static size_t sort_and_fold(struct cuv_requirements *r, struct cuv_requirement *
 	return kept + 1;
 }
 
+/* A copy with room for n, in place of what had room for the most there may be; as it
+ * was without memory. */
+static void *fit(void *items, size_t n, size_t size)
+{
+	void *fitting = calloc(CUV_MAX(n, 1u), size);
+
+	if (!fitting)
+		return items;
+	if (n > 0)
+		memcpy(fitting, items, n * size);
+	free(items);
+	return fitting;
+}
+
 void cuv_requirements_fold(struct cuv_requirements *r)
 {
 	r->n = sort_and_fold(r, r->items, r->n);
 	r->n_constraints = sort_and_fold(r, r->constraints, r->n_constraints);
+	r->items = fit(r->items, r->n, sizeof(r->items[0]));
+	r->constraints = fit(r->constraints, r->n_constraints, sizeof(r->constraints[0]));
+	r->lines = fit(r->lines, r->n_lines, sizeof(r->lines[0]));
 }
 
 int cuv_requirements_note(struct cuv_requirements *r, const char *text, size_t len, size_t at)

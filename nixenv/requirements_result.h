@@ -10,7 +10,8 @@
 
 /* Empty, with room for as many as there may be; NULL without memory. */
 struct cuv_requirements *cuv_requirements_new(void);
-/* Sorts both lists and folds what is there twice. */
+/* Sorts both lists and folds what is there twice. Nothing can be added from here on: they
+ * have just the room that they need, for as long as a request waits. */
 void cuv_requirements_fold(struct cuv_requirements *r);
 
 /* Notes that the last of the items came from this offset of the first file's text.

@@ -13,7 +13,7 @@
 
 #define CUV_CONTROLS_MAX 2
 #define CUV_WAITING_MAX 256 /* sessions that have not spoken yet */
-#define CUV_QUEUE_MAX 1024  /* runs that wait for a slot */
+#define CUV_QUEUE_MAX 4096  /* runs that wait for a slot */
 #define CUV_FIRST_FRAME_MS 10000
 #define CUV_QUEUE_MS 600000
 
