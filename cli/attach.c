@@ -2,6 +2,7 @@
 #include "cli/attach.h"
 
 #include "cli/command.h"
+#include "nixenv/pylock_kinds.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,13 +57,17 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.log_fd = -1,
 		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
 		.no_sdists = !sdists_wanted(),
+		.lock_kinds = getenv("CUVETTE_LOCK_KINDS"),
 		.chores = spec->chores,
 		.cancel_fd = spec->cancel_fd,
 	};
+	unsigned kinds;
 	int r;
 
 	if (!spec->standalone && find_service(spec, ret))
 		return 0;
+	if (cuv_lock_kinds_read(crew.lock_kinds, &kinds, err) < 0)
+		return -EINVAL;
 	r = cuv_state_open(spec->state, &ret->state, err);
 	if (r < 0)
 		return r;

@@ -186,6 +186,8 @@ static int join_launcher(const struct cuv_crew_spec *spec, const struct cuv_crew
 
 	if (r == 0 && spec->share)
 		r = cuv_strv_add(args, "--share");
+	if (r == 0 && spec->lock_kinds)
+		r = add_pair(args, "--lock-kinds", spec->lock_kinds);
 	if (r < 0)
 		return r;
 	d->fds[2] = crew->joint[CUV_ROLE_LAUNCHER].client;
@@ -305,7 +307,8 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 		     {"--store", spec->state->manager},	  {"--pages", spec->state->pages},
 		     {"--zygote-sharing", spec->sharing}, {"--lint-servers", spec->lint_servers},
 		     {"--runs-queue", spec->runs_queue},  {"--runs-at-once", spec->runs_at_once},
-		     {"--origins", spec->origins},	  {"--jobe-env", spec->jobe_env}};
+		     {"--origins", spec->origins},	  {"--jobe-env", spec->jobe_env},
+		     {"--lock-kinds", spec->lock_kinds}};
 	int r = 0;
 	size_t i;
 

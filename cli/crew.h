@@ -35,9 +35,10 @@ struct cuv_crew_spec {
 	int log_fd;			    /* their log lines; -1: kept, shown when one fails */
 	struct cuv_cgroup_limits builder_limits;
 	struct cuv_env_budget env_budget;
-	bool share;	/* builder and manager are a binary cache together */
-	bool no_sdists; /* the builder builds no source distributions, whoever asks */
-	bool chores;	/* the builder does them for whoever has its control: only where that is us */
+	bool share;		/* builder and manager are a binary cache together */
+	bool no_sdists;		/* the builder builds no source distributions, whoever asks */
+	const char *lock_kinds; /* kinds of lock entries that builder and manager take; NULL: none */
+	bool chores;		/* the builder does them for whoever has its control: only where that is us */
 	/* Of the manager; NULL: its own choice. */
 	const char *listen; /* ADDR:PORT */
 	const char *clients;

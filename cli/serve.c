@@ -121,6 +121,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.builder_limits = {.memory_bytes = s->builder_memory_bytes, .processes = s->builder_processes},
 		.env_budget = s->env_budget,
 		.no_sdists = s->no_sdists,
+		.lock_kinds = s->lock_kinds,
 		.share = s->share,
 		.listen = s->listen,
 		.clients = s->clients,

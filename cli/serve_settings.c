@@ -7,6 +7,7 @@
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
 #include "manager/origins.h"
+#include "nixenv/pylock_kinds.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,6 +49,7 @@ enum {
 	FAVORDYNMODS,
 	LOG,
 	SDIST,
+	LOCK_KINDS,
 	SHARE,
 	ORIGINS,
 	PREWARM,
@@ -95,6 +97,8 @@ static const struct cuv_option options[] = {
 	[RUNS_AT_ONCE] = {"runs_at_once", 0, "N", "RUNS_AT_ONCE", "8", "as many of these are under way"},
 	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
 		   "0: packages without a wheel that fits are refused, not built"},
+	[LOCK_KINDS] = {"lock_kinds", 0, "K,K", "CUVETTE_LOCK_KINDS", NULL,
+			"kinds of entries of locks that are built here, too: vcs, archive"},
 	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
 		   "1: be a signed Nix binary cache for what is public, behind a key"},
 	[ORIGINS] = {"allowed_origins", 0, "URL,URL", "ALLOWED_ORIGINS", NULL,
@@ -187,6 +191,13 @@ static int read_listen(struct cuv_serve_settings *s, struct cuv_error *err)
 	}
 	snprintf(s->listen, sizeof(s->listen), "%s:%u", s->host, s->port);
 	return 0;
+}
+
+static int read_lock_kinds(const struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	unsigned kinds;
+
+	return cuv_lock_kinds_read(s->lock_kinds, &kinds, err);
 }
 
 static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
@@ -329,7 +340,10 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->runs_queue = v[RUNS_QUEUE].text;
 	ret->runs_at_once = v[RUNS_AT_ONCE].text;
 	ret->check = v[CHECK].text != NULL;
+	ret->lock_kinds = v[LOCK_KINDS].text && v[LOCK_KINDS].text[0] ? v[LOCK_KINDS].text : NULL;
 	r = read_switches(ret, &err);
+	if (r == 0)
+		r = read_lock_kinds(ret, &err);
 	if (r == 0)
 		r = read_listen(ret, &err);
 	if (r == 0)

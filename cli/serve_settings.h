@@ -33,6 +33,7 @@ struct cuv_serve_settings {
 	uint64_t builder_processes;
 	struct cuv_env_budget env_budget;
 	bool no_sdists;
+	const char *lock_kinds; /* NULL: none */
 	bool share;
 	bool prewarm;
 	bool check; /* only print the configuration */

@@ -24,6 +24,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "manager/pages.h"
+#include "manager/run_lock.h"
 #include "manager/seal.h"
 #include "manager/server.h"
 #include "manager/upload.h"
@@ -157,6 +158,7 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 
 	peers.launcher_control = LAUNCHER_FD;
 	peers.builder_control = BUILDER_FD;
+	cuv_run_lock_allow(settings->lock_kinds);
 	r = open_access(settings, err);
 	if (r < 0)
 		return r;

@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
+static unsigned allowed_kinds;
+
+void cuv_run_lock_allow(unsigned kinds)
+{
+	allowed_kinds = kinds;
+}
+
 void cuv_run_lock_sets_done(struct cuv_run_lock_sets *s)
 {
 	cuv_strv_done(&s->extras);
@@ -48,6 +55,7 @@ static int read_for(const char *text, size_t len, const struct cuv_python *wante
 {
 	struct cuv_pylock_options o = {.python = wanted ? wanted : cuv_pythons,
 				       .sdist = true,
+				       .kinds = allowed_kinds,
 				       .extras = &sets->extras,
 				       .groups = sets->groups_given ? &sets->groups : NULL};
 	struct cuv_error other;

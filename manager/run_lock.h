@@ -7,6 +7,7 @@
 #define CUV_RUN_LOCK_H
 
 #include "manager/job.h"
+#include "nixenv/pylock_kinds.h"
 #include "nixenv/python.h"
 
 /* Which of a lock's extras and dependency groups are asked for, in normal form. */
@@ -20,6 +21,10 @@ void cuv_run_lock_sets_done(struct cuv_run_lock_sets *s);
  * option. text may be NULL: nothing was said. 0; -EINVAL with err. */
 int cuv_run_lock_extras(struct cuv_run_lock_sets *s, const char *what, const char *text, struct cuv_error *err);
 int cuv_run_lock_groups(struct cuv_run_lock_sets *s, const char *what, const char *text, struct cuv_error *err);
+
+/* Which kinds of entries locks may have (nixenv/pylock_kinds.h); none unless this is said, once, before any
+ * thread is started. What the builder does not allow is refused there in any case. */
+void cuv_run_lock_allow(unsigned kinds);
 
 /* Reads a lock for the wanted Python, or (NULL) for the first one that it is for, and
  * writes the complete form that the builder takes to out, which must be empty. 0 with

@@ -5,6 +5,7 @@
 #include "lib/proto/messages.h"
 #include "manager/origins.h"
 #include "manager/ruff_pool.h"
+#include "nixenv/pylock_kinds.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +34,7 @@ static const struct option options[] = {
 	{"lint-servers", required_argument, NULL, 'r'},
 	{"origins", required_argument, NULL, 'o'},
 	{"jobe-env", required_argument, NULL, 'j'},
+	{"lock-kinds", required_argument, NULL, 'k'},
 	{"prewarm", no_argument, NULL, 'p'},
 	{"runs-queue", required_argument, NULL, 'q'},
 	{"runs-at-once", required_argument, NULL, 'n'},
@@ -58,6 +60,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --origins LIST       web pages that may use POST /execute\n"
 	       "  --jobe-env DIGEST    environment of Jobe's programs that say nothing themselves\n"
+	       "  --lock-kinds LIST    kinds of lock entries that are taken: vcs, archive\n"
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
 	       "  --runs-queue N       runs of each client that may wait (mode=async) (1000)\n"
 	       "  --runs-at-once N     of these as many are under way (8)\n"
@@ -119,6 +122,7 @@ static int read_degraded(const char *text, struct cuv_manager_settings *s)
 
 static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 {
+	struct cuv_error ignored;
 	uint64_t n = 0;
 	int r = 0;
 
@@ -161,6 +165,8 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 	case 'o':
 		s->origins = text;
 		return cuv_origins_valid(text) ? 0 : -EINVAL;
+	case 'k':
+		return cuv_lock_kinds_read(text, &s->lock_kinds, &ignored);
 	case 'p':
 		s->prewarm = true;
 		return 0;

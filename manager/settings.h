@@ -25,6 +25,7 @@ struct cuv_manager_settings {
 	const char *pages;	/* folder of the API's pages, borrowed from argv; NULL: there are none */
 	bool shares;		/* is a binary cache for what is public */
 	const char *jobe_env;	/* a digest, borrowed from argv; NULL: none */
+	unsigned lock_kinds;	/* nixenv/pylock_kinds.h */
 	const char *origins;	/* ALLOWED_ORIGINS, borrowed from argv; NULL: no page of another site */
 	bool prewarm;		/* make the environment of dialect E at start */
 	bool help;

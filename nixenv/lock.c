@@ -99,6 +99,17 @@ int cuv_lock_set_wheel(struct cuv_locked *p, const char *file, const struct cuv_
 	return 0;
 }
 
+int cuv_lock_set_version(struct cuv_locked *p, const char *version)
+{
+	char *own = strdup(version);
+
+	if (!own)
+		return -ENOMEM;
+	free(p->version);
+	p->version = own;
+	return 0;
+}
+
 size_t cuv_lock_pending(const struct cuv_lock *l)
 {
 	size_t n = 0;
@@ -144,7 +155,7 @@ static bool url_valid(const char *url)
 	return true;
 }
 
-static bool commit_valid(const char *commit)
+bool cuv_lock_commit_valid(const char *commit)
 {
 	size_t len = strlen(commit);
 
@@ -161,7 +172,7 @@ static bool source_file_valid(const char *file)
 }
 
 /* A relative path that stays below where it starts. */
-static bool subdirectory_valid(const char *path)
+bool cuv_lock_subdirectory_valid(const char *path)
 {
 	size_t len = strlen(path);
 
@@ -189,17 +200,19 @@ static bool origin_valid(const struct cuv_locked *p)
 	if (o->kind != CUV_ORIGIN_BUILT)
 		return p->file && !o->file && !o->url && !o->commit && !o->subdirectory && !o->user_url &&
 		       (o->kind == CUV_ORIGIN_INDEX || (o->kind == CUV_ORIGIN_URL && p->url));
-	if (p->url || (o->subdirectory && !subdirectory_valid(o->subdirectory)))
+	if (p->url || (o->subdirectory && !cuv_lock_subdirectory_valid(o->subdirectory)))
 		return false;
-	return o->commit ? commit_valid(o->commit) && o->url && !o->file : o->file && source_file_valid(o->file);
+	return o->commit ? cuv_lock_commit_valid(o->commit) && o->url && !o->file
+			 : o->file && source_file_valid(o->file);
 }
 
 static int check_package(const struct cuv_locked *p, const struct cuv_python *python, struct cuv_error *err)
 {
+	const bool told = p->version[0] || p->file || p->origin.kind != CUV_ORIGIN_BUILT;
 	char store_name[CUV_STORE_NAME_SIZE];
 	struct cuv_wheel w;
 
-	if (!name_valid(p->name) || !version_valid(p->version))
+	if (!name_valid(p->name) || (told && !version_valid(p->version)))
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock names a package `%.100s` of version `%.100s`",
 				     p->name, p->version);
 	if (!origin_valid(p) || cuv_lock_install_name(p, store_name) < 0)

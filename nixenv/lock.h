@@ -18,7 +18,8 @@
  *
  * A package whose wheel is still to be built has no file (NULL) and the origin
  * BUILT. A lock with such a one is *pending*: it has a complete form, which is how
- * it travels, but no canonical one, no digest and no store path.
+ * it travels, but no canonical one, no digest and no store path. Its version may be
+ * empty where it is from a repository or an archive: building it tells.
  */
 #ifndef CUV_LOCK_H
 #define CUV_LOCK_H
@@ -108,6 +109,11 @@ int cuv_lock_add(struct cuv_lock *l, const char *name, const char *version, cons
 int cuv_lock_set_origin(struct cuv_locked *p, const struct cuv_origin *o);
 /* The wheel of a package that was to be built; 0 or -ENOMEM. Seal again. */
 int cuv_lock_set_wheel(struct cuv_locked *p, const char *file, const struct cuv_sha256 *sha256, uint64_t size_bytes);
+/* 0 or -ENOMEM. */
+int cuv_lock_set_version(struct cuv_locked *p, const char *version);
+/* What an origin's commit and subdirectory may be. */
+bool cuv_lock_commit_valid(const char *commit);
+bool cuv_lock_subdirectory_valid(const char *path);
 /* How many packages' wheels are still to be built. */
 size_t cuv_lock_pending(const struct cuv_lock *l);
 /* Sorts and checks all invariants. 0; -EINVAL with err: INTERNAL for what no

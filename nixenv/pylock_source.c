@@ -207,11 +207,17 @@ static int add_wheel(struct cuv_pylock_reader *r, const struct file *f, const ch
 
 /* --- sources to build from --- */
 
-/* The wheel that came of a source when it was built (nixenv/pylock_write.h). */
+/* The wheel that came of a source when it was built (nixenv/pylock_write.h), or NULL. */
+static const json_t *built_entry(const json_t *package)
+{
+	return json_object_get(json_object_get(json_object_get(package, "tool"), "cuvette"), "wheel");
+}
+
+/* Whose version it is, where the lock says none. */
 static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struct cuv_locked *p)
 {
-	const json_t *tool = json_object_get(json_object_get(package, "tool"), "cuvette");
-	const json_t *entry = json_object_get(tool, "wheel");
+	_cleanup_buf_ struct cuv_buf version = CUV_BUF_INIT(64);
+	const json_t *entry = built_entry(package);
 	struct cuv_sha256 hash;
 	struct file f = {0};
 	uint64_t size;
@@ -224,6 +230,9 @@ static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struc
 		return 0; /* built on another platform */
 	if (e < 0 || check_wheel_name(r, &f, p->name) < 0 || read_hash(r, entry, &hash) < 0 ||
 	    read_size(r, entry, &size) < 0)
+		return -EINVAL;
+	if (!p->version[0] &&
+	    (wheel_version(r, &f, NULL, &version) < 0 || cuv_lock_set_version(p, cuv_buf_str(&version)) < 0))
 		return -EINVAL;
 	return cuv_lock_set_wheel(p, f.name, &hash, size) < 0 ? no_memory(r) : 0;
 }
@@ -246,14 +255,25 @@ static int read_as_of(struct cuv_pylock_reader *r, const json_t *package, int64_
 	return 0;
 }
 
+static int read_subdirectory(struct cuv_pylock_reader *r, const json_t *entry, const char **ret)
+{
+	if (cuv_pylock_text(r, entry, "subdirectory", ret) < 0)
+		return -EINVAL;
+	if (*ret && !cuv_lock_subdirectory_valid(*ret))
+		return cuv_pylock_fail(r, json_object_get(entry, "subdirectory"), CUV_E_LOCK_INVALID,
+				       "`subdirectory` must be a relative path that stays below where it starts");
+	return 0;
+}
+
 static int add_source(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
 		      const char *version, struct cuv_origin *o)
 {
-	if (!version)
+	/* A project in a repository or an archive may say its version only when it is built. */
+	if (!version && json_object_get(package, "sdist") == entry)
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "%s needs a `version`", name);
 	if (read_as_of(r, package, &o->as_of_s) < 0)
 		return -EINVAL;
-	if (add_package(r, entry, name, version, NULL, NULL, NULL, 0) < 0)
+	if (add_package(r, entry, name, version ? version : "", NULL, NULL, NULL, 0) < 0)
 		return -EINVAL;
 	if (cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], o) < 0)
 		return no_memory(r);
@@ -266,18 +286,21 @@ static int source_archive(struct cuv_pylock_reader *r, const json_t *package, co
 	_cleanup_buf_ struct cuv_buf url = CUV_BUF_INIT(CUV_URL_MAX);
 	struct cuv_origin o = {.kind = CUV_ORIGIN_BUILT};
 	struct file f = {.entry = entry};
-	const char *subdirectory;
+	const bool archive = json_object_get(package, "archive") == entry;
+	const char *subdirectory = NULL;
 
 	if (!json_is_object(entry))
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "a source must be a table");
 	if (file_name(r, &f) < 0 || read_hash(r, entry, &o.sha256) < 0 ||
-	    cuv_pylock_text(r, entry, "subdirectory", &subdirectory) < 0)
+	    (archive && read_subdirectory(r, entry, &subdirectory) < 0))
 		return -EINVAL;
 	if (!f.name[0])
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "the source of %s has no file name", name);
 	if (!f.url && json_object_get(entry, "path"))
 		return cuv_pylock_fail(r, json_object_get(entry, "path"), CUV_E_LOCK_UNSUPPORTED,
 				       "a source at a path of some machine is not to be had here; it needs a `url`");
+	if (archive && !f.url)
+		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "the archive of %s needs a `url`", name);
 	if (f.url && read_url(r, entry, f.url, &url) < 0)
 		return -EINVAL;
 	o.file = f.name;
@@ -297,14 +320,16 @@ static int source_vcs(struct cuv_pylock_reader *r, const json_t *package, const 
 	if (!json_is_object(entry))
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "`vcs` must be a table");
 	if (cuv_pylock_text(r, entry, "type", &type) < 0 || cuv_pylock_text(r, entry, "url", &url) < 0 ||
-	    cuv_pylock_text(r, entry, "commit-id", &commit) < 0 ||
-	    cuv_pylock_text(r, entry, "subdirectory", &subdirectory) < 0)
+	    cuv_pylock_text(r, entry, "commit-id", &commit) < 0 || read_subdirectory(r, entry, &subdirectory) < 0)
 		return -EINVAL;
 	if (!type || strcmp(type, "git") != 0)
 		return cuv_pylock_fail(r, cuv_pylock_place(entry, "type"), CUV_E_LOCK_UNSUPPORTED,
 				       "only repositories of `type` git are served");
 	if (!url || !commit)
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED, "a repository needs `url` and `commit-id`");
+	if (!cuv_lock_commit_valid(commit))
+		return cuv_pylock_fail(r, json_object_get(entry, "commit-id"), CUV_E_LOCK_INVALID,
+				       "`commit-id` must be a whole one: 40 or 64 hexadecimal digits in lower case");
 	if (read_url(r, entry, url, &own) < 0)
 		return -EINVAL;
 	o.url = (char *)(uintptr_t)cuv_buf_str(&own);
@@ -334,8 +359,27 @@ static int check_single(struct cuv_pylock_reader *r, const json_t *package, cons
 static int refuse_kind(struct cuv_pylock_reader *r, const json_t *entry, const char *kind, const char *name)
 {
 	return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED,
-			       "%s comes from `%s`, which this service does not take; lock it as wheels of an index",
-			       name, kind);
+			       "%s comes from `%s`, which this service does not take; lock it as wheels of an index%s",
+			       name, kind,
+			       strcmp(kind, "directory") == 0 ? ""
+							      : ", or ask whoever runs it to allow that kind "
+								"(CUVETTE_LOCK_KINDS)");
+}
+
+typedef int source_reader(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
+			  const char *version);
+
+/* Of a kind that needs to be allowed, unless the wheel that it came to is there. */
+static int source_of_kind(struct cuv_pylock_reader *r, const json_t *package, unsigned kind, const char *key,
+			  source_reader *read, const char *name, const char *version)
+{
+	const json_t *entry = json_object_get(package, key);
+
+	if (!(r->o->kinds & kind) && !built_entry(package))
+		return refuse_kind(r, entry, key, name);
+	if (read(r, package, entry, name, version) < 0)
+		return -EINVAL;
+	return (r->o->kinds & kind) || r->lock.packages[r->lock.n - 1].file ? 0 : refuse_kind(r, entry, key, name);
 }
 
 /* An archive may be a wheel, as tools lock a requirement's own address: 0 when it
@@ -363,12 +407,11 @@ int cuv_pylock_source(struct cuv_pylock_reader *r, const json_t *package, const 
 	if (directory)
 		return refuse_kind(r, directory, "directory", name);
 	if (vcs)
-		return r->o->vcs ? source_vcs(r, package, vcs, name, version) : refuse_kind(r, vcs, "vcs", name);
+		return source_of_kind(r, package, CUV_LOCK_VCS, "vcs", source_vcs, name, version);
 	if (archive && (e = archived_wheel(r, archive, name, &best)) <= 0)
 		return e < 0 ? e : add_wheel(r, &best, name, version);
 	if (archive)
-		return r->o->sdist ? source_archive(r, package, archive, name, version)
-				   : refuse_kind(r, archive, "archive", name);
+		return source_of_kind(r, package, CUV_LOCK_ARCHIVE, "archive", source_archive, name, version);
 	e = best_wheel(r, json_object_get(package, "wheels"), &best);
 	if (e <= 0)
 		return e < 0 ? e : add_wheel(r, &best, name, version);

@@ -9,12 +9,15 @@
  * one: where they are fetched from is the builder's to decide. What is not a file by
  * hash (`directory`, paths and file: addresses) is refused; `sdist`, `archive` (but
  * for a wheel) and `vcs` are too, unless allowed, and then leave the lock pending
- * (nixenv/lock.h).
+ * (nixenv/lock.h). A `vcs` or `archive` that names the wheel that it came to here, as our
+ * own locks do, is taken for that wheel, allowed or not: whether more may be done than
+ * look for it is for the builder to know.
  */
 #ifndef CUV_PYLOCK_UPLOAD_H
 #define CUV_PYLOCK_UPLOAD_H
 
 #include "nixenv/lock.h"
+#include "nixenv/pylock_kinds.h"
 #include "nixenv/python.h"
 
 /* Largest file; in it are all wheels of all platforms. */
@@ -27,8 +30,8 @@
 
 struct cuv_pylock_options {
 	const struct cuv_python *python;
-	bool sdist; /* `sdist` where no wheel fits, and `archive` */
-	bool vcs;   /* `vcs` of type git with a commit */
+	bool sdist;	/* `sdist` where no wheel fits */
+	unsigned kinds; /* CUV_LOCK_…: `archive`, and `vcs` of type git with a commit */
 	/* Extras and dependency groups that are asked for, in normal form; NULL: no
 	 * extras, and the lock's default groups. */
 	const struct cuv_strv *extras;

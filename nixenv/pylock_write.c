@@ -67,8 +67,10 @@ static void add_wheel(struct cuv_buf *out, const struct cuv_locked *p)
 	add_hashes(out, &p->sha256);
 }
 
-static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
+static void add_source(struct cuv_buf *out, const struct cuv_locked *p)
 {
+	const struct cuv_origin *o = &p->origin;
+
 	if (o->commit) {
 		add_url(out, "vcs = { type = \"git\", url = ", o->url, o->user_url);
 		add_text(out, ", commit-id = ", o->commit);
@@ -77,10 +79,11 @@ static void add_source(struct cuv_buf *out, const struct cuv_origin *o)
 		cuv_buf_add_str(out, " }\n");
 		return;
 	}
-	/* Only an archive may have a subdirectory. */
-	if (o->subdirectory && o->url) {
+	/* Only an archive may have a subdirectory, or no version. */
+	if ((o->subdirectory || !p->version[0]) && o->url) {
 		add_url(out, "archive = { url = ", o->url, o->user_url);
-		add_text(out, ", subdirectory = ", o->subdirectory);
+		if (o->subdirectory)
+			add_text(out, ", subdirectory = ", o->subdirectory);
 	} else {
 		add_text(out, "sdist = { name = ", o->file);
 		if (o->url)
@@ -120,10 +123,11 @@ static void add_requires(struct cuv_buf *out, const struct cuv_locked *p)
 static void add_package(struct cuv_buf *out, const struct cuv_locked *p)
 {
 	add_text(out, PACKAGE_TABLE, p->name);
-	add_text(out, "\nversion = ", p->version);
+	if (p->version[0])
+		add_text(out, "\nversion = ", p->version);
 	cuv_buf_add_char(out, '\n');
 	if (p->origin.kind == CUV_ORIGIN_BUILT) {
-		add_source(out, &p->origin);
+		add_source(out, p);
 		if (!p->file)
 			return;
 		cuv_buf_add_str(out, BUILT_TABLE);

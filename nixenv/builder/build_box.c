@@ -64,8 +64,8 @@ static json_t *job_to_json(const struct cuv_build_job *job, uint64_t wheel_max)
 
 	for (size_t i = 0; job->known && i < job->known->n; i++)
 		json_array_append_new(known, json_string(job->known->items[i]));
-	return json_pack("{s:s, s:o, s:I}", "mode", job->inspect ? "inspect" : "build", "known", known, "wheel_max",
-			 (json_int_t)wheel_max);
+	return json_pack("{s:s, s:o, s:I, s:s*}", "mode", job->inspect ? "inspect" : "build", "known", known,
+			 "wheel_max", (json_int_t)wheel_max, "subdirectory", job->subdirectory);
 }
 
 static int prepare_words(struct talk *t)

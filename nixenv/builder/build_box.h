@@ -25,6 +25,7 @@ struct cuv_build_job {
 	const char *python;		   /* path of its interpreter, for without an environment */
 	const struct cuv_environment *env; /* of its build requirements; NULL: none */
 	int sdist_fd;			   /* a regular file, read from its beginning */
+	const char *subdirectory;	   /* of the source, which becomes the top; NULL: all of it */
 	bool inspect;			   /* only ask what the project says */
 	const struct cuv_strv *known;	   /* requirements that were asked for before; may be NULL */
 	uint64_t deadline_ns;

@@ -21,6 +21,7 @@ struct cuv_builder {
 	struct cuv_settings settings;
 	struct cuv_budget budget;
 	bool no_sdists;
+	unsigned lock_kinds;	  /* what locks may have, CUV_LOCK_… (nixenv/pylock_kinds.h) */
 	int launcher;		  /* control socket of the launcher; -1: none */
 	struct cuv_caches caches; /* of others, asked before anything is built */
 	bool shares;		  /* clients may have what is public */

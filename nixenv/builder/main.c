@@ -53,6 +53,7 @@
 #include "nixenv/builder/parcel.h"
 #include "nixenv/builder/server.h"
 #include "nixenv/builder/share.h"
+#include "nixenv/pylock_kinds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +84,7 @@ struct options {
 	struct cuv_budget budget;
 	int launcher_fd;
 	bool no_sdists;
+	unsigned lock_kinds;
 	bool shares;
 };
 
@@ -100,6 +102,7 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --env-count N          how many there may be; 0: no bound\n"
 			   "  --launcher-fd N        a control socket of the launcher, for what is built in boxes\n"
 			   "  --no-sdists            build no source distributions, whoever asks for it\n"
+			   "  --lock-kinds LIST      kinds of lock entries that are built: vcs, archive\n"
 			   "  --share                give clients of the binary cache what is public\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
@@ -109,6 +112,16 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	if (cuv_parse_u64(text, max, ret) == 0)
 		return 0;
 	fprintf(stderr, "cuvette-builder: %s is not a number up to %llu\n", text, (unsigned long long)max);
+	return -EINVAL;
+}
+
+static int read_kinds(const char *text, unsigned *ret)
+{
+	struct cuv_error err;
+
+	if (cuv_lock_kinds_read(text, ret, &err) == 0)
+		return 0;
+	fprintf(stderr, "cuvette-builder: %s\n", err.message);
 	return -EINVAL;
 }
 
@@ -122,6 +135,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"launcher-fd", required_argument, NULL, 'L'},
 		{"no-sdists", no_argument, NULL, 'S'},
+		{"lock-kinds", required_argument, NULL, 'k'},
 		{"share", no_argument, NULL, 'B'},
 		{"control-fd", required_argument, NULL, 'c'},
 		{"allow-degraded", required_argument, NULL, 'd'},
@@ -162,6 +176,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->launcher_fd = (int)n;
 		else if (c == 'S')
 			o->no_sdists = true;
+		else if (c == 'k')
+			r = read_kinds(optarg, &o->lock_kinds);
 		else if (c == 'B')
 			o->shares = true;
 		else if (c == 'h' || c == 'V')
@@ -233,6 +249,7 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 
 	b->launcher = o->launcher_fd;
 	b->no_sdists = o->no_sdists;
+	b->lock_kinds = o->lock_kinds;
 	b->shares = o->shares;
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the package index's settings can't be read: %s",

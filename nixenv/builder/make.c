@@ -14,7 +14,7 @@
 #include "nixenv/builder/place.h"
 #include "nixenv/builder/public.h"
 #include "nixenv/builder/repository.h"
-#include "nixenv/builder/sdist.h"
+#include "nixenv/builder/sdist_lock.h"
 #include "nixenv/builder/sdist_rounds.h"
 #include "nixenv/builder/substitute.h"
 #include "nixenv/builder/turn.h"

@@ -4,7 +4,8 @@
 cuvette-builder speaks with this program over stdin, a stream socket, in frames: a
 letter, eight bytes of length (most significant first), and so many bytes.
 
-  in   J  {"mode": "inspect" | "build", "known": [requirement, …], "wheel_max": bytes}
+  in   J  {"mode": "inspect" | "build", "known": [requirement, …], "wheel_max": bytes,
+           "subdirectory": of the source, which becomes the top (may be missing)}
        S  the source distribution
   out  R  {"requires": [requirement, …], "compiled": bool}   (inspect)
        D  [requirement, …]: the backend asks for these beyond the known ones
@@ -165,7 +166,7 @@ def unpack_zip(folder):
                 write_file(path, source, (member.external_attr >> 16) & 0o100, EPOCH)
 
 
-def unpack():
+def unpack(subdirectory):
     """The project's folder is always the same, so that paths in what is built are."""
     folder = "/box/unpacked"
     os.mkdir(folder)
@@ -177,6 +178,10 @@ def unpack():
     names = os.listdir(folder)
     if len(names) == 1 and os.path.isdir(os.path.join(folder, names[0])):
         folder = os.path.join(folder, names[0])
+    if subdirectory:
+        folder = os.path.join(folder, *parts_of(subdirectory))
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            raise Failure("the archive has no such subdirectory")
     os.rename(folder, SOURCE)
     os.unlink(SDIST)
 
@@ -303,7 +308,7 @@ def main():
     stream = Stream()
     try:
         job = receive(stream)
-        unpack()
+        unpack(job.get("subdirectory"))
         if job["mode"] == "inspect":
             requires = build_system()[0]
             stream.send_json(b"R", {"requires": requires, "compiled": is_compiled(requires)})

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/repository.h"
 
-#include "nixenv/builder/git.h"
 #include "nixenv/builder/sdist.h"
 #include "nixenv/marker_eval.h"
 
@@ -22,15 +21,15 @@ static void on_progress(void *arg, uint64_t bytes_done, uint64_t bytes_total)
 							  .bytes_total = bytes_total});
 }
 
-static int fetch(const struct cuv_make *m, const struct cuv_requirement *req, uint64_t deadline_ns,
+static int fetch(const struct cuv_make *m, const struct cuv_repository *r, uint64_t deadline_ns,
 		 struct cuv_git_source *ret, struct cuv_error *err)
 {
 	char what[WHAT_SIZE];
 	const struct cuv_git_ask ask = {
 		.settings = &m->builder->settings,
-		.url = req->direct.url,
-		.ref = req->direct.ref ? req->direct.ref : "",
-		.subdirectory = req->direct.subdirectory,
+		.url = r->url,
+		.ref = r->ref,
+		.subdirectory = r->subdirectory,
 		.what = what,
 		.work = m->work,
 		.landlock = m->builder->sealed,
@@ -40,25 +39,37 @@ static int fetch(const struct cuv_make *m, const struct cuv_requirement *req, ui
 		.arg = &m,
 	};
 
-	(void)snprintf(what, sizeof(what), "the repository of %s", req->name);
+	(void)snprintf(what, sizeof(what), "the repository of %s", r->name);
 	return cuv_git_fetch(&ask, ret, err);
+}
+
+int cuv_repository_build(const struct cuv_make *m, const struct cuv_repository *repository, uint64_t deadline_ns,
+			 struct cuv_sdist_wheel *ret, char ret_commit[CUV_GIT_OID_SIZE], struct cuv_error *err)
+{
+	struct cuv_locked p = {.name = (char *)(uintptr_t)repository->name,
+			       .version = (char *)(uintptr_t)repository->version};
+	struct cuv_git_source source;
+	int r;
+
+	if (fetch(m, repository, deadline_ns, &source, err) < 0)
+		return -EINVAL;
+	p.origin = (struct cuv_origin){.kind = CUV_ORIGIN_BUILT, .sha256 = source.sha256, .user_url = true};
+	r = cuv_sdist_build_file(m, &p, source.path, deadline_ns, ret, err);
+	(void)unlink(source.path);
+	memcpy(ret_commit, source.commit, CUV_GIT_OID_SIZE);
+	return r;
 }
 
 static int build(const struct cuv_make *m, const struct cuv_requirement *req, uint64_t deadline_ns,
 		 struct cuv_sdist_wheel *wheel, char ret_commit[CUV_GIT_OID_SIZE], struct cuv_error *err)
 {
-	char version[] = ""; /* whichever it says itself */
-	struct cuv_locked p = {.name = req->name, .version = version};
-	struct cuv_git_source source;
-	int r;
+	const struct cuv_repository r = {.name = req->name,
+					 .version = "",
+					 .url = req->direct.url,
+					 .ref = req->direct.ref ? req->direct.ref : "",
+					 .subdirectory = req->direct.subdirectory};
 
-	if (fetch(m, req, deadline_ns, &source, err) < 0)
-		return -EINVAL;
-	p.origin = (struct cuv_origin){.kind = CUV_ORIGIN_BUILT, .sha256 = source.sha256, .user_url = true};
-	r = cuv_sdist_build_file(m, &p, source.path, deadline_ns, wheel, err);
-	(void)unlink(source.path);
-	memcpy(ret_commit, source.commit, CUV_GIT_OID_SIZE);
-	return r;
+	return cuv_repository_build(m, &r, deadline_ns, wheel, ret_commit, err);
 }
 
 int cuv_repositories_build(const struct cuv_make *m, const struct cuv_requirements *reqs, uint64_t deadline_ns,

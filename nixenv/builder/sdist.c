@@ -31,10 +31,10 @@ struct work {
 	const struct cuv_pinned *pinned;
 	char python[32];
 	uint64_t deadline_ns;
-	char what[WHAT_SIZE]; /* "docopt 0.6.2" */
-	char hex[CUV_SHA256_HEX_SIZE];
-	char folder[PATH_MAX]; /* its own */
-	int sdist_fd;	       /* -1: not fetched yet */
+	char what[WHAT_SIZE];	       /* "docopt 0.6.2" */
+	char hex[CUV_SHA256_HEX_SIZE]; /* of what is built: the source's hash, and where in it */
+	char folder[PATH_MAX];	       /* its own */
+	int sdist_fd;		       /* -1: not fetched yet */
 	struct cuv_strv requires, known;
 	bool compiled;
 	struct cuv_environment env;
@@ -168,6 +168,7 @@ static struct cuv_build_job job_of(const struct work *k)
 		.what = k->what,
 		.python = k->python,
 		.sdist_fd = k->sdist_fd,
+		.subdirectory = k->p->origin.subdirectory,
 		.deadline_ns = k->deadline_ns,
 		.cancel_fd = k->m->cancel_fd,
 	};
@@ -377,7 +378,7 @@ static int build_again(struct work *k, uint64_t took_ns, struct cuv_sdist_wheel 
 	return 0;
 }
 
-static bool is_at_hand(const struct cuv_builder *b, const struct cuv_sdist_wheel *w)
+bool cuv_sdist_wheel_at_hand(const struct cuv_builder *b, const struct cuv_sdist_wheel *w)
 {
 	return cuv_index_known(b, w->store_name) && cuv_builder_has_path(&b->state, w->store_name);
 }
@@ -389,7 +390,7 @@ static int find_built(const struct work *k, const struct cuv_sdist_key *key, str
 	struct cuv_error ignored;
 
 	return j && cuv_sdist_wheel_from_json(j, ret) == 0 && check_name(k, ret->file, &ignored) == 0 &&
-			       is_at_hand(k->m->builder, ret)
+			       cuv_sdist_wheel_at_hand(k->m->builder, ret)
 		       ? 0
 		       : -ENOENT;
 }
@@ -475,6 +476,18 @@ int cuv_sdist_build(const struct cuv_make *m, const struct cuv_locked *p, uint64
 	return cuv_sdist_build_file(m, p, NULL, deadline_ns, ret, err);
 }
 
+static void identify(const struct cuv_locked *p, char ret[CUV_SHA256_HEX_SIZE])
+{
+	const char *parts[] = {"subdirectory", ret, p->origin.subdirectory, NULL};
+	struct cuv_sdist_key key;
+
+	cuv_hex(p->origin.sha256.bytes, sizeof(p->origin.sha256.bytes), ret);
+	if (!p->origin.subdirectory)
+		return;
+	cuv_sdist_key(parts, &key);
+	memcpy(ret, key.hex, sizeof(key.hex));
+}
+
 int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, const char *path, uint64_t deadline_ns,
 			 struct cuv_sdist_wheel *ret, struct cuv_error *err)
 {
@@ -492,7 +505,7 @@ int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, c
 		return cuv_error_set(err, CUV_E_INTERNAL, "there is no Python %s", m->ask.python);
 	(void)snprintf(k.python, sizeof(k.python), "/usr/bin/python%s", m->ask.python);
 	(void)snprintf(k.what, sizeof(k.what), "%.120s%s%.64s", p->name, p->version[0] ? " " : "", p->version);
-	cuv_hex(p->origin.sha256.bytes, sizeof(p->origin.sha256.bytes), k.hex);
+	identify(p, k.hex);
 	(void)snprintf(date, sizeof(date), "%" PRId64, m->ask.exclude_s);
 	cuv_hex(k.pinned->recipes.bytes, sizeof(k.pinned->recipes.bytes), recipes);
 	cuv_hex(m->builder->settings.indexes.bytes, sizeof(m->builder->settings.indexes.bytes), indexes);
@@ -506,66 +519,4 @@ int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, c
 	if (make_folder(&k, err) < 0 || build(&k, ret, err) < 0)
 		return -EINVAL;
 	return keep_built(&k, &key, ret, err);
-}
-
-/* The date that the lock says, else today's: then it is said by the next one. Never one
- * to come: what is resolved for it is found by whoever asks for that day later. */
-static int64_t date_of(const struct cuv_make *m, const struct cuv_locked *p)
-{
-	const int64_t now = cuv_wall_s(), said = p->origin.as_of_s ? p->origin.as_of_s : m->ask.exclude_s;
-
-	return said > 0 && said <= now ? said : now - now % 86400;
-}
-
-static int build_locked(const struct cuv_make *m, struct cuv_locked *p, uint64_t deadline_ns, struct cuv_error *err)
-{
-	struct cuv_make dated = *m;
-	struct cuv_sdist_wheel wheel;
-	int r;
-
-	if (!cuv_sdist_allowed(m))
-		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE,
-				     "%s %s is locked as a source distribution, and those are not built here%s",
-				     p->name, p->version, m->builder->no_sdists ? " (ALLOW_SDIST=0)" : "");
-	if (p->origin.commit || p->origin.subdirectory)
-		return cuv_error_set(
-			err, CUV_E_LOCK_UNSUPPORTED,
-			"%s %s is locked as part of a repository or archive; lock it as a source distribution", p->name,
-			p->version);
-	dated.ask.exclude_s = date_of(m, p);
-	if (cuv_sdist_build(&dated, p, deadline_ns, &wheel, err) < 0)
-		return -EINVAL;
-	if (p->file && memcmp(&wheel.sha256, &p->sha256, sizeof(wheel.sha256)) != 0)
-		return cuv_error_set(
-			err, CUV_E_HASH_MISMATCH,
-			"%s %s, built again from its source distribution, is not the wheel that the lock names",
-			p->name, p->version);
-	p->origin.as_of_s = dated.ask.exclude_s;
-	p->origin.rebuilt = wheel.rebuilt;
-	r = cuv_lock_set_wheel(p, wheel.file, &wheel.sha256, wheel.size_bytes);
-	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "out of memory") : 0;
-}
-
-int cuv_sdist_build_lock(const struct cuv_make *m, struct cuv_lock *l, uint64_t deadline_ns, struct cuv_error *err)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		struct cuv_locked *p = &l->packages[i];
-		struct cuv_sdist_wheel wheel = {.sha256 = p->sha256};
-
-		if (p->origin.kind != CUV_ORIGIN_BUILT)
-			continue;
-		/* What can't be built again is as good as its hash, and no more is said of it
-		 * than that; all else is what its source comes to, by our own records. */
-		if (p->file && (p->origin.commit || p->origin.subdirectory)) {
-			(void)snprintf(wheel.file, sizeof(wheel.file), "%s", p->file);
-			if (cuv_sdist_wheel_locate(&wheel) == 0 && is_at_hand(m->builder, &wheel)) {
-				if (cuv_lock_set_origin(p, &(struct cuv_origin){.kind = CUV_ORIGIN_INDEX}) < 0)
-					return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-				continue;
-			}
-		}
-		if (build_locked(m, p, deadline_ns, err) < 0)
-			return -EINVAL;
-	}
-	return cuv_lock_seal(l, err);
 }

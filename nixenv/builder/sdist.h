@@ -32,9 +32,7 @@ int cuv_sdist_build(const struct cuv_make *m, const struct cuv_locked *p, uint64
 int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, const char *path, uint64_t deadline_ns,
 			 struct cuv_sdist_wheel *ret, struct cuv_error *err);
 
-/* The wheels of a lock that was sent and are still to be built, or are lost: built, and
- * where the lock names their hash, they must have it. As above, and LOCK_UNSUPPORTED,
- * WHEEL_UNAVAILABLE. */
-int cuv_sdist_build_lock(const struct cuv_make *m, struct cuv_lock *l, uint64_t deadline_ns, struct cuv_error *err);
+/* Whether the store has a wheel, by what is known of it. */
+bool cuv_sdist_wheel_at_hand(const struct cuv_builder *b, const struct cuv_sdist_wheel *w);
 
 #endif

@@ -4,6 +4,7 @@
 built, and slow ones that are nobody else's delay."""
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -32,7 +33,8 @@ def index():
 
 @pytest.fixture(scope="module")
 def allowed(index):
-    with client.Service(client.suite_state(), "--zygotes", "0", UV_INDEX=index.address) as running:
+    with client.Service(client.suite_state(), "--zygotes", "0", UV_INDEX=index.address, CUVETTE_LOCK_KINDS="archive",
+                        CUVETTE_TRUSTED_ORIGINS=index.address) as running:
         yield running
 
 
@@ -105,6 +107,25 @@ def test_fetches_without_end_are_nobody_elses_delay(index, allowed):
             assert answer["status"] == "success"
     finally:
         go.set()
+
+
+def test_an_archive_in_a_lock_where_that_kind_is_allowed(index, allowed):
+    name = unique("packed")
+    index.add(name, "packed.tar.gz", own(name.replace("-", "_"), BUILD.format("pass")))
+    data = index.projects[name]["packed.tar.gz"]
+    site = index.address.split()[1].removesuffix("/simple")
+    entry = f'url = "{site}/files/{name}/packed.tar.gz", hashes = {{ sha256 = "{hashlib.sha256(data).hexdigest()}" }}'
+
+    def send(text):
+        return allowed.post([("lock", ("pylock.toml", f'lock-version = "1.0"\n[[packages]]\nname = "{name}"\n{text}\n'.encode())),
+                             ("code", ("main.py", f"import {name.replace('-', '_')} as m\nprint(m.VALUE)\n".encode()))])
+
+    answer = send(f"archive = {{ {entry} }}").json()
+    assert answer.get("stdout") == "42\n", answer
+    assert answer["environment"]["packages"] == [{"name": name, "version": "1.0", "built": True}]
+    for text in (f'vcs = {{ type = "git", url = "{site}/x", commit-id = "{"0" * 40}" }}', 'directory = { path = "." }'):
+        error = send(text).json()["error"]
+        assert (error["code"], error["details"]["line"]) == ("lock-unsupported", 4), error
 
 
 # --- ALLOW_SDIST ---

@@ -19,7 +19,9 @@
 
 static int upload(const char *text, bool sources, struct cuv_lock *l, struct cuv_error *err)
 {
-	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"), .sdist = sources, .vcs = sources};
+	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"),
+				       .sdist = sources,
+				       .kinds = sources ? CUV_LOCK_VCS | CUV_LOCK_ARCHIVE : 0};
 
 	*err = CUV_ERROR_INIT;
 	*l = CUV_LOCK_INIT;
@@ -388,6 +390,77 @@ TEST(sources_leave_the_lock_pending)
 	assert_string_equal(built.items[0], "d");
 }
 
+#define C1 "0123456789012345678901234567890123456789"
+#define GIT(more) "vcs = { type = \"git\", url = \"https://g.invalid/c.git\", commit-id = \"" C1 "\"" more " }\n"
+#define BUILT(file)                                                                                                    \
+	"[packages.tool.cuvette]\nwheel = { name = \"" file "\", size = 9, hashes = { sha256 = \"" H3 "\" } }\n"
+
+/* Our own locks come back: what was built is named by its hash. */
+TEST(a_source_with_its_wheel_needs_no_leave)
+{
+	static const char text[] =
+		V "[[packages]]\nname = \"a\"\narchive = { url = \"https://h.invalid/a.zip\", hashes = { sha256 = \"" H1
+		  "\" } }\n" BUILT("a-2.0-py3-none-any.whl") "[[packages]]\nname = \"c\"\n" GIT(
+			  ", subdirectory = \"x/y\"") BUILT("c-1.0-py3-none-any.whl");
+	static const char foreign[] = V "[[packages]]\nname = \"c\"\n" GIT("") BUILT("c-1.0-cp312-cp312-win32.whl");
+	static const char unknown[] = V "[[packages]]\nname = \"c\"\n" GIT("");
+	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT, pending = CUV_LOCK_INIT;
+	struct cuv_error err;
+
+	if (upload(text, false, &l, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(cuv_lock_pending(&l), 0);
+	assert_string_equal(l.packages[0].version, "2.0");
+	assert_string_equal(l.packages[1].version, "1.0");
+	assert_int_equal(upload(foreign, false, &pending, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_LOCK_UNSUPPORTED);
+	assert_int_equal(upload(unknown, false, &pending, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_LOCK_UNSUPPORTED);
+	assert_ok(upload(unknown, true, &pending, &err));
+	assert_int_equal(cuv_lock_pending(&pending), 1);
+	assert_string_equal(pending.packages[0].version, "");
+}
+
+TEST(sources_that_are_none)
+{
+	static const char *const texts[] = {
+		V P "vcs = { type = \"git\", url = \"https://g.invalid/a\", commit-id = \"main\" }",
+		V P "vcs = { type = \"git\", url = \"https://g.invalid/a\", commit-id = \"" C1
+		    "\", subdirectory = \"../x\" }",
+		V P "archive = { name = \"a.zip\", hashes = { sha256 = \"" H1 "\" } }",
+		V P "archive = { url = \"https://h.invalid/a.zip\", subdirectory = \"/x\", hashes = { sha256 = \"" H1
+		    "\" } }",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct cuv_lock l = CUV_LOCK_INIT;
+		struct cuv_error err;
+
+		assert_int_equal(upload(texts[i], true, &l, &err), -EINVAL);
+		assert_int_equal(err.code, CUV_E_LOCK_INVALID);
+		assert_int_equal(err.line, 5);
+	}
+}
+
+TEST(kinds_that_an_operator_may_allow)
+{
+	static const char *const wrong[] = {"directory", "vcs,path", "file", "file:", "vcs;archive", "VCS", "sdist"};
+	struct cuv_error err;
+	unsigned kinds = 7;
+
+	assert_ok(cuv_lock_kinds_read(NULL, &kinds, &err));
+	assert_int_equal(kinds, 0);
+	assert_ok(cuv_lock_kinds_read(" , ", &kinds, &err));
+	assert_int_equal(kinds, 0);
+	assert_ok(cuv_lock_kinds_read("archive, vcs,", &kinds, &err));
+	assert_int_equal(kinds, CUV_LOCK_VCS | CUV_LOCK_ARCHIVE);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(cuv_lock_kinds_read(wrong[i], &kinds, &err), -EINVAL);
+		assert_int_equal(err.code, CUV_E_BAD_REQUEST);
+		assert_non_null(strstr(err.message, "there are vcs and archive"));
+	}
+}
+
 TEST(the_text_of_a_lock_is_that_lock)
 {
 	static const char text[] = V "[[packages]]\nname = \"B\"\nversion = \"1\"\nwheels = [" ENTRY(
@@ -467,6 +540,9 @@ int main(void)
 		cmocka_unit_test(what_is_taken),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(sources_leave_the_lock_pending),
+		cmocka_unit_test(a_source_with_its_wheel_needs_no_leave),
+		cmocka_unit_test(sources_that_are_none),
+		cmocka_unit_test(kinds_that_an_operator_may_allow),
 		cmocka_unit_test(the_text_of_a_lock_is_that_lock),
 		cmocka_unit_test(credentials_are_not_written),
 		cmocka_unit_test(too_many),
