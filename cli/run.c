@@ -52,6 +52,7 @@ enum {
 	QUEUE,
 	PYTHON,
 	ISOLATION,
+	DETERMINISTIC,
 	FILES,
 	ARCHIVE,
 	ARTIFACT,
@@ -83,6 +84,7 @@ static const struct cuv_option options[] = {
 	[QUEUE] = {"queue_timeout", 0, "S", NULL, "60", "seconds to wait for a free box"},
 	[PYTHON] = {"python", 0, "VERSION", NULL, NULL, "of the Pythons that there are (docs/image.md), as 3.13; without: the first"},
 	[ISOLATION] = {"isolation", 0, "HOW", NULL, "auto", "auto, or strict: share nothing with other runs, be slower"},
+	[DETERMINISTIC] = {"deterministic", 0, NULL, NULL, NULL, "fixed seeds: the same output each time, as far as docs/api.md says"},
 	[FILES] = {"file", 0, "[NAME=]FILE", NULL, NULL, "put it beside the program; may be given more than once"},
 	[ARCHIVE] = {"archive", 0, "FILE", NULL, NULL, "unpack a zip or tar (gz, xz, zst) beside the program"},
 	[ARTIFACT] = {"artifact", 0, "PATTERN", NULL, NULL, "give back such files, as '*.png' or 'out/**'; may be given more than once"},
@@ -205,6 +207,7 @@ static int read_spec(const struct cuv_values *v, struct cuv_job_spec *ret, struc
 		r = cuv_serve_settings_degraded(v->value[DEGRADED].text, err);
 	if (r == 0)
 		r = cuv_isolation_read("--isolation", v->value[ISOLATION].text, &ret->strict, err);
+	ret->deterministic = v->value[DETERMINISTIC].text != NULL;
 	ret->lint = v->value[JSON].text != NULL;
 	cuv_random_id(ret->run_id);
 	return r;

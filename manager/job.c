@@ -284,6 +284,7 @@ static int fill_program(const struct job *j, struct cuv_run *m)
 	snprintf(m->zygote, sizeof(m->zygote), "%s", zygote_of(j->tools, e->image));
 	snprintf(m->tenant, sizeof(m->tenant), "%s", j->spec->tenant ? j->spec->tenant : "");
 	m->strict = j->spec->strict;
+	m->deterministic = j->spec->deterministic;
 	for (i = 0; r == 0 && i < e->closure.n; i++)
 		r = cuv_strv_add(&m->closure, e->closure.items[i]);
 	if (r == 0)

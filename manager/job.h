@@ -68,10 +68,11 @@ struct cuv_job_spec {
 	struct cuv_limits limits;
 	uint32_t resolve_ms; /* limits of the environment's two steps */
 	uint32_t build_ms;
-	uint32_t queue_ms; /* longest wait for a free box */
-	bool lint;	   /* run ruff … */
-	bool strict;	   /* never from a zygote */
-	bool build_only;   /* the environment is all; nothing is run, nor linted */
+	uint32_t queue_ms;  /* longest wait for a free box */
+	bool lint;	    /* run ruff … */
+	bool strict;	    /* never from a zygote */
+	bool deterministic; /* the same each time, as far as it goes (docs/api.md) */
+	bool build_only;    /* the environment is all; nothing is run, nor linted */
 	/* … with these; NULL: its own for the Python. */
 	const struct cuv_lint_settings *lint_settings;
 	bool base64; /* the answer has output as it is, in Base64 */

@@ -30,6 +30,7 @@ static const struct cuv_field_info fields[] = {
 	{"python", CUV_FIELD_TEXT, TEXT_MAX},
 	{"exclude_newer", CUV_FIELD_TEXT, TEXT_MAX},
 	{"isolation", CUV_FIELD_TEXT, TEXT_MAX},
+	{"deterministic", CUV_FIELD_TEXT, TEXT_MAX},
 	{"lint", CUV_FIELD_TEXT, TEXT_MAX},
 	{"lint_select", CUV_FIELD_TEXT, CUV_LINT_SELECT_TEXT_MAX},
 	{"line_length", CUV_FIELD_TEXT, TEXT_MAX},
@@ -146,6 +147,15 @@ int cuv_run_request_args(const char *text, size_t len, struct cuv_strv *ret, str
 		}
 	}
 	json_decref(list);
+	return 0;
+}
+
+/* As JSON has it, or as we have it elsewhere. */
+static int read_deterministic(const char *text, bool *ret, struct cuv_error *err)
+{
+	*ret = strcmp(text, "true") == 0 || strcmp(text, "on") == 0;
+	if (!*ret && strcmp(text, "false") != 0 && strcmp(text, "off") != 0)
+		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `deterministic` must be `true` or `false`");
 	return 0;
 }
 
@@ -286,6 +296,9 @@ static int read_options(const struct cuv_form *f, struct cuv_run_request *r, str
 	field = cuv_form_get(f, "isolation");
 	if (e == 0 && field)
 		e = cuv_isolation_read("the field `isolation`", cuv_buf_str(&field->value), &r->spec.strict, err);
+	field = cuv_form_get(f, "deterministic");
+	if (e == 0 && field)
+		e = read_deterministic(cuv_buf_str(&field->value), &r->spec.deterministic, err);
 	field = cuv_form_get(f, "output_encoding");
 	if (e == 0 && field)
 		e = read_encoding(cuv_buf_str(&field->value), &r->spec.base64, err);

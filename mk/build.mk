@@ -52,7 +52,7 @@ $(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o $(BUILD)/dialect_
 	$(archive)
 $(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) $(BUILD)/recipes.o
 	$(archive)
-$(LIB_LAUNCHER): $(call objs,$(filter-out worker-image/launcher/main.c,$(LAUNCHER_SRC)))
+$(LIB_LAUNCHER): $(call objs,$(filter-out worker-image/launcher/main.c,$(LAUNCHER_SRC))) $(BUILD)/deterministic.o
 	$(archive)
 $(LIB_CLI): $(call objs,$(filter-out cli/main.c,$(CLI_SRC)))
 	$(archive)
@@ -65,6 +65,9 @@ $(BUILD)/recipes.c: $(RECIPES) tools/embed
 $(BUILD)/dialect_files.c: $(DIALECT_FILES) tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_dialect_files $(DIALECT_FILES) > $@.tmp && mv $@.tmp $@
+$(BUILD)/deterministic.c: worker-image/launcher/deterministic.py tools/embed
+	@mkdir -p $(@D)
+	$(Q)tools/embed cuv_deterministic_files $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/ruff_rules.c: $(RUFF_RULES) tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_ruff_rules $(RUFF_RULES) > $@.tmp && mv $@.tmp $@
@@ -77,7 +80,7 @@ $(BUILD)/openapi.c $(BUILD)/openapi.json $(BUILD)/manager/openapi_routes.h &: $(
 	$(Q)tools/openapi --c $(BUILD)/openapi.c --json $(BUILD)/openapi.json --routes $(BUILD)/manager/openapi_routes.h $(OPENAPI)
 $(OBJ)/manager/routes.o: $(BUILD)/manager/openapi_routes.h
 $(BUILD)/recipes.o $(BUILD)/pythons.o $(BUILD)/openapi.o $(BUILD)/dialect_files.o \
-	$(BUILD)/ruff_rules.o: %.o: %.c
+	$(BUILD)/ruff_rules.o $(BUILD)/deterministic.o: %.o: %.c
 	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)

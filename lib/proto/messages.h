@@ -111,6 +111,7 @@ struct cuv_run {
 	 * stdout too: a program that is spoken with. There are a few places for
 	 * such runs, apart from the others', and no queue. */
 	bool stream;
+	bool deterministic; /* the same each time, as far as it goes (docs/api.md); cold */
 };
 #define CUV_RUN_INIT ((struct cuv_run){0})
 void cuv_run_done(struct cuv_run *m);

@@ -242,6 +242,12 @@ def test_lint_goes_by_settings(run):
         assert refused.returncode == 2 and said in refused.stdout + refused.stderr
 
 
+def test_a_deterministic_run(run):
+    program = shell.program("import random\nprint(hash('a'), random.random())\n")
+    first, second = (run("--deterministic", program).stdout for _ in range(2))
+    assert first == second != run(program).stdout
+
+
 def test_json_of_failures(run):
     done = run("--json", shell.program("import sys; sys.exit(3)"))
     answer = json.loads(done.stdout)

@@ -132,7 +132,7 @@ static const char *find(const struct cuv_strv *v, const char *name)
 TEST(environment)
 {
 	struct cuv_run run = {.env = ""};
-	_cleanup_strv_ struct cuv_strv v = CUV_STRV_INIT, w = CUV_STRV_INIT;
+	_cleanup_strv_ struct cuv_strv v = CUV_STRV_INIT, w = CUV_STRV_INIT, x = CUV_STRV_INIT;
 
 	assert_ok(setenv("SECRET", "of the service", 1));
 	cuv_limits_default(&run.limits);
@@ -148,6 +148,11 @@ TEST(environment)
 	assert_string_equal(find(&w, "PATH"),
 			    "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-env/bin:/usr/local/bin:/usr/bin:/bin");
 	assert_string_equal(find(&w, "OPENBLAS_NUM_THREADS"), "3");
+	assert_null(find(&w, "PYTHONHASHSEED"));
+	run.deterministic = true;
+	assert_ok(cuv_environ_build(&run, &x));
+	assert_string_equal(find(&x, "PYTHONHASHSEED"), "0");
+	assert_string_equal(find(&x, "OPENBLAS_NUM_THREADS"), "1");
 }
 
 static rlim_t hard(const struct cuv_rlimit *all, int resource, rlim_t *ret_soft)

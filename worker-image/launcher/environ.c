@@ -2,6 +2,7 @@
 #include "worker-image/launcher/environ.h"
 
 #include "lib/base/ids.h"
+#include "worker-image/launcher/deterministic.h"
 
 unsigned cuv_environ_threads(const struct cuv_limits *l)
 {
@@ -24,6 +25,6 @@ int cuv_environ_build(const struct cuv_run *run, struct cuv_strv *ret)
 	for (i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
 		r = cuv_strv_add(ret, fixed[i]);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(threads); i++)
-		r = cuv_strv_addf(ret, "%s=%u", threads[i], cuv_environ_threads(&run->limits));
-	return r;
+		r = cuv_strv_addf(ret, "%s=%u", threads[i], run->deterministic ? 1 : cuv_environ_threads(&run->limits));
+	return r == 0 && run->deterministic ? cuv_deterministic_environ(ret) : r;
 }

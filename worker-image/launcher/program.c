@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "worker-image/launcher/deliver.h"
+#include "worker-image/launcher/deterministic.h"
 #include "worker-image/launcher/environ.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/rlimits.h"
@@ -174,6 +175,8 @@ void cuv_program_main(const struct cuv_box *box, int report, int gate)
 		fail(&p, CUV_STAGE_ORDER, -ENOMEM);
 	wait_for_gate(&p);
 	r = cuv_deliver_files(&p.run, &p.order);
+	if (r == 0 && p.run.deterministic)
+		r = cuv_deterministic_install();
 	if (r < 0)
 		fail(&p, CUV_STAGE_FILES, r);
 	r = cuv_box_is_zygote(box) ? connect_zygote(&p) : connect_streams(&p);

@@ -306,6 +306,8 @@ static const char *never(const struct cuv_zygotes *z, const struct cuv_run *run)
 
 	if (run->strict)
 		return "isolation is strict";
+	if (run->deterministic)
+		return "a deterministic run has a hash seed and random states of its own";
 	if (z->set.max == 0)
 		return "the service has no zygotes";
 	/* It runs main.py as `python main.py` does, and nothing else. */
