@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/lease.h"
 #include "lib/base/log.h"
+#include "nixenv/builder/interpreter.h"
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/nix.h"
 #include "nixenv/builder/public.h"
@@ -274,6 +275,7 @@ static int collect(const struct cuv_builder *b, struct cuv_ledger *l, const char
 		return 0;
 	forget_requests(b);
 	cuv_locks_let_go(b);
+	cuv_interpreters_forget(b);
 	if (l)
 		(void)cuv_ledger_totals(l, &before);
 	if (cuv_nix_collect(b, &nix, err) < 0)

@@ -6,6 +6,7 @@
 #include "lib/base/landlock.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/indexes.h"
+#include "nixenv/builder/interpreter.h"
 #include "nixenv/builder/resolve_error.h"
 #include "nixenv/builder/sdist_plan.h"
 #include "nixenv/builder/seal.h"
@@ -25,13 +26,14 @@
 
 /* The child's view of the world; python, its libraries and the resolver come from
  * the store, what names hosts from the machine. */
-enum { BINDS = 8, BINDS_MAX, FILES_MAX = 6 };
+enum { BINDS = 8, BINDS_MAX = BINDS + 2, FILES_MAX = 6 };
 #define OFFER_SIZE (sizeof("/offers/") + CUV_SHA256_HEX_SIZE + CUV_WHEEL_FILE_MAX)
 
 struct view {
 	char usr[PATH_MAX];
 	char image_etc[PATH_MAX];
 	char uv[PATH_MAX];
+	char python[PATH_MAX], python_target[32];
 	struct cuv_seal_bind binds[BINDS_MAX + CUV_OFFERS_MAX];
 	char offers[CUV_OFFERS_MAX][OFFER_SIZE];
 	struct cuv_buf config; /* uv.toml */
@@ -71,6 +73,10 @@ static void view_init(const struct cuv_builder *b, const struct cuv_resolve *wha
 		       {"/dev/urandom", "/dev/urandom", read, false},
 	       },
 	       BINDS * sizeof(v->binds[0]));
+	/* Over the image's; where there is none it is learnt of the image's as often as is needed. */
+	(void)snprintf(v->python_target, sizeof(v->python_target), "/usr/bin/python%s", what->pinned->python->version);
+	if (cuv_interpreter_own(b, what->pinned, v->python) == 0)
+		v->binds[n_binds++] = (struct cuv_seal_bind){v->python, v->python_target, usr, false};
 	if (what->directs && what->directs->n > 0)
 		v->binds[n_binds++] = (struct cuv_seal_bind){what->directs->folder, CUV_DIRECT_FOLDER, read, false};
 	for (size_t i = 0; i < what->n_offers; i++) {

@@ -57,6 +57,9 @@ static int make_target(const char *path, bool folder)
 
 	if (r < 0)
 		return r;
+	/* It may lie in what is bound read-only already. */
+	if (access(path, F_OK) == 0)
+		return 0;
 	if (folder)
 		return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

@@ -225,10 +225,17 @@ static int make_folders(struct cuv_builder_state *s)
 		const char *name;
 		char *path;
 	} folders[] = {
-		{"recipes", s->recipes},     {"known", s->known},   {"locks", s->locks},
-		{"uv-cache", s->uv_cache},   {"home", s->home},	    {"damaged", s->damaged},
-		{CUV_LEASES_FOLDER, leases}, {"sdists", s->sdists}, {"public", s->publics},
+		{"recipes", s->recipes},
+		{"known", s->known},
+		{"locks", s->locks},
+		{"uv-cache", s->uv_cache},
+		{"home", s->home},
+		{"damaged", s->damaged},
+		{CUV_LEASES_FOLDER, leases},
+		{"sdists", s->sdists},
+		{"public", s->publics},
 		{"nars", s->nars},
+		{"interpreters", s->interpreters},
 	};
 	static const char *const indexes[] = {"env", "req", "pin", "wheel"};
 

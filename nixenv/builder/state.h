@@ -21,6 +21,7 @@
  *   gc.lock                           who makes and who collects (evict.h)
  *   install.<n>, resolve.<n>          places to work at (place.h)
  *   gc.turn                           who waits to collect; makers wait for that
+ *   interpreters/<image's store name> its Python, as the resolver sees it (interpreter.h)
  *   sdists/<hex>.json                 what came of source distributions
  *   uv-cache/  home/  tmp/            the resolver's cache; Nix's; work in progress
  *
@@ -46,6 +47,7 @@ struct cuv_builder_state {
 	char damaged[PATH_MAX];
 	char sdists[PATH_MAX];
 	char publics[PATH_MAX];
+	char interpreters[PATH_MAX];
 	char nars[PATH_MAX];
 	char uv_cache[PATH_MAX];
 	char home[PATH_MAX];

@@ -3,9 +3,11 @@
 """Environments: known ones cost nothing, and what can't be had is refused with a reason."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
+import threading
 import time
 
 import client
@@ -152,12 +154,34 @@ def test_without_an_index_it_is_503_with_retry_after_and_known_environments_stil
         assert lonely.healthy()
 
 
-def test_the_resolver_learns_anew_of_an_interpreter_that_was_linked():
-    """It goes by the file's ctime, which every link changes."""
+@contextlib.contextmanager
+def linking(file, other):
+    """Links to a file come and go, hundreds a second."""
+    end = threading.Event()
+
+    def go():
+        while not end.wait(0.001):
+            os.link(file, other)
+            other.unlink()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_the_resolver_knows_an_interpreter_that_is_being_linked():
+    """It goes by the file's ctime, which every link changes: so it has a file of its own."""
     with client.fresh_state() as state, client.Service(state) as service:
-        assert service.answer("pass\n", "six==1.16.0\n")["success"]
         [python] = (state / "nix/nix/store").glob("*-worker-image-python311/usr/bin/python3.11")
-        other = state / "linked"
-        os.link(python, other)
-        other.unlink()
+        with linking(python, state / "linked"):
+            assert service.answer("pass\n", "six==1.16.0\n")["success"]
+            [own] = (state / "nix/interpreters").iterdir()
+            assert own.read_bytes() == python.read_bytes() and own.stat().st_nlink == 1
+        # And learns anew of one that has changed.
+        os.link(own, state / "linked")
+        (state / "linked").unlink()
         assert service.answer("pass\n", "six==1.15.0\n")["success"]

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
-from helpers import ask
+from helpers import BUILD, ask
 from served import Server, basic, wheel
 
 SECRET = "s3cret-of-the-operator"
@@ -88,3 +88,18 @@ def test_index_with_other_bytes(state, index, tmp_path):
     index.behaviours.clear()
     [again] = ask(state, "private-other\n", *DATE, env=settings(tmp_path, index, "netrc"))
     assert again.get("packages") == ["private-other 1.0"], again
+
+
+def test_all_that_the_resolver_may_be_given(state, index, tmp_path):
+    """Certificates, settings, passwords and constraints at once."""
+    for version in ("1.0", "2.0"):
+        index.add(wheel("private-all", version))
+    index.auth = basic("who", SECRET)
+    (tmp_path / "requirements.txt").write_text("-c limits.txt\nprivate-all\n")
+    (tmp_path / "limits.txt").write_text("private-all<2\n")
+    tmp_path.chmod(0o755)
+    done = subprocess.run([str(BUILD / "bin/cuvette"), "env", "build", "--state", str(state), "--json", *DATE, "-r",
+                           str(tmp_path / "requirements.txt")], env={"PATH": os.environ["PATH"], **settings(tmp_path, index, "netrc")},
+                          capture_output=True, text=True, timeout=250, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["packages"] == ["private-all 1.0"], done.stdout

@@ -46,17 +46,6 @@ def _link_or_copy(source: pathlib.Path, into: pathlib.Path) -> None:
     if subprocess.run(["cp", "-al", str(source), str(target)], stderr=subprocess.DEVNULL, check=False).returncode:
         remove(target)  # another file system, or too many links
         subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(target)], check=True)
-        return
-    if os.geteuid() != 0:
-        return
-    # A link that comes or goes changes a file's ctime, by which the resolver knows interpreters.
-    for interpreter in target.glob("*/usr/bin/python3.*"):
-        if interpreter.is_file() and not interpreter.is_symlink():
-            times = interpreter.parent.stat()
-            own = interpreter.with_name("own")
-            subprocess.run(["cp", "-a", str(interpreter), str(own)], check=True)
-            own.rename(interpreter)
-            os.utime(interpreter.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path, way: tuple[str, ...]) -> None:
