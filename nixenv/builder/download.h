@@ -20,6 +20,7 @@ struct cuv_download {
 	const char *what; /* borrowed; "the wheel of requests 2.31.0", for messages */
 	enum cuv_source source;
 	bool hash_known; /* else sha256 is filled in on success */
+	bool unhashed;	 /* who reads it checks what it holds: no hash is computed */
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes; /* 0 when not known; filled in on success */
 	uint32_t line;	     /* of the requirements, for errors; 0: none */

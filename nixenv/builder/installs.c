@@ -3,7 +3,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "nixenv/builder/nix_daemon.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -34,7 +33,6 @@ struct job {
 
 struct hand {
 	struct cuv_installs *all;
-	struct cuv_nix_daemon *daemon;
 	pthread_t thread;
 	bool started;
 };
@@ -45,6 +43,7 @@ struct cuv_installs {
 	const struct cuv_lock *lock;
 	const struct cuv_env_paths *paths;
 	struct hand hands[DAEMONS_MAX];
+	struct cuv_nix_daemon *daemons[DAEMONS_MAX]; /* of the hands */
 	size_t n_hands;
 	int news; /* readable when n_done or failed has changed */
 
@@ -120,7 +119,7 @@ static void *hand_main(void *arg)
 		}
 		j->state = JOB_RUNS;
 		(void)pthread_mutex_unlock(&s->mutex);
-		r = do_job(s, h->daemon, j, &err);
+		r = do_job(s, s->daemons[h - s->hands], j, &err);
 		(void)pthread_mutex_lock(&s->mutex);
 		job_ended(s, j, r, &err);
 	}
@@ -132,12 +131,9 @@ static void *hand_main(void *arg)
 
 static int add_hand(struct cuv_installs *s, struct cuv_error *err)
 {
-	struct hand *h = &s->hands[s->n_hands];
-
-	if (cuv_nix_daemon_start(s->b, s->tmp, &h->daemon, err) < 0)
+	if (cuv_nix_daemon_start(s->b, s->tmp, &s->daemons[s->n_hands], err) < 0)
 		return -EINVAL;
-	h->all = s;
-	s->n_hands++;
+	s->hands[s->n_hands++].all = s;
 	return 0;
 }
 
@@ -177,11 +173,12 @@ void cuv_installs_freep(struct cuv_installs **p)
 	(void)pthread_cond_broadcast(&s->wake);
 	(void)pthread_mutex_unlock(&s->mutex);
 	for (size_t i = 0; i < s->n_hands; i++)
-		cuv_nix_daemon_break(s->hands[i].daemon);
+		if (s->daemons[i])
+			cuv_nix_daemon_break(s->daemons[i]);
 	for (size_t i = 0; i < s->n_hands; i++) {
 		if (s->hands[i].started)
 			(void)pthread_join(s->hands[i].thread, NULL);
-		cuv_nix_daemon_freep(&s->hands[i].daemon);
+		cuv_nix_daemon_freep(&s->daemons[i]);
 	}
 	for (size_t i = 0; i < s->n_jobs; i++)
 		free(s->jobs[i].file);
@@ -212,8 +209,8 @@ static int add_texts(struct cuv_installs *s, const bool valid[3], struct cuv_err
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!valid[i] && cuv_nix_daemon_add_text(s->hands[0].daemon, texts[i].store_name, texts[i].data,
-							 texts[i].len, err) < 0)
+		if (!valid[i] &&
+		    cuv_nix_daemon_add_text(s->daemons[0], texts[i].store_name, texts[i].data, texts[i].len, err) < 0)
 			return -EINVAL;
 	return 0;
 }
@@ -260,7 +257,23 @@ static int ask_store(struct cuv_installs *s, bool *ret, struct cuv_error *err)
 	r = r ? r : cuv_strv_add(&names, s->paths->lock);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
-	return cuv_nix_daemon_valid(s->hands[0].daemon, &names, ret, err);
+	return cuv_nix_daemon_valid(s->daemons[0], &names, ret, err);
+}
+
+struct cuv_nix_daemon **cuv_installs_lend(struct cuv_installs *s, size_t *ret_n)
+{
+	*ret_n = s->n_hands;
+	return s->daemons;
+}
+
+/* What was lent and did not come back. */
+static int renew(struct cuv_installs *s, uint64_t deadline_ns, struct cuv_error *err)
+{
+	for (size_t i = 0; i < s->n_hands; i++)
+		if (!s->daemons[i] && cuv_nix_daemon_start(s->b, s->tmp, &s->daemons[i], err) < 0)
+			return -EINVAL;
+	cuv_nix_daemon_limit(s->daemons[0], deadline_ns);
+	return 0;
 }
 
 int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const struct cuv_env_paths *paths,
@@ -275,11 +288,10 @@ int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const
 	if (!valid || !s->jobs)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	s->n_jobs = n + 1;
-	cuv_nix_daemon_limit(s->hands[0].daemon, deadline_ns);
-	if (ask_store(s, valid, err) < 0 || add_texts(s, valid + 2 * n, err) < 0)
+	if (renew(s, deadline_ns, err) < 0 || ask_store(s, valid, err) < 0 || add_texts(s, valid + 2 * n, err) < 0)
 		return -EINVAL;
 	/* Its builds are waited for by cuv_installs_wait, which has a deadline itself. */
-	cuv_nix_daemon_limit(s->hands[0].daemon, CUV_NEVER);
+	cuv_nix_daemon_limit(s->daemons[0], CUV_NEVER);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j = &s->jobs[i];
 

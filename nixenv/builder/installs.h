@@ -5,12 +5,13 @@
  * Nix daemon and one thread for each processor; what is valid already is left alone.
  *
  * Order of calls: open (early: daemons start while the resolver waits for
- * the network), plan, begin, give for each wheel that was asked for, wait.
+ * the network), perhaps lend, plan, begin, give for each wheel that was asked for, wait.
  */
 #ifndef CUV_BUILDER_INSTALLS_H
 #define CUV_BUILDER_INSTALLS_H
 
 #include "nixenv/builder/builder.h"
+#include "nixenv/builder/nix_daemon.h"
 
 struct cuv_installs;
 
@@ -18,6 +19,10 @@ struct cuv_installs;
 int cuv_installs_open(const struct cuv_builder *b, const char *tmp, struct cuv_installs **ret, struct cuv_error *err);
 /* Stops what is being done. */
 void cuv_installs_freep(struct cuv_installs **s);
+
+/* The daemons that are there, for somebody else's use until the plan, which has new ones
+ * started in place of those that are NULL by then. */
+struct cuv_nix_daemon **cuv_installs_lend(struct cuv_installs *s, size_t *ret_n);
 
 /* Asks the store what it has. ret_needed[i]: package i's wheel is to be given. All is
  * borrowed for as long as it lives. 0; -EINVAL with err. */

@@ -408,7 +408,7 @@ static int wait_installed(struct making *k, struct cuv_error *err)
 /* What others have built is not built again; what of it can't be had is. */
 static bool substitute(struct making *k, const char *env, const struct cuv_strv *installs)
 {
-	const struct cuv_substitute s = {
+	struct cuv_substitute s = {
 		.b = k->m->builder,
 		.work = k->m->work,
 		.deadline_ns = k->deadline_ns,
@@ -417,6 +417,8 @@ static bool substitute(struct making *k, const char *env, const struct cuv_strv 
 		.arg = k,
 	};
 
+	if (k->installs)
+		s.daemons = cuv_installs_lend(k->installs, &s.n_daemons);
 	k->patience_ns = cuv_deadline_ms(SLOW_FETCH_MS);
 	return cuv_substitute(&s, env, installs);
 }

@@ -5,7 +5,6 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "nixenv/builder/ask_cache.h"
-#include "nixenv/builder/nix_daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,9 +37,10 @@ struct item {
 
 struct hand {
 	struct taking *t;
-	struct cuv_nix_daemon *daemon;
+	struct cuv_nix_daemon *daemon; /* lent, where s->n_daemons says so */
 	pthread_t thread;
 	bool started;
+	bool broken; /* a call failed: the daemon may wait for more of it */
 };
 
 /* All items, the environment last. */
@@ -57,10 +57,21 @@ struct taking {
 	bool closed; /* nothing more is fetched */
 };
 
+/* What was lent goes back as it came, or not at all. */
+static void give_back(struct hand *h, struct cuv_nix_daemon **lent)
+{
+	if (!lent || h->broken)
+		cuv_nix_daemon_freep(&h->daemon);
+	else
+		cuv_nix_daemon_limit(h->daemon, CUV_NEVER);
+	if (lent)
+		*lent = h->daemon;
+}
+
 static void taking_done(struct taking *t)
 {
 	for (size_t i = 0; i < t->n_hands; i++)
-		cuv_nix_daemon_freep(&t->hands[i].daemon);
+		give_back(&t->hands[i], t->s->n_daemons ? &t->s->daemons[i] : NULL);
 	for (size_t i = 0; t->items && i < t->n; i++) {
 		cuv_narinfo_done(&t->items[i].q.info);
 		free(t->items[i].url);
@@ -93,8 +104,11 @@ static int add_hand(struct taking *t)
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct hand *h = &t->hands[t->n_hands];
 
-	if (cuv_nix_daemon_start(t->s->b, t->s->work, &h->daemon, &err) < 0)
+	if (t->s->n_daemons ? t->n_hands == t->s->n_daemons
+			    : cuv_nix_daemon_start(t->s->b, t->s->work, &h->daemon, &err) < 0)
 		return -EIO;
+	if (t->s->n_daemons)
+		h->daemon = t->s->daemons[t->n_hands];
 	cuv_nix_daemon_limit(h->daemon, t->deadline_ns);
 	h->t = t;
 	t->n_hands++;
@@ -180,8 +194,12 @@ static int ask_valid(struct taking *t)
 	for (size_t i = 0; i < t->n; i++)
 		if (cuv_strv_add(&names, t->items[i].q.store_name) < 0)
 			return -ENOMEM;
-	if (!valid || cuv_nix_daemon_valid(t->hands[0].daemon, &names, valid, &err) < 0)
+	if (!valid)
+		return -ENOMEM;
+	if (cuv_nix_daemon_valid(t->hands[0].daemon, &names, valid, &err) < 0) {
+		t->hands[0].broken = true;
 		return -EIO;
+	}
 	for (size_t i = 0; i < t->n; i++)
 		if (valid[i])
 			t->items[i].state = VALID;
@@ -288,6 +306,7 @@ static void *hand_main(void *arg)
 		item->state = good ? VALID : REFUSED;
 		(void)pthread_cond_broadcast(&t->wake);
 		/* Its daemon may be of no use any more; others go on. */
+		h->broken = !good;
 		if (!good)
 			break;
 	}
@@ -334,6 +353,7 @@ static size_t list_downloads(struct fetching *f)
 							  .path = item->file,
 							  .what = "an archive of a cache",
 							  .source = CUV_SOURCE_INDEX,
+							  .unhashed = true,
 							  .size_bytes = item->q.info.file_bytes};
 	}
 	return n;

@@ -13,10 +13,15 @@
 
 #include "nixenv/builder/builder.h"
 #include "nixenv/builder/download.h"
+#include "nixenv/builder/nix_daemon.h"
 
 struct cuv_substitute {
 	const struct cuv_builder *b;
-	const char *work;     /* a folder for what is fetched */
+	const char *work; /* a folder for what is fetched */
+	/* Nix daemons that are there already, lent: they are used in place of own ones. One that
+	 * is of no use any more afterwards is ended, and its place NULL. */
+	struct cuv_nix_daemon **daemons;
+	size_t n_daemons;     /* 0: own ones are started */
 	uint64_t deadline_ns; /* of the whole making: no more than half of what is left is used */
 	int cancel_fd;
 	void (*on_progress)(void *arg, const struct cuv_download_progress *p);

@@ -137,7 +137,8 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 		t->write_error = -r;
 		return 0;
 	}
-	crypto_hash_sha256_update(&t->hash, (const unsigned char *)data, len);
+	if (!t->item->unhashed)
+		crypto_hash_sha256_update(&t->hash, (const unsigned char *)data, len);
 	t->got_bytes += len;
 	t->gained_bytes += len;
 	*t->all_bytes += len;
@@ -270,10 +271,12 @@ static int too_large(const struct cuv_transfer *t, struct cuv_error *err)
 
 static int whole(struct cuv_transfer *t, struct cuv_error *err)
 {
-	struct cuv_sha256 hash;
+	struct cuv_sha256 hash = {0};
 	int r;
 
-	crypto_hash_sha256_final(&t->hash, hash.bytes);
+	cuv_assert(!t->item->unhashed || !t->item->hash_known);
+	if (!t->item->unhashed)
+		crypto_hash_sha256_final(&t->hash, hash.bytes);
 	if (t->item->hash_known && sodium_memcmp(hash.bytes, t->item->sha256.bytes, sizeof(hash.bytes)) != 0) {
 		if (!t->resumed || t->begun_anew)
 			return cuv_error_set(err, CUV_E_HASH_MISMATCH, "%s has another hash than %s", t->item->what,

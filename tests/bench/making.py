@@ -24,14 +24,25 @@ ENVIRONMENTS = {
 NOTHING = ("requests", "science")
 GOAL_NOTHING, GOAL_FIRST, GOAL_MORE_S = 1.2, 1.1, 0.5
 PIECES = [f"piece{i}" for i in range(33)]  # thirty, and three to add
-# ext4 leaves the numbers of deleted files alone for five seconds, and searches past
-# them: what is created before that pays for what was deleted.
-DELETED_S = 6
 SITE = "lib/python3.11/site-packages"
 
 
 def manifest(service, digest: str) -> dict:
     return json.loads((service.state / f"nix/nix/store/{digest}-cuvette-environment/cuvette.json").read_text())
+
+
+def set_aside(path: pathlib.Path) -> None:
+    """Out of the way, and its room given back, but not deleted before the whole benchmark ends: ext4 without a
+    journal leaves the numbers of deleted files alone for one to six minutes and searches past each of
+    them, so that what is created next would pay for what was deleted."""
+    aside = pathlib.Path(tempfile.mkdtemp(prefix="aside-")) / "it"
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(0o755)  # a folder that can't be written to can't be moved
+    path.rename(aside)
+    for folder, _, names in os.walk(aside):
+        for file in (pathlib.Path(folder) / name for name in names):
+            if not file.is_symlink() and file.stat().st_nlink == 1:
+                os.truncate(file, 0)
 
 
 def forget(service, *, wheels: bool = False) -> int:
@@ -45,8 +56,10 @@ def forget(service, *, wheels: bool = False) -> int:
             shutil.rmtree(path)
     gone = [p for p in physical.iterdir() if p.name not in kept and (
         (p / "pyvenv.cfg").exists() or (p / SITE).is_dir() or (wheels and p.name.endswith(".whl")))]
+    for path in gone:
+        set_aside(path)
     if wheels:
-        shutil.rmtree(service.state / "nix/uv-cache")
+        set_aside(service.state / "nix/uv-cache")
     owner = os.stat(physical).st_uid
     environment = {**os.environ, "NIX_REMOTE": str(service.state / "nix"), "HOME": "/var/empty", "USER": "cuvette",
                    "NIX_CONF_DIR": "/var/empty"}
@@ -65,7 +78,6 @@ class Ours:
         """Milliseconds until the environment was there."""
         self.service.stop()
         assert forget(self.service, **self.forgotten) > 1, "nothing was taken away"
-        time.sleep(DELETED_S)
         self.service.start()
         self.service.answer("pass\n")  # the first request of a service is not what is asked
         begun = time.perf_counter()
@@ -91,7 +103,6 @@ class Uv:
         made by one python for each processor, as uv does it."""
         venv = pathlib.Path(tempfile.mkdtemp(prefix="venv-", dir=self.folder))
         environment = {**os.environ, "UV_CACHE_DIR": str(self.folder / cache), "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
-        time.sleep(DELETED_S)
         begun = time.perf_counter()
         subprocess.run([self.uv, "-q", "venv", "--python", "/usr/bin/python3", venv], env=environment, check=True)
         subprocess.run([self.uv, "-q", "pip", "install", "--python", venv / "bin/python", *options, "--only-binary", ":all:",
@@ -101,7 +112,7 @@ class Uv:
         if run:
             subprocess.run([venv / "bin/python", self.main], check=True)
             self.answers.append((time.perf_counter() - begun) * 1000)
-        shutil.rmtree(venv)
+        set_aside(venv)
         return taken
 
     @staticmethod
@@ -115,7 +126,8 @@ class Uv:
         assert not any([worker.wait() for worker in workers])
 
     def from_nothing(self) -> float:
-        shutil.rmtree(self.folder / "uv-nothing", ignore_errors=True)
+        if (self.folder / "uv-nothing").exists():
+            set_aside(self.folder / "uv-nothing")
         return self.make("--compile-bytecode", cache="uv-nothing")
 
 
@@ -172,14 +184,14 @@ def nothing(report: Report, service, folder: pathlib.Path, length) -> None:
     report.table(["caches empty", "ours ms", "uv venv + install, bytecode, ms", "ratio"], rows)
 
 
-def asked(state: pathlib.Path, text: pathlib.Path, index: str) -> tuple[dict, list[tuple[float, str]]]:
-    """What a builder of its own answers, and when each line of its progress came."""
+def asked(state: pathlib.Path, text: pathlib.Path, **settings: str) -> tuple[dict, list[tuple[float, str]]]:
+    """What a builder of its own answers, and when each line of its progress or log came."""
     owner = os.stat(state / "nix").st_uid
     ids = ["--uid", str(owner), "--gid", str(owner)] if os.geteuid() == 0 != owner else []
     command = [HELPERS / "envask", "--builder", client.BIN / "cuvette-builder", "--state", state, *ids,
                "--exclude-newer", client.DATE, text]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, "UV_DEFAULT_INDEX": index}) as process:
+                          env={**os.environ, **settings}) as process:
         said = [(time.perf_counter(), line) for line in process.stderr]
         answer = json.loads(process.stdout.read())
     assert "env" in answer, answer
@@ -194,7 +206,7 @@ def more(report: Report, service, folder: pathlib.Path, length) -> None:
             index.add(served.wheel(piece))
         for n in range(30, len(PIECES) + 1):
             text.write_text("".join(f"{piece}==1.0\n" for piece in PIECES[:n]))
-            answer, said = asked(service.state, text, index.index)
+            answer, said = asked(service.state, text, UV_DEFAULT_INDEX=index.index)
             steps = {line.split()[1]: at for at, line in reversed(said) if line.startswith("building ")}
             if n == 30:
                 continue

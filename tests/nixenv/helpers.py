@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -95,6 +96,16 @@ def failure_of(state, requirements, *options, env=None):
     [answer] = ask(state, requirements, *options, env=env)
     assert "failure" in answer, answer
     return answer["failure"]
+
+
+def traced(tmp_path, argv, env=None):
+    """Answers, and the programs that were executed."""
+    log = tmp_path / "strace"
+    done = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", str(log), *argv],
+                          capture_output=True, text=True, timeout=ANSWER_S, env=environment(env), check=False)
+    assert done.returncode == 0, done.stderr
+    programs = re.findall(r'execve\("([^"]+)".*\) = 0$', log.read_text(), re.M)
+    return [json.loads(line) for line in done.stdout.splitlines()], [p.rpartition("/")[2] for p in programs]
 
 
 def physical(state, store_name):

@@ -5,26 +5,15 @@ import contextlib
 import json
 import os
 import random
-import re
 import select
 import signal
 import subprocess
 import time
 
 from helpers import (ANSWER_S, ask, clean_state, command, environment, environment_of, kill, physical, processes_of,
-                     suite_state, wait_for)
+                     suite_state, traced, wait_for)
 
 SLOW = "numpy==2.3.0\npandas==2.3.0\n"
-
-
-def traced(tmp_path, argv):
-    """Answers, and the programs that were executed."""
-    log = tmp_path / "strace"
-    done = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", str(log), *argv],
-                          capture_output=True, text=True, timeout=ANSWER_S, env=environment(), check=False)
-    assert done.returncode == 0, done.stderr
-    programs = re.findall(r'execve\("([^"]+)".*\) = 0$', log.read_text(), re.M)
-    return [json.loads(line) for line in done.stdout.splitlines()], [p.rpartition("/")[2] for p in programs]
 
 
 def test_one_flight_for_all(tmp_path):

@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from helpers import BUILD, ROOT, ask, clean_state, environment_of, nix, owner
+from helpers import BUILD, ROOT, ask, clean_state, command, environment_of, nix, owner, traced
 from served import Server, basic, wheel
 
 sys.path.insert(0, str(ROOT / "tests/api"))
@@ -104,6 +104,16 @@ def test_taken_and_not_built(pair):
     # The second has not asked the index for a wheel.
     for name in ("taken-a", "taken-b"):
         assert len(pair.server.ours(pair.wheels[name][1])) == 1
+
+
+def test_the_builds_daemons_take_it(pair, tmp_path):
+    """None are started for it beside those that would have built it."""
+    made = pair.make("lent")
+    env = base_settings(pair.server.index, CUVETTE_CACHES=pair.authorized())
+    [answer], programs = traced(tmp_path, command(pair.second, "lent-a\n", *DATE, "--quiet"), env)
+    assert answer.get("digest") == made["digest"], answer
+    assert not pair.installed("lent")
+    assert 1 <= programs.count("nix-daemon") <= (os.cpu_count() or 1)
 
 
 def test_what_is_new_is_built(pair):
