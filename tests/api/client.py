@@ -56,10 +56,11 @@ def fresh_state():
         states.remove(folder)
 
 
-def tool(name: str) -> str:
+def tool(name: str, state: pathlib.Path | None = None) -> str:
     """uv or ruff as the service uses it, straight from the store."""
-    links = suite_state() / "nix/nix/var/nix/gcroots/cuvette"
-    physical = suite_state() / "nix/nix/store" / pathlib.Path(os.readlink(links / name)).name
+    state = state or suite_state()
+    links = state / "nix/nix/var/nix/gcroots/cuvette"
+    physical = state / "nix/nix/store" / pathlib.Path(os.readlink(links / name)).name
     found = [path for path in physical.rglob(name) if path.is_file() and os.access(path, os.X_OK)]
     assert found, f"no {name} below {physical}"
     return str(found[0])

@@ -3,16 +3,15 @@
 """Schemathesis over the whole document against a real service: whatever it thinks of, no 5xx, and
 no answer that is not documented. The same cases each time; in `make check-full` more, and others."""
 
-import hashlib
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 
 import pytest
 
 import client
+from runner import pinned
 from test_keys import create
 
 HERE = pathlib.Path(__file__).resolve().parent / "schemathesis"
@@ -24,17 +23,7 @@ CHECKS_OFF = "positive_data_acceptance"
 
 @pytest.fixture(scope="module")
 def tool():
-    """Installed once, from the machine's own index, by hash."""
-    pins = HERE / "requirements.txt"
-    folder = BUILD / f"schemathesis-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
-    if not folder.exists():
-        unfinished = folder.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        subprocess.run(["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-                        "--require-hashes", "--only-binary", ":all:", "--root-user-action", "ignore", "--target", unfinished,
-                        "-r", pins], check=True, timeout=600, stdin=subprocess.DEVNULL)
-        unfinished.rename(folder)
-    return folder
+    return pinned.install(HERE / "requirements.txt", BUILD)
 
 
 def search(tool, service, key, folder, *options):
