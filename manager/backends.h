@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the service keeps what it must not forget of runs: a queue, and results. Each is a
- * struct of functions (queue.h, results.h); which ones is decided here, at start, and known
- * to nobody else.
+ * Where the service keeps what it must not forget of runs: a queue, results, and files for
+ * what is big. Each is a struct of functions (queue.h, results.h, files.h); which ones is decided here, at start, and
+ * known to nobody else.
  */
 #ifndef CUV_BACKENDS_H
 #define CUV_BACKENDS_H
 
+#include "manager/files.h"
 #include "manager/queue.h"
 #include "manager/results.h"
 #include "manager/store.h"
 
 struct cuv_backends {
-	struct cuv_queue *queue; /* owned, as the next one is; all are NULL, or none */
+	struct cuv_queue *queue; /* owned, as the others are; all are NULL, or none */
 	struct cuv_results *results;
+	struct cuv_files *files;
 };
 
-/* In the service's database, which is borrowed. runs_max: so many of one client may wait. 0,
- * or negative with err set (UNAVAILABLE). */
-int cuv_backends_open_local(struct cuv_store *store, uint32_t runs_max, struct cuv_backends *ret,
+/* In the service's database, which is borrowed, and a file in the same folder, which is opened or
+ * made as whoever we are now. runs_max: so many of one client may wait. 0, or negative with err set
+ * (UNAVAILABLE). */
+int cuv_backends_open_local(struct cuv_store *store, const char *folder, uint32_t runs_max, struct cuv_backends *ret,
 			    struct cuv_error *err);
 void cuv_backends_close(struct cuv_backends *b);
 
 /* --- what they are made of --- */
 
 struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max);
-struct cuv_results *cuv_results_local_new(struct cuv_store *store);
+struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files);
+/* The file takes max_bytes at most. */
+int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t max_bytes, struct cuv_files **ret,
+			struct cuv_error *err);
 
 #endif

@@ -4,7 +4,7 @@
  * send, and the one with the least rights. It is started by the supervisor with
  * four descriptors that matter: 3 to the supervisor, 4 to the launcher, 5 to the
  * builder, and 2 for its log. It binds its port, makes all its threads, and
- * then gives up the rest (seal.h): no file but its database, which is open by then,
+ * then gives up the rest (seal.h): no file but its database and what goes with it, which are open by then,
  * no program, no new connection to anywhere. Jobs reach launcher and builder by socket pairs whose other end it
  * sends over 4 and 5.
  *
@@ -61,6 +61,7 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 /* The server outlives main's frame: its threads run to the very end. */
 static struct cuv_server server;
 static struct cuv_clients clients;
+static struct cuv_backends backends; /* empty without a store */
 
 _noreturn_ static void die(const struct cuv_error *err)
 {
@@ -131,6 +132,8 @@ static int open_store(const struct cuv_manager_settings *settings, struct cuv_st
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the manager can't change its ids: %s", strerror(errno));
 	(void)umask(0077);
 	r = cuv_store_open(settings->store, ret, err);
+	if (r == 0)
+		r = cuv_backends_open_local(*ret, settings->store, settings->runs_queue, &backends, err);
 	if (change && (seteuid(0) < 0 || setegid(0) < 0) && r == 0)
 		r = cuv_error_set(err, CUV_E_UNAVAILABLE, "the manager can't change its ids: %s", strerror(errno));
 	return r;
@@ -166,7 +169,8 @@ static int start(const struct cuv_manager_settings *settings, struct cuv_error *
 	r = cuv_seal_early((rlim_t)(settings->clients + settings->runs_at_once) * FDS_PER_CLIENT + FDS_OTHER,
 			   settings->landlock_may_miss, &descriptors, &landlock, err);
 	if (r == 0)
-		r = cuv_server_start(&server, settings, &clients, &peers, landlock, (int)descriptors, &port, err);
+		r = cuv_server_start(&server, settings, &clients, &backends, &peers, landlock, (int)descriptors, &port,
+				     err);
 	if (r == 0)
 		r = cuv_seal_late(settings->uid, settings->gid, err);
 	if (r == 0)

@@ -3,7 +3,6 @@
  * The queue of one process: requests in the service's database, and in memory who is next:
  * lines of runs, one for each client, which take turns.
  */
-#include "manager/backends.h"
 #include "manager/runs.h"
 #include "manager/runs_store.h"
 

@@ -1,30 +1,85 @@
 /* SPDX-License-Identifier: MIT */
-/* Results in the service's database. */
+/*
+ * Results in the service's database; answers that are big as files (files.h), by the id of
+ * their run. A run's row says that its answer is a file, so one that has no row, because
+ * somebody died between the two, is removed before its run ends in another way.
+ */
 #include "manager/backends.h"
 #include "manager/runs_store.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Up to so much an answer is quicker to read and write as a row. */
+#define ROW_BYTES_MAX (128u << 10)
 
 struct local {
 	struct cuv_results results;
-	struct cuv_store *store; /* borrowed */
+	struct cuv_store *store; /* borrowed, as the next one is */
+	struct cuv_files *files;
+	pthread_mutex_t big; /* who ends a run with a file; that it had not ended before holds meanwhile */
 };
+
+typedef char file_name[CUV_FILES_NAME_MAX + 1];
 
 static struct local *of(struct cuv_results *r)
 {
 	return (struct local *)r;
 }
 
+static const char *name_of(const char *id, file_name ret)
+{
+	(void)snprintf(ret, sizeof(file_name), "runs/%s", id);
+	return ret;
+}
+
+static int end_big(struct local *l, const char *id, enum cuv_runs_state state, int64_t now_s, const char *answer,
+		   size_t len, struct cuv_error *err)
+{
+	struct cuv_error ignored;
+	file_name name;
+	int r = cuv_runs_store_may_end(l->store, id, err);
+
+	if (r == 0)
+		r = l->files->put(l->files, name_of(id, name), answer, len, err);
+	if (r < 0)
+		return r;
+	r = cuv_runs_store_end(l->store, id, state, now_s, NULL, len, err);
+	if (r < 0)
+		(void)l->files->remove(l->files, name, &ignored);
+	return r;
+}
+
 static int end(struct cuv_results *r, const char *id, enum cuv_runs_state state, int64_t now_s, const char *answer,
 	       size_t len, struct cuv_error *err)
 {
-	return cuv_runs_store_end(of(r)->store, id, state, now_s, answer, len, err);
+	struct local *l = of(r);
+	int done;
+
+	if (len <= ROW_BYTES_MAX)
+		return cuv_runs_store_end(l->store, id, state, now_s, answer, len, err);
+	pthread_mutex_lock(&l->big);
+	done = end_big(l, id, state, now_s, answer, len, err);
+	pthread_mutex_unlock(&l->big);
+	return done;
 }
 
 static int get(struct cuv_results *r, const char *id, const char *tenant, struct cuv_runs_row *ret,
 	       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
 {
-	return cuv_runs_store_get(of(r)->store, id, tenant, ret, charge, answer, err);
+	struct local *l = of(r);
+	file_name name;
+	int found = cuv_runs_store_get(l->store, id, tenant, ret, charge, answer, err);
+
+	if (found <= 0)
+		return found;
+	found = l->files->get(l->files, name_of(id, name), charge, answer, err);
+	/* It expired just now. */
+	if (found == -ENOENT)
+		(void)cuv_error_set(err, CUV_E_NOT_FOUND, "the answer of this run has expired");
+	return found;
 }
 
 static int list(struct cuv_results *r, const char *tenant, unsigned states, int64_t since_s, const char *after,
@@ -33,28 +88,57 @@ static int list(struct cuv_results *r, const char *tenant, unsigned states, int6
 	return cuv_runs_store_list(of(r)->store, tenant, states, since_s, after, max, each, arg, err);
 }
 
-static int interrupt(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err)
+/* Files of these runs are not needed any more. */
+static int remove_files(struct local *l, const struct cuv_strv *ids, struct cuv_error *err)
 {
-	return cuv_runs_store_interrupt(of(r)->store, now_s, answer, err);
+	file_name name;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ids->n; i++)
+		r = l->files->remove(l->files, name_of(ids->items[i], name), err);
+	return r;
 }
 
+static int interrupt(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err)
+{
+	_cleanup_strv_ struct cuv_strv begun = CUV_STRV_INIT;
+	struct local *l = of(r);
+	int done = cuv_runs_store_begun(l->store, &begun, err);
+
+	if (done == 0)
+		done = remove_files(l, &begun, err);
+	return done < 0 ? done : cuv_runs_store_interrupt(l->store, now_s, answer, err);
+}
+
+/* A row whose file is gone has expired, too; a file without a row would stay. */
 static int expire(struct cuv_results *r, int64_t before_s, uint64_t max_bytes, uint64_t max_n, struct cuv_error *err)
 {
-	return cuv_runs_store_expire(of(r)->store, before_s, max_bytes, max_n, err);
+	_cleanup_strv_ struct cuv_strv old = CUV_STRV_INIT;
+	struct local *l = of(r);
+	int done = cuv_runs_store_old_files(l->store, before_s, max_bytes, max_n, &old, err);
+
+	if (done == 0)
+		done = remove_files(l, &old, err);
+	for (size_t i = 0; done == 0 && i < old.n; i++)
+		done = cuv_runs_store_forget(l->store, old.items[i], err);
+	return done < 0 ? done : cuv_runs_store_expire(l->store, before_s, max_bytes, max_n, err);
 }
 
 static void close_local(struct cuv_results *r)
 {
+	pthread_mutex_destroy(&of(r)->big);
 	free(of(r));
 }
 
-struct cuv_results *cuv_results_local_new(struct cuv_store *store)
+struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
 	l->store = store;
+	l->files = files;
+	pthread_mutex_init(&l->big, NULL);
 	l->results = (struct cuv_results){
 		.end = end, .get = get, .list = list, .interrupt = interrupt, .expire = expire, .close = close_local};
 	return &l->results;

@@ -412,7 +412,7 @@ static int start_worker(struct cuv_runs *a, struct cuv_runs_worker *w)
 	return -pthread_create(&w->thread, NULL, cuv_runs_worker_main, w);
 }
 
-int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_runs **ret, struct cuv_error *err)
+int cuv_runs_start(struct cuv_server *s, const struct cuv_backends *in, struct cuv_runs **ret, struct cuv_error *err)
 {
 	struct cuv_runs *a = calloc(1, sizeof(*a));
 	int r = 0;
@@ -427,11 +427,9 @@ int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_run
 	pthread_mutex_init(&a->lock, NULL);
 	(void)cuv_runs_cond_init(&a->work);
 	a->events_max = s->settings->memory_bytes / EVENTS_PART;
-	if (!store)
+	a->in = *in;
+	if (!in->queue)
 		return 0;
-	r = cuv_backends_open_local(store, s->settings->runs_queue, &a->in, err);
-	if (r < 0)
-		return r;
 	s->budget.max_bytes -= a->events_max;
 	r = recover(a, err);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #ifndef CUV_RUNS_H
 #define CUV_RUNS_H
 
+#include "manager/backends.h"
 #include "manager/form.h"
 #include "manager/runs_row.h"
 #include "manager/server.h"
@@ -34,9 +35,9 @@
 
 struct cuv_runs;
 
-/* Finds what another process has left, and makes the threads. store is borrowed; NULL:
+/* Finds what another process has left, and makes the threads. What is in `in` is borrowed; empty:
  * nothing is accepted. *ret lives as long as the process. 0, or negative with err set. */
-int cuv_runs_start(struct cuv_server *s, struct cuv_store *store, struct cuv_runs **ret, struct cuv_error *err);
+int cuv_runs_start(struct cuv_server *s, const struct cuv_backends *in, struct cuv_runs **ret, struct cuv_error *err);
 /* From here on runs begin, and from here on no more; what waits then is for the next process. */
 void cuv_runs_open(struct cuv_runs *a);
 void cuv_runs_drain(struct cuv_runs *a);

@@ -3,7 +3,6 @@
 #ifndef CUV_RUNS_PRIVATE_H
 #define CUV_RUNS_PRIVATE_H
 
-#include "manager/backends.h"
 #include "manager/runs.h"
 #include "manager/runs_events.h"
 
@@ -43,7 +42,7 @@ struct cuv_runs_entry {
 
 struct cuv_runs {
 	struct cuv_server *server; /* borrowed */
-	struct cuv_backends in;	   /* where runs are kept; empty: nowhere */
+	struct cuv_backends in;	   /* where runs are kept; borrowed; empty: nowhere */
 	uint32_t epoch;		   /* which process numbered the events */
 	struct cuv_runs_worker *workers;
 	pthread_mutex_t lock; /* of all below; the clients' may be taken under it, and what answers from memory asked */

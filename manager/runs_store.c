@@ -110,7 +110,8 @@ static int end(struct cuv_store *s, sqlite3 *db, const char *id, enum cuv_runs_s
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = prepare(s, db,
-			"UPDATE run SET state = ?2, ended_s = ?3, bytes = ?4, body = ?5 WHERE id = ?1 AND ended_s = 0",
+			"UPDATE run SET state = ?2, ended_s = ?3, bytes = ?4, body = ?5, in_file = ?6 WHERE id = ?1 "
+			"AND ended_s = 0",
 			&q, err);
 
 	if (r < 0)
@@ -119,8 +120,31 @@ static int end(struct cuv_store *s, sqlite3 *db, const char *id, enum cuv_runs_s
 	(void)sqlite3_bind_int(q, 2, (int)state);
 	(void)sqlite3_bind_int64(q, 3, now_s);
 	(void)sqlite3_bind_int64(q, 4, (sqlite3_int64)len);
-	(void)sqlite3_bind_blob64(q, 5, answer, len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(q, 5, answer ? answer : "", answer ? len : 0, SQLITE_STATIC);
+	(void)sqlite3_bind_int(q, 6, !answer);
 	return change(s, db, q, err);
+}
+
+static int may_end(struct cuv_store *s, sqlite3 *db, const char *id, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = prepare(s, db, "SELECT 1 FROM run WHERE id = ?1 AND ended_s = 0", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+	step = sqlite3_step(q);
+	if (step == SQLITE_ROW)
+		return 0;
+	return step == SQLITE_DONE ? -ENOENT : cuv_store_failed(s, err);
+}
+
+int cuv_runs_store_may_end(struct cuv_store *s, const char *id, struct cuv_error *err)
+{
+	int r = may_end(s, cuv_store_take(s), id, err);
+
+	cuv_store_give(s);
+	return r;
 }
 
 int cuv_runs_store_end(struct cuv_store *s, const char *id, enum cuv_runs_state state, int64_t now_s,
@@ -181,7 +205,8 @@ static int get(struct cuv_store *s, sqlite3 *db, const char *id, const char *ten
 	       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db, "SELECT " ROW_COLUMNS ", body FROM run WHERE id = ?1 AND tenant = ?2", &q, err);
+	int step, r = prepare(s, db, "SELECT " ROW_COLUMNS ", body, in_file FROM run WHERE id = ?1 AND tenant = ?2", &q,
+			      err);
 
 	if (r < 0)
 		return r;
@@ -197,6 +222,8 @@ static int get(struct cuv_store *s, sqlite3 *db, const char *id, const char *ten
 	read_row(q, ret);
 	if (!ret->ended_s || !answer)
 		return 0;
+	if (sqlite3_column_int(q, 7))
+		return 1;
 	/* The database has a copy meanwhile. */
 	if (!cuv_charge_add(charge, 2 * (size_t)sqlite3_column_bytes(q, 6)))
 		return no_memory(err);
@@ -336,21 +363,31 @@ int cuv_runs_store_each_queued(struct cuv_store *s,
 }
 
 /* The window's sums are over those that are younger, and itself. */
-static int expire(struct cuv_store *s, sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
-		  struct cuv_error *err)
+#define OLD                                                                                                            \
+	"seq IN (SELECT seq FROM (SELECT seq, ended_s, SUM(bytes) OVER w AS sum, ROW_NUMBER() OVER w AS n FROM run "   \
+	"WHERE ended_s > 0 WINDOW w AS (ORDER BY ended_s DESC, seq DESC)) WHERE ended_s < ?1 OR sum > ?2 OR n > ?3)"
+
+static int prepare_old(struct cuv_store *s, sqlite3 *db, const char *sql, int64_t before_s, uint64_t max_bytes,
+		       uint64_t max_n, sqlite3_stmt **ret, struct cuv_error *err)
 {
-	static const char sql[] =
-		"DELETE FROM run WHERE seq IN (SELECT seq FROM (SELECT seq, ended_s, SUM(bytes) OVER w AS sum, "
-		"ROW_NUMBER() OVER w AS n FROM run WHERE ended_s > 0 WINDOW w AS (ORDER BY ended_s DESC, seq DESC)) "
-		"WHERE ended_s < ?1 OR sum > ?2 OR n > ?3)";
-	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db, sql, &q, err);
+	int r = prepare(s, db, sql, ret, err);
 
 	if (r < 0)
 		return r;
-	(void)sqlite3_bind_int64(q, 1, before_s);
-	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)max_bytes);
-	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)max_n);
+	(void)sqlite3_bind_int64(*ret, 1, before_s);
+	(void)sqlite3_bind_int64(*ret, 2, (sqlite3_int64)max_bytes);
+	(void)sqlite3_bind_int64(*ret, 3, (sqlite3_int64)max_n);
+	return 0;
+}
+
+static int expire(struct cuv_store *s, sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
+		  struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = prepare_old(s, db, "DELETE FROM run WHERE NOT in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
+
+	if (r < 0)
+		return r;
 	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }
 
@@ -358,6 +395,73 @@ int cuv_runs_store_expire(struct cuv_store *s, int64_t before_s, uint64_t max_by
 			  struct cuv_error *err)
 {
 	int r = expire(s, cuv_store_take(s), before_s, max_bytes, max_n, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+static int forget(struct cuv_store *s, sqlite3 *db, const char *id, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = prepare(s, db, "DELETE FROM run WHERE id = ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+int cuv_runs_store_forget(struct cuv_store *s, const char *id, struct cuv_error *err)
+{
+	int r = forget(s, cuv_store_take(s), id, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+/* A statement's first column, of each row. */
+static int add_texts(struct cuv_store *s, sqlite3_stmt *q, struct cuv_strv *ret, struct cuv_error *err)
+{
+	int step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		if (cuv_strv_add(ret, (const char *)sqlite3_column_text(q, 0)) < 0)
+			return no_memory(err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+static int begun(struct cuv_store *s, sqlite3 *db, struct cuv_strv *ret, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = prepare(s, db, "SELECT id FROM run WHERE ended_s = 0 AND state > ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int(q, 1, CUV_RUNS_QUEUED);
+	return add_texts(s, q, ret, err);
+}
+
+int cuv_runs_store_begun(struct cuv_store *s, struct cuv_strv *ret, struct cuv_error *err)
+{
+	int r = begun(s, cuv_store_take(s), ret, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+static int old_files(struct cuv_store *s, sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
+		     struct cuv_strv *ret, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = prepare_old(s, db, "SELECT id FROM run WHERE in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
+
+	return r < 0 ? r : add_texts(s, q, ret, err);
+}
+
+int cuv_runs_store_old_files(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
+			     struct cuv_strv *ret, struct cuv_error *err)
+{
+	int r = old_files(s, cuv_store_take(s), before_s, max_bytes, max_n, ret, err);
 
 	cuv_store_give(s);
 	return r;

@@ -240,8 +240,8 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 }
 
 int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, struct cuv_clients *clients,
-		     const struct cuv_peers *peers, bool landlock, int fd_max, uint16_t *ret_port,
-		     struct cuv_error *err)
+		     const struct cuv_backends *backends, const struct cuv_peers *peers, bool landlock, int fd_max,
+		     uint16_t *ret_port, struct cuv_error *err)
 {
 	struct mg_server_port port;
 	int r;
@@ -268,7 +268,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 		r = cuv_prewarm_start(s);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
-	r = cuv_runs_start(s, clients->store, &s->runs_later, err);
+	r = cuv_runs_start(s, backends, &s->runs_later, err);
 	if (r == 0)
 		r = start_civetweb(s, err);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #ifndef CUV_SERVER_H
 #define CUV_SERVER_H
 
+#include "manager/backends.h"
 #include "manager/budget.h"
 #include "manager/clients.h"
 #include "manager/health.h"
@@ -54,11 +55,11 @@ struct cuv_server {
 	bool gate_open;
 };
 
-/* Binds and starts the threads; *ret_port is the real port. peers are copied.
+/* Binds and starts the threads; *ret_port is the real port. peers are copied, backends borrowed.
  * 0, or negative with err set. */
 int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, struct cuv_clients *clients,
-		     const struct cuv_peers *peers, bool landlock, int fd_max, uint16_t *ret_port,
-		     struct cuv_error *err);
+		     const struct cuv_backends *backends, const struct cuv_peers *peers, bool landlock, int fd_max,
+		     uint16_t *ret_port, struct cuv_error *err);
 /* After the seal, and when the tools are known. */
 void cuv_server_open(struct cuv_server *s);
 

@@ -42,6 +42,9 @@ static const char *const migrations[] = {
 	"CREATE INDEX environment_used ON environment (owner, used_s);"
 	"CREATE INDEX environment_digest ON environment (digest);",
 	"CREATE INDEX run_tenant ON run (tenant, seq);",
+	/* files_local.c; a run whose answer is a file says so. */
+	"CREATE TABLE file (name TEXT PRIMARY KEY, at INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;"
+	"ALTER TABLE run ADD COLUMN in_file INTEGER NOT NULL DEFAULT 0;",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

@@ -197,6 +197,22 @@ def test_much_output_is_all_in_the_answer_and_the_latest_in_the_events(service):
     assert int(found[0].id.partition("-")[2]) > 1 and found[-1].name == "end"
 
 
+def test_a_big_answer_is_kept_beside_the_database(service):
+    before = sizes(service)[1]
+    runs = [accepted(service, f"print({digit} * 999_999)\n", stdout_limit="1MiB") for digit in ("'a'", "'b'")]
+    found = [ended(service, run_id)["result"]["stdout"] for run_id in runs]
+    assert found == ["a" * 999_999 + "\n", "b" * 999_999 + "\n"]
+    data, rows = sizes(service)
+    assert data >= 2_000_000 and rows - before < 1_000_000, (data, rows, before)
+
+
+def sizes(service) -> tuple[int, int]:
+    """Of files, and of the database and its log."""
+    folder = service.state / "manager"
+    return ((folder / "files.data").stat().st_size,
+            sum((folder / name).stat().st_size for name in ("service.db", "service.db-wal")))
+
+
 def test_delete_cancels_what_runs_and_what_has_ended_stays(service):
     marker = client.new_mark()
     run_id = accepted(service, client.marked(marker, "import time\ntime.sleep(100)\n"), timeout="120")

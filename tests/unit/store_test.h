@@ -28,7 +28,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"service.db", "service.db-wal", "service.db-shm"};
+	static const char *const names[] = {"service.db", "service.db-wal", "service.db-shm", "files.data"};
 	char path[96];
 
 	(void)state;

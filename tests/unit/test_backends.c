@@ -8,17 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOW 1700000000
 #define WHY "{\"code\":\"interrupted\"}"
 
 static struct cuv_error err;
+#define BIG (300u << 10)
+static uint32_t runs_max = 100; /* of one client */
 static struct cuv_backends in;
 
 static int open_backends(void **state)
 {
-	return set_up(state) < 0 ? -1 : cuv_backends_open_local(store, 100, &in, &err);
+	return set_up(state) < 0 ? -1 : cuv_backends_open_local(store, folder, runs_max, &in, &err);
 }
 
 static int close_backends(void **state)
@@ -32,7 +35,7 @@ static void open_again(void)
 	cuv_backends_close(&in);
 	cuv_store_close(&store);
 	assert_ok(cuv_store_open(folder, &store, &err));
-	assert_ok(cuv_backends_open_local(store, 100, &in, &err));
+	assert_ok(cuv_backends_open_local(store, folder, runs_max, &in, &err));
 }
 
 static void add(const char *id, const char *tenant, const char *request)
@@ -64,7 +67,7 @@ static int begin(const char *id, const char *request)
 /* Negative, or its state; its answer is to be this. */
 static int state_of(const char *id, const char *tenant, const char *answer)
 {
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(BIG + 1);
 	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
 	struct cuv_runs_row row;
 	int r = in.results->get(in.results, id, tenant, &row, &charge, &b, &err);
@@ -150,6 +153,8 @@ TEST(a_thousand_of_one_do_not_hold_up_the_one_of_another)
 	struct cuv_runs_row row;
 	char id[16];
 
+	runs_max = 1000;
+	open_again();
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(id, sizeof(id), "%d", i);
 		add(id, "many", "request");
@@ -167,6 +172,7 @@ TEST(a_thousand_of_one_do_not_hold_up_the_one_of_another)
 	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
 	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
 	assert_string_equal(row.id, "alone");
+	runs_max = 100;
 }
 
 TEST(of_beginning_and_cancelling_one_succeeds)
@@ -292,6 +298,129 @@ TEST(answers_expire_by_age_bytes_and_number_the_oldest_first)
 	assert_int_equal(state_of("waits", "me", ""), CUV_RUNS_QUEUED);
 }
 
+static long file_size(void)
+{
+	struct stat st;
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/files.data", folder);
+	assert_ok(stat(path, &st));
+	return (long)st.st_size;
+}
+
+static int truncate_to(long size)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/files.data", folder);
+	return truncate(path, size);
+}
+
+static const char *x_of(size_t len)
+{
+	static char x[4 * 4096];
+
+	assert_true(len <= sizeof(x));
+	memset(x, 'x', len);
+	return x;
+}
+
+/* Of this length, of this character alone. */
+static char *big(char c, size_t len)
+{
+	char *text = malloc(len + 1);
+
+	assert_non_null(text);
+	memset(text, c, len);
+	text[len] = '\0';
+	return text;
+}
+
+TEST(a_big_answer_is_a_file_and_like_any_other)
+{
+	_cleanup_free_ char *x = big('x', BIG), *y = big('y', BIG - 5000);
+
+	for (char id[2] = "a"; id[0] <= 'd'; id[0]++) {
+		add(id, "me", "request");
+		assert_ok(begin(id, "request"));
+	}
+	assert_ok(end("a", CUV_RUNS_DONE, NOW, "small"));
+	assert_int_equal(file_size(), 0);
+	assert_ok(end("b", CUV_RUNS_DONE, NOW + 1, x));
+	assert_ok(end("c", CUV_RUNS_DONE, NOW + 2, x));
+	assert_int_equal(end("b", CUV_RUNS_DONE, NOW + 3, y), -ENOENT);
+	assert_int_equal(end("z", CUV_RUNS_DONE, NOW + 3, y), -ENOENT);
+	assert_int_equal(state_of("b", "me", x), CUV_RUNS_DONE);
+	assert_int_equal(state_of("b", "you", ""), -ENOENT);
+	open_again();
+	assert_int_equal(state_of("b", "me", x), CUV_RUNS_DONE);
+	assert_int_equal(file_size(), 2 * BIG);
+	/* What has expired makes room for another, and the end of the file goes with the last. */
+	assert_ok(in.results->expire(in.results, NOW + 2, 10 * BIG, 1000, &err));
+	assert_int_equal(state_of("a", "me", ""), -ENOENT);
+	assert_int_equal(state_of("b", "me", ""), -ENOENT);
+	assert_ok(end("d", CUV_RUNS_DONE, NOW + 3, y));
+	assert_int_equal(file_size(), 2 * BIG);
+	assert_int_equal(state_of("c", "me", x), CUV_RUNS_DONE);
+	assert_int_equal(state_of("d", "me", y), CUV_RUNS_DONE);
+	assert_ok(in.results->expire(in.results, 0, 2 * BIG - 5001, 1000, &err));
+	assert_int_equal(state_of("c", "me", ""), -ENOENT);
+	assert_int_equal(state_of("d", "me", y), CUV_RUNS_DONE);
+	assert_int_equal(file_size(), BIG - 4096);
+	assert_ok(in.results->expire(in.results, 0, 10 * BIG, 0, &err));
+	assert_int_equal(file_size(), 0);
+}
+
+TEST(a_file_whose_run_did_not_come_to_its_end_is_removed)
+{
+	_cleanup_free_ char *x = big('x', BIG);
+
+	add("a", "me", "request");
+	assert_ok(begin("a", "request"));
+	/* As far as it came before somebody was killed. */
+	assert_ok(in.files->put(in.files, "runs/a", x, BIG, &err));
+	open_again();
+	assert_int_equal(file_size(), BIG);
+	assert_ok(in.results->interrupt(in.results, NOW, WHY, &err));
+	assert_int_equal(state_of("a", "me", WHY), CUV_RUNS_FAILED);
+	assert_int_equal(file_size(), 0);
+	/* And what was written when not even the row was. */
+	assert_ok(truncate_to(5000));
+	open_again();
+	assert_int_equal(file_size(), 0);
+}
+
+TEST(files_are_whole_or_not_there_and_have_an_end)
+{
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(BIG);
+	struct cuv_budget budget;
+	struct cuv_charge charge = CUV_CHARGE_INIT(&budget);
+	struct cuv_files *f = NULL;
+
+	cuv_budget_init(&budget, 100);
+	assert_ok(cuv_files_local_new(store, folder, 3 * 4096, &f, &err));
+	assert_ok(f->put(f, "a", "1", 1, &err));
+	assert_ok(f->put(f, "b", "2", 1, &err));
+	assert_ok(f->put(f, "c", "3", 1, &err));
+	assert_true(f->put(f, "d", "4", 1, &err) < 0);
+	assert_int_equal(err.code, CUV_E_NO_SPACE);
+	assert_int_equal(f->get(f, "d", &charge, &b, &err), -ENOENT);
+	assert_ok(f->put(f, "b", "new", 3, &err));
+	assert_ok(f->get(f, "b", &charge, &b, &err));
+	assert_string_equal(cuv_buf_str(&b), "new");
+	assert_int_equal(charge.bytes, 3);
+	assert_ok(f->remove(f, "a", &err));
+	assert_ok(f->remove(f, "a", &err));
+	assert_true(f->put(f, "d", x_of(2 * 4096), 2 * 4096, &err) < 0);
+	assert_ok(f->put(f, "d", x_of(4096), 4096, &err));
+	assert_true(f->get(f, "d", &charge, &b, &err) < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
+	f->close(f);
+	assert_true(cuv_files_name_valid("runs/0af-_"));
+	assert_false(cuv_files_name_valid("runs/.."));
+	assert_false(cuv_files_name_valid(""));
+}
+
 /* The tables that came later go, whichever they are. */
 TEST(a_file_of_the_first_version_gets_its_table)
 {
@@ -328,6 +457,9 @@ int main(void)
 		WITH_BACKENDS(others_dont_find_it),
 		WITH_BACKENDS(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
 		WITH_BACKENDS(answers_expire_by_age_bytes_and_number_the_oldest_first),
+		WITH_BACKENDS(a_big_answer_is_a_file_and_like_any_other),
+		WITH_BACKENDS(a_file_whose_run_did_not_come_to_its_end_is_removed),
+		WITH_BACKENDS(files_are_whole_or_not_there_and_have_an_end),
 		WITH_BACKENDS(a_file_of_the_first_version_gets_its_table),
 	};
 
