@@ -332,6 +332,8 @@ static int start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 
 	if (r == 0)
 		r = manager_args(spec, &args, &env);
+	if (r == 0 && spec->front_fd >= 0)
+		r = add_pair(&args, "--listen-fd", "6");
 	if (r == 0)
 		r = add_ids(spec, CUV_MANAGER_UID, &args);
 	if (r == 0)
@@ -342,6 +344,7 @@ static int start_manager(const struct cuv_crew_spec *spec, struct cuv_crew *crew
 	d.log_fd = spec->log_fd;
 	for (i = 0; i < CUV_JOINTS; i++)
 		d.fds[i] = crew->joint[i].client;
+	d.fds[CUV_JOINTS] = spec->front_fd;
 	if (r == 0)
 		r = cuv_daemon_start(&d, &crew->member[CUV_ROLE_MANAGER], err);
 	for (i = 0; !spec->again && i < CUV_JOINTS; i++)

@@ -41,6 +41,7 @@ struct cuv_crew_spec {
 	bool chores;		/* the builder does them for whoever has its control: only where that is us */
 	/* Of the manager; NULL: its own choice. */
 	const char *listen; /* ADDR:PORT */
+	int front_fd;	    /* a Unix socket that listens; -1: none */
 	const char *clients;
 	const char *request_memory;
 	const char *drain;

@@ -28,6 +28,7 @@
  */
 #include "cli/command.h"
 #include "cli/crew.h"
+#include "cli/front.h"
 #include "cli/serve_settings.h"
 #include "cli/state.h"
 #include "cli/tend.h"
@@ -98,7 +99,7 @@ static int start_all(const struct cuv_serve_settings *s, struct cuv_crew_spec *s
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the lock file can't be written (%s)", strerror(-r));
 	if (spec->allow_degraded[0])
 		cuv_say("warning: allowed to run without these layers of isolation: %s", spec->allow_degraded);
-	printf("cuvette: ready on %s\n", url);
+	printf("cuvette: ready on %s%s%s\n", url, s->front.path ? " and " : "", s->front.path ? s->front.path : "");
 	fflush(stdout);
 	return 0;
 }
@@ -106,6 +107,7 @@ static int start_all(const struct cuv_serve_settings *s, struct cuv_crew_spec *s
 static int serve(const struct cuv_serve_settings *s, const struct cuv_state *state, int lock)
 {
 	_cleanup_close_ int signals = open_signals(), log = -1;
+	_cleanup_front_ struct cuv_front front = CUV_FRONT_INIT;
 	struct cuv_crew crew = CUV_CREW_INIT;
 	char instance[CUV_INSTANCE_NAME_SIZE], listen[sizeof(s->listen)];
 	struct cuv_error err = CUV_ERROR_INIT;
@@ -124,6 +126,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.lock_kinds = s->lock_kinds,
 		.share = s->share,
 		.listen = s->listen,
+		.front_fd = -1,
 		.clients = s->clients,
 		.request_memory = s->request_memory,
 		.drain = s->drain,
@@ -152,6 +155,11 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		spec.log_fd = log;
 	}
 	cuv_crew_instance("serve", instance);
+	if (cuv_front_open(&s->front, &front, &err) < 0) {
+		cuv_say_error(&err, NULL);
+		return CUV_EXIT_FAILED;
+	}
+	spec.front_fd = front.fd;
 	r = start_all(s, &spec, lock, listen, &crew, &err);
 	if (r == 0) {
 		status = watch(&spec, &crew, signals) == 0 ? CUV_EXIT_OK : CUV_EXIT_FAILED;

@@ -26,6 +26,9 @@
 enum {
 	LISTEN,
 	PORT,
+	LISTEN_UNIX,
+	UNIX_MODE,
+	UNIX_OWNER,
 	STATE,
 	KEY,
 	DEGRADED,
@@ -62,6 +65,11 @@ static const struct cuv_option options[] = {
 	[LISTEN] = {"listen", 'l', "ADDR:PORT", "CUVETTE_LISTEN", "127.0.0.1:8000",
 		    "IPv4 address and port, port 0: any"},
 	[PORT] = {"port", 'p', "PORT", "PORT", NULL, "the port alone"},
+	[LISTEN_UNIX] = {"listen_unix", 0, "PATH", "CUVETTE_LISTEN_UNIX", NULL,
+			 "a Unix socket besides, for a proxy on this machine; needs a key"},
+	[UNIX_MODE] = {"unix_mode", 0, "MODE", "CUVETTE_UNIX_MODE", "0660", "its mode"},
+	[UNIX_OWNER] = {"unix_owner", 0, "USER:GROUP", "CUVETTE_UNIX_OWNER", NULL,
+			"its owner: USER, USER:GROUP or :GROUP"},
 	[STATE] = {"state", 's', "DIR", "CUVETTE_STATE", NULL,
 		   "state folder; root's is /var/lib/cuvette, a user's is in ~/.local/state"},
 	[KEY] = {"api_key", CUV_NO_FLAG, NULL, "API_KEY", NULL,
@@ -198,6 +206,22 @@ static int read_lock_kinds(const struct cuv_serve_settings *s, struct cuv_error 
 	unsigned kinds;
 
 	return cuv_lock_kinds_read(s->lock_kinds, &kinds, err);
+}
+
+static int read_front(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	const struct cuv_value *v = s->values.value;
+	const char *path = v[LISTEN_UNIX].text, *owner = v[UNIX_OWNER].text;
+	int r = cuv_front_mode(v[UNIX_MODE].text, &s->front.mode, err);
+
+	s->front.uid = (uid_t)-1;
+	s->front.gid = (gid_t)-1;
+	s->front.path = path && path[0] ? path : NULL;
+	if (r == 0 && s->front.path)
+		r = cuv_front_path(path, err);
+	if (r == 0 && owner && owner[0])
+		r = cuv_front_owner(owner, &s->front.uid, &s->front.gid, err);
+	return r;
 }
 
 static int read_numbers(struct cuv_serve_settings *s, struct cuv_error *err)
@@ -347,6 +371,8 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	if (r == 0)
 		r = read_listen(ret, &err);
 	if (r == 0)
+		r = read_front(ret, &err);
+	if (r == 0)
 		r = read_numbers(ret, &err);
 	if (r == 0)
 		r = read_zygotes(ret, &err);
@@ -386,7 +412,8 @@ void cuv_serve_settings_print(const struct cuv_serve_settings *s)
 		cuv_option_typed(options[i].name, typed, sizeof(typed));
 		print_row(typed, text, source);
 	}
-	printf("\nlistens on http://%s, started as %s\n", s->listen,
+	printf("\nlistens on http://%s%s%s, started as %s\n", s->listen, s->front.path ? " and " : "",
+	       s->front.path ? s->front.path : "",
 	       cuv_ids_are_root() ? "root: builder, manager and boxes get user ids of their own"
 				  : "an ordinary user: all processes run as that user");
 }

@@ -4,15 +4,17 @@
 #define CUV_SERVE_SETTINGS_H
 
 #include "cli/crew.h"
+#include "cli/front.h"
 #include "cli/options.h"
 #include "lib/base/error.h"
 #include "manager/isolation.h"
 
 struct cuv_serve_settings {
-	struct cuv_values values;   /* what the rest borrows from */
-	char host[16];		    /* IPv4, "127.0.0.1" */
-	uint16_t port;		    /* 0: any free one */
-	char listen[32];	    /* host:port */
+	struct cuv_values values; /* what the rest borrows from */
+	char host[16];		  /* IPv4, "127.0.0.1" */
+	uint16_t port;		  /* 0: any free one */
+	char listen[32];	  /* host:port */
+	struct cuv_front_settings front;
 	const char *state;	    /* NULL: the default place */
 	const char *allow_degraded; /* "" none */
 	const char *boxes;	    /* NULL: the launcher's choice */

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "manager/accept.h"
 #include "manager/metrics.h"
 #include "manager/prewarm.h"
 #include "manager/runs.h"
@@ -14,6 +15,8 @@
 
 #define THREADS_WAIT_S 30
 #define KEEP_ALIVE "1000"
+/* What is listened on until a Unix socket takes its place. */
+#define UNIX_STAND_IN "127.0.0.1:0"
 
 static struct cuv_server *server_of(const struct mg_context *ctx)
 {
@@ -80,12 +83,14 @@ static void log_request(const struct cuv_http *h)
 {
 	const char *code = h->code == CUV_E_NONE ? "" : cuv_error_name(h->code);
 	const uint64_t took_ns = cuv_now_ns() - h->start_ns;
+	int fd;
 
 	cuv_metrics_request(h->operation, h->status, h->code, took_ns, h->body_bytes, h->sent_bytes);
 	cuv_log(CUV_LOG_INFO, "request", CUV_S("request_id", h->request_id), CUV_S("run_id", h->run_id),
-		CUV_S("remote", h->info->remote_addr), CUV_S("method", h->head.method ? h->head.method : ""),
-		CUV_S("path", h->head.path), CUV_I("status", h->status ? h->status : 499), CUV_S("code", code),
-		CUV_I("bytes_in", h->body_bytes), CUV_I("bytes_out", h->sent_bytes), CUV_I("took_us", took_ns / 1000));
+		CUV_S("remote", cuv_accept_is_unix(h->info, &fd) ? "unix" : h->info->remote_addr),
+		CUV_S("method", h->head.method ? h->head.method : ""), CUV_S("path", h->head.path),
+		CUV_I("status", h->status ? h->status : 499), CUV_S("code", code), CUV_I("bytes_in", h->body_bytes),
+		CUV_I("bytes_out", h->sent_bytes), CUV_I("took_us", took_ns / 1000));
 }
 
 static int connection_fd(struct cuv_server *s, struct mg_connection *conn)
@@ -95,7 +100,8 @@ static int connection_fd(struct cuv_server *s, struct mg_connection *conn)
 
 	if (known > 0)
 		return (int)known;
-	fd = cuv_http_find_fd(mg_get_request_info(conn), s->fd_max, s->any_address);
+	if (!cuv_accept_is_unix(mg_get_request_info(conn), &fd))
+		fd = cuv_http_find_fd(mg_get_request_info(conn), s->fd_max, s->any_address);
 	if (fd > 0)
 		mg_set_user_connection_data(conn, (void *)(intptr_t)fd);
 	return fd;
@@ -194,7 +200,7 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 						      .log_message = on_log,
 						      .log_access = on_access_log,
 						      .init_thread = on_thread};
-	char listen[32], threads[16], stall[16], head[16];
+	char listen[64], threads[16], stall[16], head[16];
 	const char *options[] = {"listening_ports",
 				 listen,
 				 "num_threads",
@@ -211,8 +217,6 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 				 head,
 				 "decode_url",
 				 "no",
-				 "tcp_nodelay",
-				 "1",
 				 "allow_sendfile_call",
 				 "no",
 				 "enable_directory_listing",
@@ -228,7 +232,8 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 	char text[256] = "";
 	struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
 
-	snprintf(listen, sizeof(listen), "%s:%u", s->settings->address, s->settings->port);
+	snprintf(listen, sizeof(listen), "%s:%u%s", s->settings->address, s->settings->port,
+		 s->settings->listen_fd >= 0 ? "," UNIX_STAND_IN : "");
 	snprintf(threads, sizeof(threads), "%u", s->settings->clients);
 	snprintf(stall, sizeof(stall), "%d", CUV_HTTP_STALL_MS);
 	snprintf(head, sizeof(head), "%d", CUV_HTTP_HEAD_MAX);
@@ -239,11 +244,23 @@ static int start_civetweb(struct cuv_server *s, struct cuv_error *err)
 	return cuv_error_set(err, CUV_E_UNAVAILABLE, "can't listen on %s (%s); is the port taken?", listen, text);
 }
 
+/* While no thread waits on a listener. */
+static int find_ports(struct cuv_server *s, uint16_t *ret_port, struct cuv_error *err)
+{
+	const int want = s->settings->listen_fd >= 0 ? 2 : 1;
+	struct mg_server_port ports[2];
+
+	if (wait_for_threads(s) < 0 || mg_get_server_ports(s->ctx, want, ports) != want)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the threads did not start; lower --clients (%u)",
+				     s->settings->clients);
+	*ret_port = (uint16_t)ports[0].port;
+	return want == 1 ? 0 : cuv_accept_replace((uint16_t)ports[1].port, s->settings->listen_fd, s->fd_max, err);
+}
+
 int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *settings, struct cuv_clients *clients,
 		     const struct cuv_backends *backends, const struct cuv_peers *peers, bool landlock, int fd_max,
 		     uint16_t *ret_port, struct cuv_error *err)
 {
-	struct mg_server_port port;
 	int r;
 
 	*s = (struct cuv_server){.magic = CUV_SERVER_MAGIC,
@@ -271,14 +288,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	r = cuv_runs_start(s, backends, &s->runs_later, err);
 	if (r == 0)
 		r = start_civetweb(s, err);
-	if (r < 0)
-		return r;
-	r = wait_for_threads(s);
-	if (r < 0 || mg_get_server_ports(s->ctx, 1, &port) != 1)
-		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the threads did not start; lower --clients (%u)",
-				     settings->clients);
-	*ret_port = (uint16_t)port.port;
-	return 0;
+	return r < 0 ? r : find_ports(s, ret_port, err);
 }
 
 void cuv_server_drain(struct cuv_server *s)

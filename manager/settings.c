@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLIENTS_DEFAULT 256
 #define CLIENTS_MAX 4096
@@ -25,6 +26,7 @@
 
 static const struct option options[] = {
 	{"listen", required_argument, NULL, 'l'},
+	{"listen-fd", required_argument, NULL, 'f'},
 	{"uid", required_argument, NULL, 'u'},
 	{"gid", required_argument, NULL, 'g'},
 	{"clients", required_argument, NULL, 'c'},
@@ -52,6 +54,7 @@ const char *cuv_manager_settings_help(void)
 	       "Cuvette's HTTP process; started by `cuvette serve` with its sockets as\n"
 	       "descriptors 3 (supervisor), 4 (launcher) and 5 (builder).\n"
 	       "  --listen ADDR:PORT   IPv4 address and port, port 0 for any (127.0.0.1:8080)\n"
+	       "  --listen-fd N        a Unix socket that listens, as descriptor N; needs a key\n"
 	       "  --uid N --gid N      drop to these ids\n"
 	       "  --clients N          connections handled at once (256)\n"
 	       "  --memory SIZE        memory that all requests together may hold (1GiB)\n"
@@ -129,6 +132,10 @@ static int read_option(int c, const char *text, struct cuv_manager_settings *s)
 	switch (c) {
 	case 'l':
 		return read_listen(text, s);
+	case 'f':
+		r = cuv_parse_u64(text, INT32_MAX, &n);
+		s->listen_fd = (int)n;
+		return r < 0 || n <= STDERR_FILENO ? -EINVAL : 0;
 	case 'u':
 		r = cuv_parse_u64(text, UINT32_MAX - 1, &n);
 		s->uid = (uid_t)n;
@@ -212,6 +219,11 @@ int cuv_manager_settings_check_open(const struct cuv_manager_settings *s, struct
 			err, CUV_E_BAD_REQUEST,
 			"a cache (CACHE_SHARE) is for whoever has a key: make one with `cuvette key create --name "
 			"NAME`, or set API_KEY");
+	if (s->listen_fd >= 0)
+		return cuv_error_set(
+			err, CUV_E_BAD_REQUEST,
+			"a Unix socket is for a proxy, whoever reaches that could run code, and there is no key: make "
+			"one with `cuvette key create --name NAME`, or set API_KEY");
 	if (cuv_manager_settings_is_loopback(s))
 		return 0;
 	return cuv_error_set(
@@ -231,6 +243,7 @@ int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings
 {
 	struct cuv_manager_settings s = {.address = "127.0.0.1",
 					 .port = 8080,
+					 .listen_fd = -1,
 					 .uid = (uid_t)-1,
 					 .gid = (gid_t)-1,
 					 .clients = CLIENTS_DEFAULT,

@@ -10,6 +10,7 @@
 struct cuv_manager_settings {
 	char address[16]; /* IPv4, "127.0.0.1" */
 	uint16_t port;	  /* 0: any */
+	int listen_fd;	  /* a Unix socket that listens too; -1: none */
 	uid_t uid;	  /* to become; (uid_t)-1: stay */
 	gid_t gid;
 	uint32_t clients;      /* connections handled at once */
