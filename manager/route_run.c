@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /api/v1/run: receive, check, run, answer. */
 #include "lib/base/clock.h"
+#include "manager/answer.h"
 #include "manager/http_form.h"
 #include "manager/run_intake.h"
 #include "manager/runs.h"
@@ -11,6 +12,9 @@
 
 /* After a request that held so much, free memory goes back to the kernel. */
 #define TRIM_BYTES (8u << 20)
+#define LINES_TYPE "application/x-ndjson; charset=utf-8"
+#define LINE_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(9))
+#define LINE_OVERHEAD 128u
 
 static int run_now(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
 		   struct cuv_error *err)
@@ -25,6 +29,82 @@ static int run_now(struct cuv_runner *u, struct cuv_http *h, const struct cuv_ru
 	if (r < 0)
 		return r;
 	cuv_http_reply_json(h, 200, NULL, body);
+	json_decref(body);
+	return 0;
+}
+
+/* --- case by case --- */
+
+struct stream {
+	struct cuv_http *h;
+	struct cuv_charge *charge; /* borrowed */
+	bool begun;
+};
+
+static int gone(struct cuv_error *err)
+{
+	return cuv_error_set(err, CUV_E_CANCELLED, "the client went away");
+}
+
+/* One line: the event, the case's number unless it is negative, and what it is about, an
+ * object that is not empty. */
+static int send_line(struct stream *s, const char *event, json_int_t number, const json_t *about, struct cuv_error *err)
+{
+	const size_t len = json_dumpb(about, NULL, 0, LINE_FLAGS);
+	_cleanup_buf_ struct cuv_buf line = CUV_BUF_INIT(len + LINE_OVERHEAD);
+	char *room;
+
+	if (len < 3 || !cuv_charge_add(s->charge, len + LINE_OVERHEAD))
+		return cuv_budget_exhausted(err, "answer");
+	cuv_buf_addf(&line, "{\"event\":\"%s\",", event);
+	if (number >= 0)
+		cuv_buf_addf(&line, "\"case\":%lld,", (long long)number);
+	/* Its first bracket becomes what is there already. */
+	line.len--;
+	room = cuv_buf_room(&line, len);
+	if (!room)
+		return cuv_budget_exhausted(err, "answer");
+	(void)json_dumpb(about, room, len, LINE_FLAGS);
+	*room = ',';
+	cuv_buf_grew(&line, len);
+	cuv_buf_add_str(&line, "\n");
+	if (cuv_buf_err(&line) < 0)
+		return cuv_budget_exhausted(err, "answer");
+	/* A proxy is not to gather them. */
+	if (!s->begun && !cuv_http_begin(s->h, 200, "X-Accel-Buffering: no\r\n", LINES_TYPE))
+		return gone(err);
+	s->begun = true;
+	return cuv_http_send(s->h, line.data, line.len) ? 0 : gone(err);
+}
+
+static int send_case(void *arg, size_t number, const json_t *answer, struct cuv_error *err)
+{
+	return send_line(arg, "case", (json_int_t)number, answer, err);
+}
+
+/* Until the first case has been run an error is an answer as any other. */
+static int run_streamed(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
+			struct cuv_error *err)
+{
+	const struct cuv_job_events events = cuv_runner_events(u, h);
+	struct stream s = {.h = h, .charge = u->charge};
+	struct cuv_run_follower follower = {.apart = true, .arg = &s, .done = send_case};
+	struct cuv_error unsaid;
+	json_t *body = NULL;
+	int r = cuv_runner_begin(u, err);
+
+	if (r == 0)
+		r = cuv_run_perform(u, request, &events, &follower, &body, err);
+	memcpy(h->run_id, u->run_id, sizeof(h->run_id));
+	if (r == 0)
+		r = send_line(&s, "end", -1, body, err);
+	json_decref(body);
+	if (r == 0 || !s.begun)
+		return r;
+	h->code = err->code;
+	body = err->code == CUV_E_CANCELLED ? NULL : cuv_answer_error(err, h->request_id);
+	if (body)
+		(void)send_line(&s, "error", -1, body, &unsaid);
 	json_decref(body);
 	return 0;
 }
@@ -61,7 +141,15 @@ static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_clie
 		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
-	return in->request.async ? run_later(s, h, client, &in->form, err) : run_now(u, h, &in->request, err);
+	switch (in->request.mode) {
+	case CUV_RUN_ASYNC:
+		return run_later(s, h, client, &in->form, err);
+	case CUV_RUN_STREAM:
+		return run_streamed(u, h, &in->request, err);
+	case CUV_RUN_SYNC:
+	default:
+		return run_now(u, h, &in->request, err);
+	}
 }
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)

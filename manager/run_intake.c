@@ -44,9 +44,23 @@ static int run_single(struct cuv_runner *u, const struct cuv_run_request *reques
 	return r;
 }
 
+/* What is said of a case, to who follows and to the whole. Takes the answer over. */
+static int tell(struct cuv_run_follower *follower, size_t i, json_t *answer, json_t *body, struct cuv_error *err)
+{
+	int r = answer ? 0 : cuv_budget_exhausted(err, "answer");
+
+	if (r == 0 && follower && follower->done)
+		r = follower->done(follower->arg, i, answer, err);
+	if (r == 0 && !(follower && follower->apart) && json_array_append(json_object_get(body, "cases"), answer) < 0)
+		r = cuv_budget_exhausted(err, "answer");
+	json_decref(answer);
+	return r;
+}
+
 /* Case number i, added to the body, which the first one makes. */
 static int run_case(struct cuv_runner *u, const struct cuv_run_request *request, size_t i,
-		    const struct cuv_job_events *events, json_t **body, bool *success, struct cuv_error *err)
+		    const struct cuv_job_events *events, struct cuv_run_follower *follower, json_t **body,
+		    bool *success, struct cuv_error *err)
 {
 	const struct cuv_run_case *c = &request->cases.items[i];
 	struct cuv_job_spec spec = request->spec;
@@ -66,41 +80,43 @@ static int run_case(struct cuv_runner *u, const struct cuv_run_request *request,
 	r = cuv_runner_run(u, &spec, events, &result, err);
 	if (r == 0 && i == 0)
 		*body = cuv_answer_cases(&spec, &result, u->request_id);
-	if (r == 0 && json_array_append_new(json_object_get(*body, "cases"), cuv_answer_case(&spec, &result)) < 0)
-		r = cuv_budget_exhausted(err, "answer");
+	if (r == 0)
+		r = tell(follower, i, cuv_answer_case(&spec, &result), *body, err);
 	*success = *success && r == 0 && result.run.status == CUV_RUN_SUCCESS;
 	cuv_job_result_done(&result);
 	return r;
 }
 
 static int run_cases(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
-		     size_t *ret_case, json_t **ret, struct cuv_error *err)
+		     struct cuv_run_follower *follower, json_t **ret, struct cuv_error *err)
 {
 	json_t *body = NULL;
 	bool success = true;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < request->cases.n; i++) {
-		if (ret_case)
-			*ret_case = i;
-		r = run_case(u, request, i, events, &body, &success, err);
+		if (follower)
+			follower->number = i;
+		r = run_case(u, request, i, events, follower, &body, &success, err);
 	}
 	if (r < 0) {
 		json_decref(body);
 		return r;
 	}
+	if (follower && follower->apart)
+		json_object_del(body, "cases");
 	json_object_set_new(body, "success", json_boolean(success));
 	*ret = body;
 	return 0;
 }
 
 int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
-		    size_t *ret_case, json_t **ret, struct cuv_error *err)
+		    struct cuv_run_follower *follower, json_t **ret, struct cuv_error *err)
 {
 	int r;
 
 	*ret = NULL;
-	r = request->cases.n ? run_cases(u, request, events, ret_case, ret, err)
+	r = request->cases.n ? run_cases(u, request, events, follower, ret, err)
 			     : run_single(u, request, events, ret, err);
 	if (r < 0)
 		return r;

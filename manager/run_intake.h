@@ -18,11 +18,19 @@ struct cuv_run_intake *cuv_run_intake_new(struct cuv_charge *charge, struct cuv_
 void cuv_run_intake_free(struct cuv_run_intake **in);
 #define _cleanup_intake_ _cleanup_(cuv_run_intake_free)
 
+/* Who follows the cases of a request. */
+struct cuv_run_follower {
+	size_t number; /* of the case under way, from 0; written by who runs them */
+	bool apart;    /* they are not in the answer to the whole */
+	void *arg;
+	/* One has been run; its answer is borrowed. Negative with err set: the others are not. */
+	int (*done)(void *arg, size_t number, const json_t *answer, struct cuv_error *err);
+};
+
 /* Runs it, or its cases one after the other, so that a request has one box, like any
- * other. events: of each job; what is in ret_case, unless it is NULL, is the number of
- * the case that is under way, from 0. 0 with the native answer in *ret, a new
- * reference; or negative with err set. */
+ * other. events: of each job; follower: NULL for none. 0 with the native answer in *ret,
+ * a new reference; or negative with err set. */
 int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,
-		    size_t *ret_case, json_t **ret, struct cuv_error *err);
+		    struct cuv_run_follower *follower, json_t **ret, struct cuv_error *err);
 
 #endif

@@ -199,12 +199,17 @@ static int read_encoding(const char *text, bool *ret, struct cuv_error *err)
 	return 0;
 }
 
-static int read_mode(const char *text, bool *ret_async, struct cuv_error *err)
+static int read_mode(const char *text, enum cuv_run_mode *ret, struct cuv_error *err)
 {
-	*ret_async = strcmp(text, "async") == 0;
-	if (!*ret_async && strcmp(text, "sync") != 0)
-		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `mode` must be `sync` or `async`");
-	return 0;
+	static const char *const names[] = {
+		[CUV_RUN_SYNC] = "sync", [CUV_RUN_ASYNC] = "async", [CUV_RUN_STREAM] = "stream"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		*ret = (enum cuv_run_mode)i;
+		if (strcmp(text, names[i]) == 0)
+			return 0;
+	}
+	return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `mode` must be `sync`, `async` or `stream`");
 }
 
 /* After the limits. Texts and what is made of them. */
@@ -213,6 +218,9 @@ static int read_cases(const struct cuv_form *f, struct cuv_run_request *r, struc
 	const struct cuv_field *field = cuv_form_get(f, "cases");
 	int e;
 
+	if (!field && r->mode == CUV_RUN_STREAM)
+		return cuv_error_set(err, CUV_E_FIELD_CONFLICT,
+				     "the `mode` `stream` is for `cases`, which are not there");
 	if (!field)
 		return 0;
 	if (!cuv_charge_add(f->charge, 3 * field->value.len))
@@ -304,7 +312,7 @@ static int read_options(const struct cuv_form *f, struct cuv_run_request *r, str
 		e = read_encoding(cuv_buf_str(&field->value), &r->spec.base64, err);
 	field = cuv_form_get(f, "mode");
 	if (e == 0 && field)
-		e = read_mode(cuv_buf_str(&field->value), &r->async, err);
+		e = read_mode(cuv_buf_str(&field->value), &r->mode, err);
 	field = cuv_form_get(f, "lint");
 	if (e == 0 && field)
 		e = read_lint(cuv_buf_str(&field->value), &r->spec.lint, err);

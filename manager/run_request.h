@@ -17,6 +17,9 @@
 const struct cuv_field_info *cuv_run_fields(size_t *ret_n);
 const struct cuv_field_info *cuv_build_fields(size_t *ret_n);
 
+/* When it is answered: in the end; at once, and it is run later; case by case. */
+enum cuv_run_mode { CUV_RUN_SYNC, CUV_RUN_ASYNC, CUV_RUN_STREAM };
+
 /* Owns what a job's spec points to, besides the form. */
 struct cuv_run_request {
 	struct cuv_job_spec spec; /* borrows from the form and from below */
@@ -27,7 +30,7 @@ struct cuv_run_request {
 	struct cuv_strv artifacts;
 	struct cuv_run_cases cases;
 	struct cuv_lint_settings lint;
-	bool async; /* it is answered at once, and run later */
+	enum cuv_run_mode mode;
 };
 void cuv_run_request_done(struct cuv_run_request *r);
 #define _cleanup_run_request_ _cleanup_(cuv_run_request_done)

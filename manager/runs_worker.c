@@ -33,7 +33,7 @@ struct carried {
 	struct cuv_runs *a;
 	struct cuv_runs_entry *e;
 	struct cuv_charge charge;
-	size_t number; /* of its case */
+	struct cuv_run_follower cases;
 	bool has_cases;
 };
 
@@ -80,9 +80,24 @@ static void on_output(void *arg, enum cuv_stream stream, const uint8_t *data, si
 	struct carried *c = arg;
 
 	pthread_mutex_lock(&c->a->lock);
-	cuv_run_events_output(&c->e->events, stream, c->has_cases ? (int64_t)c->number : -1, data, len);
+	cuv_run_events_output(&c->e->events, stream, c->has_cases ? (int64_t)c->cases.number : -1, data, len);
 	cuv_runs_moved(c->a, c->e);
 	pthread_mutex_unlock(&c->a->lock);
+}
+
+static int on_case(void *arg, size_t number, const json_t *answer, struct cuv_error *err)
+{
+	struct carried *c = arg;
+
+	(void)err;
+	pthread_mutex_lock(&c->a->lock);
+	cuv_run_events_add(&c->e->events, "case",
+			   json_pack("{s:I, s:O*, s:O*, s:O*}", "case", (json_int_t)number, "success",
+				     json_object_get(answer, "success"), "status", json_object_get(answer, "status"),
+				     "return_code", json_object_get(answer, "return_code")));
+	cuv_runs_moved(c->a, c->e);
+	pthread_mutex_unlock(&c->a->lock);
+	return 0;
 }
 
 static bool on_charge(void *arg, size_t bytes)
@@ -129,12 +144,13 @@ static int perform(struct carried *c, const struct cuv_client *client, json_t **
 		return r;
 	in->request.spec.queue_ms = BOX_WAIT_MS;
 	c->has_cases = in->request.cases.n > 0;
+	c->cases = (struct cuv_run_follower){.arg = c, .done = on_case};
 	if (!c->has_cases)
 		u->run_as = c->e->row.id;
 	pthread_mutex_lock(&c->a->lock);
 	c->e->events.base64 = in->request.spec.base64;
 	pthread_mutex_unlock(&c->a->lock);
-	return cuv_run_perform(u, &in->request, &events, &c->number, ret, err);
+	return cuv_run_perform(u, &in->request, &events, &c->cases, ret, err);
 }
 
 /* --- its end --- */

@@ -40,6 +40,11 @@ class Contract:
         return [f"{'/'.join(map(str, e.absolute_path)) or 'the body'}: {e.message[:300]}"
                 for e in sorted(validator.iter_errors(value), key=str)[:5]]
 
+    def check_value(self, name: str, value) -> None:
+        """One that is no whole answer, as the schema of this name."""
+        if wrong := self.errors({"$ref": f"#/components/schemas/{name}"}, value):
+            raise Broken(f"{name}: {wrong}")
+
     def deref(self, node: dict) -> dict:
         return self.resolver.resolve(node["$ref"])[1] if "$ref" in node else node
 

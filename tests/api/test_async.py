@@ -116,13 +116,15 @@ def test_cases_are_runs_of_one_request(service):
     result = ended(service, run_id)["result"]
     assert [case["stdout"] for case in result["cases"]] == ["['a']\n", "['b']\n"] and result["success"]
     assert [(e.data["case"], e.data["data"]) for e in found if e.name == "stdout"] == [(0, "['a']\n"), (1, "['b']\n")]
+    assert [e.data for e in found if e.name == "case"] == [
+        {"case": i, "success": True, "status": "success", "return_code": 0} for i in range(2)]
 
 
 def test_what_is_wrong_with_a_request_is_said_at_once(service):
     response = submit(service, "pass\n", timeout="100000")
     assert response.status_code == 422 and response.json()["error"]["code"] == "limit-exceeded"
     response = submit(service, "pass\n", mode="later")
-    assert response.status_code == 422 and "`sync` or `async`" in response.json()["error"]["message"]
+    assert response.status_code == 422 and "`sync`, `async` or `stream`" in response.json()["error"]["message"]
 
 
 def test_what_fails_later_is_a_typed_error(service):

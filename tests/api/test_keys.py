@@ -12,6 +12,7 @@ import uuid
 import pytest
 
 import client
+import contract
 
 
 def cuvette(state, *words, status=0):
@@ -88,6 +89,17 @@ def test_as_many_runs_a_day_also_after_a_restart():
                 answer = post(running, key)
                 assert answer.status_code == expected, answer.text
         assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_cases_that_are_more_than_a_key_may(keyed):
+    """What went well is told, and then what did not."""
+    _, key = create(keyed.state, "--quota", "3")
+    client.wait_until(lambda: post(keyed, key).status_code == 200, 10, "the key is known")
+    answer = post(keyed, key, "print(input())\n", mode="stream", cases=json.dumps([{"stdin": str(i)} for i in range(4)]))
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    assert [f.get("stdout", f["event"]) for f in found] == ["0\n", "1\n", "error"]
+    assert found[-1]["error"]["code"] == "rate-limited" and found[-1]["request_id"] == answer.headers["X-Request-Id"]
+    contract.of_build(client.BIN.parent).check_value("CasesLine", found[-1])
 
 
 def path_of(answer):
