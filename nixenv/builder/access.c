@@ -17,6 +17,9 @@ void cuv_access_done(struct cuv_access *a)
 		free(a->places[i].index);
 	}
 	free(a->places);
+	for (size_t i = 0; i < a->n_open; i++)
+		cuv_url_done(&a->open[i]);
+	free(a->open);
 	*a = (struct cuv_access){0};
 }
 
@@ -54,8 +57,8 @@ static int replace(char **text, const char *with)
 	return 0;
 }
 
-/* What an address on a list is: an index, what only has files, an origin for users. */
-enum kind { INDEX, FOLDER, ORIGIN };
+/* What an address on a list is: an index, the default one, what only has files, an origin for users. */
+enum kind { INDEX, STANDARD, FOLDER, ORIGIN };
 
 /* The resolver's list of indexes is parted by blanks. */
 static char *spell(const char *name, size_t name_len, const char *address)
@@ -88,7 +91,11 @@ static int add(struct cuv_access *a, const char *name, size_t name_len, const ch
 		return -ENOMEM;
 	a->places = more;
 	a->places[a->n++] = (struct cuv_place){
-		.url = url, .listed = kind == ORIGIN, .index = kind == INDEX ? spell(name, name_len, address) : NULL};
+		.url = url,
+		.listed = kind == ORIGIN,
+		.standard = kind == STANDARD,
+		.index = kind == INDEX || kind == STANDARD ? spell(name, name_len, address) : NULL,
+	};
 	url = (struct cuv_url){0};
 	return 0;
 }
@@ -138,12 +145,13 @@ static int add_json(struct cuv_access *a, json_t *value, enum kind kind)
 static int add_table(struct cuv_access *a, json_t *table)
 {
 	static const char *const keys[] = {"index-url", "extra-index-url", "find-links"};
+	static const enum kind kinds[] = {STANDARD, INDEX, FOLDER};
 	json_t *item;
 	size_t i;
 	int r = 0;
 
 	for (i = 0; r == 0 && i < ARRAY_SIZE(keys); i++)
-		r = add_json(a, json_object_get(table, keys[i]), i < 2 ? INDEX : FOLDER);
+		r = add_json(a, json_object_get(table, keys[i]), kinds[i]);
 	json_array_foreach(json_object_get(table, "index"), i, item)
 	{
 		const char *url = json_string_value(json_object_get(item, "url"));
@@ -152,7 +160,9 @@ static int add_table(struct cuv_access *a, json_t *table)
 
 		if (r == 0 && url)
 			r = add(a, name ? name : "", name ? strlen(name) : 0, url,
-				format && strcmp(format, "simple") != 0 ? FOLDER : INDEX);
+				format && strcmp(format, "simple") != 0		 ? FOLDER
+				: json_is_true(json_object_get(item, "default")) ? STANDARD
+										 : INDEX);
 	}
 	return r;
 }
@@ -171,15 +181,47 @@ static int add_config(struct cuv_access *a, const char *text, size_t len, uint32
 	return r < 0 ? r : add_table(a, json_object_get(root, "pip"));
 }
 
+static int add_open(struct cuv_access *a)
+{
+	static const char separators[] = ", \t\n";
+	const char *list = getenv("CUVETTE_PUBLIC_INDEXES");
+	int r = 0;
+
+	while (r == 0 && list && *(list += strspn(list, separators)) && a->n_open < CUV_ACCESS_ORIGINS_MAX) {
+		size_t n = strcspn(list, separators);
+		_cleanup_free_ char *word = strndup(list, n);
+		struct cuv_url *more = reallocarray(a->open, a->n_open + 1, sizeof(*more));
+
+		if (more)
+			a->open = more;
+		if (!word || !more)
+			return -ENOMEM;
+		r = cuv_url_parse(word, &a->open[a->n_open]);
+		a->n_open += r == 0;
+		/* What is no address makes nothing public. */
+		r = r == -EINVAL ? 0 : r;
+		list += n;
+	}
+	return r;
+}
+
 int cuv_access_read(const char *uv_config, size_t len, struct cuv_access *ret, uint32_t *ret_line)
 {
-	static const char *const variables[] = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL",
-						"CUVETTE_INDEXES"};
+	static const struct {
+		const char *name;
+		enum kind kind;
+	} variables[] = {{"UV_DEFAULT_INDEX", STANDARD},
+			 {"UV_INDEX", INDEX},
+			 {"UV_INDEX_URL", STANDARD},
+			 {"UV_EXTRA_INDEX_URL", INDEX},
+			 {"CUVETTE_INDEXES", INDEX}};
 	_cleanup_(cuv_access_done) struct cuv_access a = {0};
 	int r = add_list(&a, "CUVETTE_TRUSTED_ORIGINS", ORIGIN);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(variables); i++)
-		r = add_list(&a, variables[i], INDEX);
+		r = add_list(&a, variables[i].name, variables[i].kind);
+	if (r == 0)
+		r = add_open(&a);
 	if (r == 0)
 		r = add_list(&a, "UV_FIND_LINKS", FOLDER);
 	if (r == 0 && len > 0)
@@ -212,15 +254,28 @@ static size_t without_slashes(const char *path)
 	return len;
 }
 
+static bool is_same_place(const struct cuv_url *a, const struct cuv_url *b)
+{
+	size_t len = without_slashes(a->path);
+
+	return cuv_site_same(&a->site, &b->site) && without_slashes(b->path) == len &&
+	       memcmp(a->path, b->path, len) == 0;
+}
+
+bool cuv_access_open(const struct cuv_access *a, const struct cuv_url *u)
+{
+	for (size_t i = 0; i < a->n_open; i++)
+		if (is_same_place(&a->open[i], u))
+			return true;
+	return false;
+}
+
 const char *cuv_access_index(const struct cuv_access *a, const struct cuv_url *u)
 {
-	size_t len = without_slashes(u->path);
-
 	for (size_t i = 0; i < a->n; i++) {
 		const struct cuv_place *p = &a->places[i];
 
-		if (p->index && cuv_site_same(&p->url.site, &u->site) && without_slashes(p->url.path) == len &&
-		    memcmp(p->url.path, u->path, len) == 0 && !strchr(p->url.bare, '?'))
+		if (p->index && is_same_place(&p->url, u) && !strchr(p->url.bare, '?'))
 			return p->index;
 	}
 	return NULL;

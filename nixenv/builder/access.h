@@ -19,6 +19,7 @@ struct cuv_place {
 	struct cuv_url url; /* user and password are those to send, or NULL */
 	bool listed;	    /* by CUVETTE_TRUSTED_ORIGINS: for users' addresses too */
 	bool cache;	    /* a binary cache's, no index's (caches.h) */
+	bool standard;	    /* the default index that the operator has configured */
 	char *index;	    /* owned; "name=address" or the address, as the operator wrote it; NULL: no index */
 };
 
@@ -26,6 +27,9 @@ struct cuv_access {
 	struct cuv_place *places;
 	size_t n;
 	bool unknown; /* there are more, of which nothing is known here */
+	/* CUVETTE_PUBLIC_INDEXES: what anybody may have. Nothing may be reached because it is here. */
+	struct cuv_url *open;
+	size_t n_open;
 };
 
 /* From the process's environment and the text of uv's configuration file, which
@@ -40,6 +44,8 @@ int cuv_access_add_cache(struct cuv_access *a, const char *address);
 /* The index at this address, as the operator wrote it; NULL when there is none on the
  * list. Final slashes don't count. Borrowed. */
 const char *cuv_access_index(const struct cuv_access *a, const struct cuv_url *u);
+/* Whether the operator calls the index at this address public. Final slashes don't count. */
+bool cuv_access_open(const struct cuv_access *a, const struct cuv_url *u);
 /* Whether an origin is the operator's own. */
 bool cuv_access_has(const struct cuv_access *a, const struct cuv_site *o);
 /* Whether users' addresses may name it, wherever it is and by http too. */

@@ -36,32 +36,64 @@ static bool needs_credentials(const struct cuv_settings *s, const struct cuv_pla
 	return p->url.user || p->url.password || netrc_has(s, p->url.site.host);
 }
 
+/* An address that says no more than where it is: nothing in it can be a secret. */
+static bool is_plain(const struct cuv_url *u)
+{
+	size_t len = strlen(u->path);
+
+	while (len > 0 && u->path[len - 1] == '/')
+		len--;
+	return !strchr(u->bare, '?') &&
+	       (len == 0 || (len == strlen("/simple") && strncmp(u->path, "/simple", len) == 0));
+}
+
+/* Whether not everybody may have what is there. Of an index without a password nobody knows
+ * that: its address may be the secret, or its network. The default one is taken for the
+ * public's, the operator's word counts for others. */
+static bool is_closed(const struct cuv_settings *s, const struct cuv_place *p)
+{
+	if (needs_credentials(s, p))
+		return true;
+	if (p->cache || p->listed || cuv_access_open(&s->access, &p->url))
+		return false;
+	return !p->standard || !is_plain(&p->url);
+}
+
 /* Whether some index has what others may not have, as far as is known. */
 static bool any_private(const struct cuv_settings *s)
 {
 	for (size_t i = 0; i < s->access.n; i++)
-		if (!s->access.places[i].cache && needs_credentials(s, &s->access.places[i]))
+		if (!s->access.places[i].cache && is_closed(s, &s->access.places[i]))
 			return true;
 	return s->access.unknown;
+}
+
+/* Whether an index that is public is there, or the operator says that what is there is. */
+static bool is_open_site(const struct cuv_settings *s, const struct cuv_site *site)
+{
+	for (size_t i = 0; i < s->access.n_open; i++)
+		if (cuv_site_same(&s->access.open[i].site, site))
+			return true;
+	for (size_t i = 0; i < s->access.n; i++) {
+		const struct cuv_place *p = &s->access.places[i];
+
+		if (!p->cache && !p->listed && cuv_site_same(&p->url.site, site))
+			return true;
+	}
+	return false;
 }
 
 bool cuv_public_address(const struct cuv_settings *s, const char *url)
 {
 	_cleanup_url_ struct cuv_url u = {0};
-	bool is_open_index = false;
 
 	if (cuv_url_parse(url, &u) < 0 || u.user || u.password)
 		return false;
-	for (size_t i = 0; i < s->access.n; i++) {
-		const struct cuv_place *p = &s->access.places[i];
-		bool closed = needs_credentials(s, p), here = cuv_site_same(&p->url.site, &u.site);
-
-		/* A cache's credentials go to all of its site. */
-		if (closed && here)
+	/* A cache's credentials go to all of its site, and files may lie anywhere on an index's. */
+	for (size_t i = 0; i < s->access.n; i++)
+		if (is_closed(s, &s->access.places[i]) && cuv_site_same(&s->access.places[i].url.site, &u.site))
 			return false;
-		is_open_index = is_open_index || (here && !p->cache);
-	}
-	return !any_private(s) || is_open_index;
+	return !any_private(s) || is_open_site(s, &u.site);
 }
 
 /* --- notes --- */

@@ -6,7 +6,8 @@
  *
  * - Indexes: the resolver's own variables and its user-level configuration file
  *   (UV_CONFIG_FILE, else ~/.config/uv/uv.toml, else /etc/uv/uv.toml). Beside
- *   them CUVETTE_INDEXES: more that requirements may name (indexes.h).
+ *   them CUVETTE_INDEXES: more that requirements may name (indexes.h); and
+ *   CUVETTE_PUBLIC_INDEXES: those whose packages may be given to others (public.h).
  * - Certificates: SSL_CERT_FILE (or PIP_CERT) and SSL_CERT_DIR, as one text.
  * - Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, also in lower case.
  * - Credentials: in the indexes' addresses, UV_INDEX_<NAME>_USERNAME and _PASSWORD,

@@ -119,7 +119,7 @@ def test_commit_of_a_repository(place):
     assert place.build(lock, kinds="vcs,archive")[0] == digest
     assert len(place.host.seen) == seen
     # It is nobody else's: no note that it is public.
-    assert not list((place.state / "nix/public").glob("*cuv-kind*"))
+    assert not list((place.state / "nix/public-2").glob("*cuv-kind*"))
     assert place.cuvette("env", "gc", "--env-count", "0").returncode == 0
     place.forget_wheels()
     refused, why = place.build(lock)

@@ -7,6 +7,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME "g1g9klpfhinq7lnspgvg9a9mnqw5vb27-cuvette-environment"
@@ -182,6 +183,7 @@ TEST(public_addresses)
 	struct cuv_place places[3] = {0};
 	struct cuv_settings s = {.netrc = CUV_BUF_INIT(4096), .access = {.places = places, .n = 1}};
 
+	places[0].standard = true;
 	assert_ok(cuv_url_parse("https://open.example/simple", &places[0].url));
 	assert_ok(cuv_url_parse("https://u:p@closed.example/simple", &places[1].url));
 	assert_ok(cuv_url_parse("https://u:p@cache.example/", &places[2].url));
@@ -206,12 +208,69 @@ TEST(public_addresses)
 	cuv_url_done(&places[1].url);
 }
 
+static bool is_public_with(const char *standard, const char *more, const char *open, const char *address)
+{
+	struct cuv_settings s = {.netrc = CUV_BUF_INIT(64)};
+	uint32_t line;
+	bool ret;
+
+	setenv("UV_DEFAULT_INDEX", standard, 1);
+	setenv("UV_INDEX", more, 1);
+	setenv("CUVETTE_PUBLIC_INDEXES", open, 1);
+	assert_ok(cuv_access_read("", 0, &s.access, &line));
+	ret = cuv_public_address(&s, address);
+	cuv_access_done(&s.access);
+	unsetenv("UV_DEFAULT_INDEX");
+	unsetenv("UV_INDEX");
+	unsetenv("CUVETTE_PUBLIC_INDEXES");
+	return ret;
+}
+
+/* What is in an index's address may be known to few, without any password. */
+TEST(indexes_are_public_by_the_operators_word)
+{
+#define PLAIN "https://a.example/simple/"
+#define TOKEN "https://b.example/t0ken/simple"
+	static const struct {
+		const char *standard, *more, *open, *address;
+		bool is_public;
+	} cases[] = {
+		{PLAIN, "", "", "https://a.example/x.whl", true},
+		{"https://a.example", "", "", "https://files.example/x.whl", true},
+		{"main=" PLAIN, "", "", "https://files.example/x.whl", true},
+		{TOKEN, "", "", "https://b.example/x.whl", false},
+		{TOKEN, "", "", "https://files.example/x.whl", false},
+		{PLAIN "?key=1", "", "", "https://a.example/x.whl", false},
+		{TOKEN, "", TOKEN "/", "https://b.example/x.whl", true},
+		{TOKEN, "", TOKEN, "https://files.example/x.whl", true},
+		{TOKEN, "", "https://b.example/other/simple", "https://b.example/x.whl", false},
+		/* others than the default one, whatever they are called */
+		{PLAIN, "https://c.example/simple", "", "https://c.example/x.whl", false},
+		{PLAIN, "https://c.example/simple", "", "https://a.example/x.whl", true},
+		{PLAIN, "https://c.example/simple", "", "https://files.example/x.whl", false},
+		{PLAIN, "https://c.example/simple", "https://files.example", "https://files.example/x.whl", true},
+		{PLAIN, "https://c.example/simple", "https://c.example/simple", "https://files.example/x.whl", true},
+		{PLAIN, TOKEN " https://a.example/t0ken/simple", "", "https://a.example/x.whl", false},
+		{PLAIN, "https://u:p@c.example/simple", "https://c.example/simple", "https://c.example/x.whl", false},
+		{PLAIN, "/srv/wheels", PLAIN, "https://files.example/x.whl", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (is_public_with(cases[i].standard, cases[i].more, cases[i].open, cases[i].address) !=
+		    cases[i].is_public)
+			fail_msg("%zu: %s", i, cases[i].address);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(read_and_written),	  cmocka_unit_test(refused_with_the_line),
-		cmocka_unit_test(signature_of_a_service), cmocka_unit_test(own_signature),
-		cmocka_unit_test(list_of_caches),	  cmocka_unit_test(public_addresses),
+		cmocka_unit_test(read_and_written),
+		cmocka_unit_test(refused_with_the_line),
+		cmocka_unit_test(signature_of_a_service),
+		cmocka_unit_test(own_signature),
+		cmocka_unit_test(list_of_caches),
+		cmocka_unit_test(public_addresses),
+		cmocka_unit_test(indexes_are_public_by_the_operators_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
