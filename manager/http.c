@@ -181,7 +181,12 @@ static bool send_bytes(struct cuv_http *h, const void *data, size_t len)
 	n = mg_write(h->conn, data, len);
 	if (n > 0)
 		h->sent_bytes += (uint64_t)n;
-	return n >= 0 && (size_t)n == len;
+	if (n >= 0 && (size_t)n == len)
+		return true;
+	/* Only the connection's end can say that this is not all. */
+	mg_disable_connection_keep_alive(h->conn);
+	(void)shutdown(h->fd, SHUT_RDWR);
+	return false;
 }
 
 static const char *reason(int status)
@@ -274,10 +279,10 @@ void cuv_http_reply_file(struct cuv_http *h, int status, const char *headers, co
 		ssize_t n = pread(fd, piece, CUV_MIN(first + len - at, (uint64_t)FILE_PIECE), (off_t)at);
 
 		/* Less than was promised: only the connection's end can say so. */
-		if (n <= 0 || !send_bytes(h, piece, (size_t)n)) {
+		if (n <= 0)
 			(void)shutdown(h->fd, SHUT_RDWR);
+		if (n <= 0 || !send_bytes(h, piece, (size_t)n))
 			return;
-		}
 		at += (uint64_t)n;
 	}
 }

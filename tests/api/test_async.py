@@ -467,3 +467,27 @@ def test_kill_9_of_the_manager_leaves_each_run_exactly_one_answer(keyed):
     assert [e.data for e in events(keyed, begun, key)] == [{"state": "failed"}]
     again = list(events(keyed, waiting[0], key, last=last))
     assert text_of(again, "stdout") == "0\n" and again[0].data == {"state": "queued"}
+
+
+def test_sigterm_answers_what_runs_and_the_next_service_what_waits(keyed):
+    key = keyed.keys[0]
+    before, marker = accepted(keyed, "print('before')\n", key), client.new_mark()
+    found = ended(keyed, before, key)
+    running = accepted(keyed, until_told(marker), key, timeout="90")
+    client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
+    waiting = [accepted(keyed, f"print({i})\n", key) for i in range(3)]
+    stream = events(keyed, waiting[0], key)
+    assert next(stream).data == {"state": "queued"}
+    keyed.process.send_signal(signal.SIGTERM)
+    client.wait_until(lambda: keyed.get("/health").json()["draining"], 30, "it heard")
+    refused = submit(keyed, "pass\n", key)
+    assert refused.status_code == 503 and refused.json()["error"]["code"] == "draining"
+    # Who follows what will not begin here is let go, to come back with the id of the last event.
+    assert {e.name for e in stream} <= {"queue"}
+    assert status(keyed, waiting[0], key)["state"] == "queued"
+    client.wait_until(lambda: tell(marker) or keyed.process.poll() is not None, 60, "it has ended")
+    assert keyed.process.wait(60) == 0
+    with client.Service(keyed.state, "--runs-at-once", "1") as after:
+        assert status(after, running, key)["result"]["stdout"] == "begun\ntold\n"
+        assert [ended(after, run_id, key)["result"]["stdout"] for run_id in waiting] == ["0\n", "1\n", "2\n"]
+        assert status(after, before, key) == found

@@ -5,6 +5,7 @@
 import concurrent.futures
 import contextlib
 import pathlib
+import socket
 import time
 
 import client
@@ -164,10 +165,48 @@ def dribble(service, first: bytes, rest: bytes) -> tuple[float, client.RawAnswer
     return time.monotonic() - begun, client.RawAnswer(data)
 
 
-def test_heads_and_bodies_that_dribble_in_are_cut_off_while_others_are_served(service):
+def ask_and_not_read(stack, service, path: str) -> socket.socket:
+    """Through the smallest buffer there is, so that little is on its way."""
+    s = stack.enter_context(socket.socket())
+    s.settimeout(60)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    s.connect(("127.0.0.1", service.port))
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return s
+
+
+def rest_of(s: socket.socket) -> bytes:
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        while chunk := s.recv(1 << 20):
+            data += chunk
+    return data
+
+
+def times_answered(service, path: str) -> int:
+    return sum(f'"path":"{path}"' in line for line in service.log_lines())
+
+
+def much_output(service, pause: float) -> str:
+    """Where a run is that prints 12 MB."""
+    code = (f"import sys, time\ntime.sleep({100 * pause})\nfor _ in range(800):\n    sys.stdout.write('0123456789abcde\\n' * 1000)\n"
+            f"    sys.stdout.flush()\n    time.sleep({pause})\n")
+    fields = {"requirements": "# none\n", "code": code, "lint": "off", "mode": "async", "stdout_limit": "16MiB",
+              "timeout": 120}
+    with service.client() as http:
+        return http.post("/api/v1/run", json=fields).json()["status_url"]
+
+
+def test_who_sends_or_reads_slowly_is_cut_off_while_others_are_served(service):
     full = client.request(BODY)
     head, _, body = full.partition(b"\r\n\r\n")
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    done, goes_on = much_output(service, 0), much_output(service, 0.005)
+    client.wait_until(lambda: service.get(done).json()["state"] == "done", 60, "it has ended")
+    readers = {}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool, contextlib.ExitStack() as stack:
+        for asked in (done, goes_on + "/events"):
+            before = times_answered(service, asked)
+            readers[asked] = before + 2, [ask_and_not_read(stack, service, asked) for _ in range(2)]
         slow_heads = [pool.submit(dribble, service, full[:10], full[10:]) for _ in range(4)]
         slow_bodies = [pool.submit(dribble, service, head + b"\r\n\r\n", body) for _ in range(4)]
         time.sleep(1)
@@ -175,6 +214,12 @@ def test_heads_and_bodies_that_dribble_in_are_cut_off_while_others_are_served(se
         for seconds, answer in [f.result() for f in slow_heads + slow_bodies]:
             assert seconds < SLOW_SECONDS - 5, "never cut off"
             assert answer.status in (408, 400, None)
+        # Who reads nothing has had a part, and no more comes.
+        for asked, (times, sockets) in readers.items():
+            client.wait_until(lambda: times_answered(service, asked) >= times, 200, "they were given up")
+            for s in sockets:
+                data = rest_of(s)
+                assert data.startswith(b"HTTP/1.1 200 ") and b"event: end" not in data and len(data) < 10 << 20
     assert service.healthy()
 
 
