@@ -28,6 +28,9 @@ static struct {
 	counter runs[_CUV_DIALECT_MAX][_CUV_RUN_STATUS_MAX][_CUV_RUN_PATH_MAX];
 	counter no_runs[_CUV_DIALECT_MAX][_CUV_E_MAX];
 	struct times run_times[_CUV_RUN_PATH_MAX];
+	struct times latencies[_CUV_DIALECT_MAX][_CUV_RUN_STATUS_MAX];
+	counter later_accepted, later_ended[CUV_RUNS_CANCELLED + 1];
+	struct times later_waits;
 	counter environments_made, environments_known;
 	struct times resolve_times, build_times;
 	counter lint[CUV_LINT_UNAVAILABLE + 1];
@@ -84,8 +87,9 @@ void cuv_metrics_environment(const struct cuv_environment *e)
 	}
 }
 
-void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r)
+void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r, uint64_t took_ns)
 {
+	add_time(&all.latencies[d][r->run.status], took_ns);
 	add(&all.runs[d][r->run.status][r->run.path], 1);
 	add_time(&all.run_times[r->run.path], r->run.wall_ns);
 	cuv_metrics_environment(&r->environment);
@@ -96,6 +100,21 @@ void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r)
 void cuv_metrics_no_run(enum cuv_dialect d, enum cuv_error_code code)
 {
 	add(&all.no_runs[d][code], 1);
+}
+
+void cuv_metrics_accepted(void)
+{
+	add(&all.later_accepted, 1);
+}
+
+void cuv_metrics_begun(uint64_t waited_ns)
+{
+	add_time(&all.later_waits, waited_ns);
+}
+
+void cuv_metrics_ended(enum cuv_runs_state state)
+{
+	add(&all.later_ended[state], 1);
 }
 
 /* --- as text --- */
@@ -203,8 +222,30 @@ static void runs(struct cuv_buf *ret)
 		(void)snprintf(label, sizeof(label), "path=\"%s\"", cuv_run_path_name((enum cuv_run_path)p));
 		times(ret, "cuvette_run_seconds", label, &all.run_times[p]);
 	}
+	cuv_metrics_head(ret, "cuvette_run_latency_seconds", "histogram",
+			 "From a run's turn to its result: environment, lint, a box, the program.");
+	for (size_t d = 0; d < _CUV_DIALECT_MAX; d++)
+		for (size_t i = CUV_RUN_SUCCESS; i < _CUV_RUN_STATUS_MAX; i++) {
+			(void)snprintf(label, sizeof(label), "dialect=\"%s\",status=\"%s\"", dialects[d],
+				       cuv_run_status_name((enum cuv_run_status)i));
+			times(ret, "cuvette_run_latency_seconds", label, &all.latencies[d][i]);
+		}
 	single(ret, "cuvette_output_bytes_total", "Bytes of programs' stdout and stderr that were kept.",
 	       &all.output_bytes);
+}
+
+static void later(struct cuv_buf *ret)
+{
+	single(ret, "cuvette_runs_later_accepted_total", "Runs that were accepted to be answered later.",
+	       &all.later_accepted);
+	cuv_metrics_head(ret, "cuvette_runs_later_ended_total", "counter",
+			 "Of these, those that have ended, by state.");
+	for (int i = CUV_RUNS_DONE; i <= CUV_RUNS_CANCELLED; i++)
+		cuv_buf_addf(ret, "cuvette_runs_later_ended_total{state=\"%s\"} %llu\n",
+			     cuv_runs_state_name((enum cuv_runs_state)i), (unsigned long long)get(&all.later_ended[i]));
+	cuv_metrics_head(ret, "cuvette_queue_seconds", "histogram",
+			 "From acceptance, or the start of the service, to the beginning of such runs.");
+	times(ret, "cuvette_queue_seconds", "", &all.later_waits);
 }
 
 static void environments(struct cuv_buf *ret)
@@ -238,6 +279,7 @@ void cuv_metrics_text(const char *const *operations, struct cuv_buf *ret)
 {
 	requests(operations, ret);
 	runs(ret);
+	later(ret);
 	environments(ret);
 	lint(ret);
 }

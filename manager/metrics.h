@@ -10,6 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/error.h"
 #include "manager/job.h"
+#include "manager/runs_row.h"
 
 /* Whose words a run was asked for in. X(enum suffix, "name") */
 #define CUV_DIALECT_TABLE(X)                                                                                           \
@@ -34,10 +35,14 @@ void cuv_metrics_request(unsigned operation, int status, enum cuv_error_code cod
 			 uint64_t bytes_out);
 /* An environment was made or found, and nothing run in it. */
 void cuv_metrics_environment(const struct cuv_environment *e);
-/* A run took place, in an environment that counts with it. */
-void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r);
+/* A run took place, in an environment that counts with it; took_ns: from its turn to its result. */
+void cuv_metrics_run(enum cuv_dialect d, const struct cuv_job_result *r, uint64_t took_ns);
 /* None took place. */
 void cuv_metrics_no_run(enum cuv_dialect d, enum cuv_error_code code);
+/* A run that is answered later was accepted; begins, after so long; has ended. */
+void cuv_metrics_accepted(void);
+void cuv_metrics_begun(uint64_t waited_ns);
+void cuv_metrics_ended(enum cuv_runs_state state);
 
 /* Adds all of it in Prometheus' text form (0.0.4). operations: names, NULL at the end,
  * that of number 1 first. What failed is in the buffer's state. */

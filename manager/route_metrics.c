@@ -22,6 +22,14 @@ static void gauge(struct cuv_buf *b, const char *name, const char *help, double 
 	value(b, name, "gauge", help, number);
 }
 
+static const struct {
+	const char *name, *type, *text;
+} counts[_CUV_COUNT_MAX] = {
+#define X(suffix, name, type, text) {name, type, text},
+	CUV_COUNT_TABLE(X)
+#undef X
+};
+
 /* The others' own words, as old as they may be for GET /health. */
 static void parts(struct cuv_server *s, struct cuv_buf *b)
 {
@@ -39,6 +47,12 @@ static void parts(struct cuv_server *s, struct cuv_buf *b)
 	gauge(b, "cuvette_boxes_busy", "Boxes that something runs in, as the launcher tells.",
 	      launcher ? state.layers.boxes_busy : 0);
 	gauge(b, "cuvette_boxes_max", "Boxes that there may be at once.", launcher ? state.layers.boxes_max : 0);
+	for (size_t i = 0; launcher && i < _CUV_COUNT_MAX; i++)
+		value(b, counts[i].name, counts[i].type, counts[i].text, (double)state.layers.counts[i]);
+	if (builder)
+		value(b, "cuvette_environments_evicted_total", "counter",
+		      "Environments that made room for others, or were removed on request.",
+		      (double)state.tools.evicted);
 	cuv_metrics_head(b, "cuvette_layer_up", "gauge", "1 while this layer of isolation is on.");
 	for (int i = 0; launcher && i < _CUV_LAYER_MAX; i++)
 		cuv_buf_addf(b, "cuvette_layer_up{layer=\"%s\"} %d\n", cuv_layer_name((enum cuv_layer)i),

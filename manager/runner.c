@@ -172,6 +172,7 @@ static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result 
 int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, const struct cuv_job_events *events,
 		   struct cuv_job_result *result, struct cuv_error *err)
 {
+	const uint64_t begun = cuv_now_ns();
 	int done;
 
 	if (r->run_as)
@@ -190,7 +191,7 @@ int cuv_runner_run(struct cuv_runner *r, struct cuv_job_spec *spec, const struct
 	if (spec->build_only)
 		cuv_metrics_environment(&result->environment);
 	else
-		cuv_metrics_run(r->dialect, result);
+		cuv_metrics_run(r->dialect, result, cuv_now_ns() - begun);
 	cuv_holdings_note(&r->server->holdings, r->client->tenant, &result->environment, cuv_wall_s());
 	log_run(r, spec, result);
 	return charge_answer(spec, result, r->charge, err);

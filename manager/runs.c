@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "manager/answer.h"
 #include "manager/form_pack.h"
+#include "manager/metrics.h"
 #include "manager/runs_private.h"
 
 #include <errno.h>
@@ -57,6 +58,7 @@ static struct cuv_runs_entry *entry_new(struct cuv_runs *a, const struct cuv_run
 		return NULL;
 	e->row = *row;
 	e->bytes = bytes;
+	e->known_ns = cuv_now_ns();
 	cuv_run_events_init(&e->events);
 	(void)cuv_runs_cond_init(&e->moved);
 	HASH_ADD_STR(a->by_id, row.id, e);
@@ -147,6 +149,7 @@ void cuv_runs_set_ended(struct cuv_runs *a, struct cuv_runs_entry *e, enum cuv_r
 		json_decref(data);
 		return;
 	}
+	cuv_metrics_ended(state);
 	e->row.state = state;
 	e->row.ended_s = cuv_wall_s();
 	cuv_run_events_end(&e->events, data);
@@ -217,8 +220,10 @@ int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *
 	if (!e)
 		return cuv_budget_exhausted(err, "request");
 	r = enqueue(a, e, &row, &packed, err);
-	if (r == 0)
+	if (r == 0) {
+		cuv_metrics_accepted();
 		memcpy(ret_id, row.id, sizeof(row.id));
+	}
 	return r;
 }
 

@@ -31,6 +31,7 @@ struct cuv_runs_entry {
 	struct cuv_env_progress progress;
 	bool has_progress;
 	uint64_t progress_ns; /* when it was an event last */
+	uint64_t known_ns;    /* since when it waits, here */
 	struct cuv_run_events events;
 	size_t counted;			/* of the events, in events_bytes */
 	struct cuv_runs_worker *worker; /* while it is under way */

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "manager/answer.h"
 #include "manager/form_pack.h"
+#include "manager/metrics.h"
 #include "manager/run_intake.h"
 #include "manager/runs_private.h"
 
@@ -367,6 +368,7 @@ void *cuv_runs_worker_main(void *arg)
 			e->worker = w;
 			cuv_runs_ref(e);
 			cuv_runs_set_state(a, e, CUV_RUNS_RESOLVING);
+			cuv_metrics_begun(cuv_now_ns() - e->known_ns);
 			pthread_mutex_unlock(&a->lock);
 			carry_out(a, e, &t.client, t.key_gone);
 			pthread_mutex_lock(&a->lock);

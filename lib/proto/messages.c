@@ -379,6 +379,8 @@ void cuv_layers_put(struct cuv_writer *w, const struct cuv_layers *m)
 	}
 	cuv_put_u32(w, m->boxes_max);
 	cuv_put_u32(w, m->boxes_busy);
+	for (i = 0; i < _CUV_COUNT_MAX; i++)
+		cuv_put_u64(w, m->counts[i]);
 }
 
 int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret)
@@ -393,6 +395,8 @@ int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret)
 	}
 	m.boxes_max = cuv_get_u32(r);
 	m.boxes_busy = cuv_get_u32(r);
+	for (i = 0; i < _CUV_COUNT_MAX; i++)
+		m.counts[i] = cuv_get_u64(r);
 	end = cuv_reader_end(r);
 	if (end == 0)
 		*ret = m;
@@ -587,6 +591,7 @@ void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m)
 	cuv_put_str(w, m->uv_version);
 	cuv_put_str(w, m->ruff_version);
 	cuv_put_u8(w, m->resolver_sealed);
+	cuv_put_u64(w, m->evicted);
 }
 
 int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret)
@@ -610,6 +615,7 @@ int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret)
 	cuv_get_str(r, m.uv_version, sizeof(m.uv_version));
 	cuv_get_str(r, m.ruff_version, sizeof(m.ruff_version));
 	m.resolver_sealed = get_bool(r);
+	m.evicted = cuv_get_u64(r);
 	end = cuv_reader_end(r);
 	if (end == 0)
 		*ret = m;

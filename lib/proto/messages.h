@@ -203,6 +203,24 @@ const char *cuv_layer_name(enum cuv_layer l);
 bool cuv_layer_degradable(enum cuv_layer l);
 int cuv_layer_find(const char *name); /* -1: no such layer */
 
+/* What the launcher has counted since it was started, and how many there are now. X(enum
+ * suffix, "name of the metric", "its type", "what it is") */
+#define CUV_COUNT_TABLE(X)                                                                                             \
+	X(ZYGOTES, "cuvette_zygotes", "gauge", "Zygotes that are warm.")                                               \
+	X(POOL, "cuvette_pool", "gauge", "Boxes that wait in zygotes for a run.")                                      \
+	X(READY, "cuvette_boxes_ready", "gauge", "Boxes outside of zygotes that wait for a run, half made.")           \
+	X(QUEUE, "cuvette_box_queue", "gauge", "Runs that wait for a box.")                                            \
+	X(WARMED, "cuvette_zygotes_warmed_total", "counter", "Zygotes that have become warm.")                         \
+	X(FAILED, "cuvette_zygotes_failed_total", "counter", "Zygotes that died, or did not become warm.")             \
+	X(FAULTS, "cuvette_launcher_faults_total", "counter",                                                          \
+	  "Runs that failed because a process of theirs could not be started, died or left something.")                \
+	X(LOST, "cuvette_boxes_lost_total", "counter", "Places for boxes given up because something stayed in them.")
+enum cuv_count {
+#define X(suffix, name, type, text) CUV_COUNT_##suffix,
+	CUV_COUNT_TABLE(X)
+#undef X
+		_CUV_COUNT_MAX,
+};
 struct cuv_layers {
 	struct {
 		enum cuv_layer_state state;
@@ -210,6 +228,7 @@ struct cuv_layers {
 	} layer[_CUV_LAYER_MAX];
 	uint32_t boxes_max;
 	uint32_t boxes_busy;
+	uint64_t counts[_CUV_COUNT_MAX];
 };
 void cuv_layers_put(struct cuv_writer *w, const struct cuv_layers *m);
 int cuv_layers_get(struct cuv_reader *r, struct cuv_layers *ret);
@@ -315,6 +334,7 @@ struct cuv_tools {
 	char uv_version[32];
 	char ruff_version[32];
 	bool resolver_sealed; /* the resolver runs under Landlock */
+	uint64_t evicted;     /* environments, since the builder was started */
 };
 void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m);
 int cuv_tools_get(struct cuv_reader *r, struct cuv_tools *ret);

@@ -9,6 +9,8 @@
 #include "nixenv/builder/settings.h"
 #include "nixenv/builder/state.h"
 
+#include <stdatomic.h>
+
 /* What the environments may take together; 0: no bound. */
 struct cuv_budget {
 	uint64_t bytes; /* of the store without image and tools, as Nix counts them */
@@ -21,11 +23,12 @@ struct cuv_builder {
 	struct cuv_settings settings;
 	struct cuv_budget budget;
 	bool no_sdists;
-	unsigned lock_kinds;	  /* what locks may have, CUV_LOCK_… (nixenv/pylock_kinds.h) */
-	int launcher;		  /* control socket of the launcher; -1: none */
-	struct cuv_caches caches; /* of others, asked before anything is built */
-	bool shares;		  /* clients may have what is public */
-	bool sealed;		  /* the resolver runs under Landlock */
+	unsigned lock_kinds;		/* what locks may have, CUV_LOCK_… (nixenv/pylock_kinds.h) */
+	int launcher;			/* control socket of the launcher; -1: none */
+	struct cuv_caches caches;	/* of others, asked before anything is built */
+	bool shares;			/* clients may have what is public */
+	bool sealed;			/* the resolver runs under Landlock */
+	atomic_uint_least64_t *evicted; /* environments; shared with workers, who evict; NULL: not counted */
 };
 
 #endif

@@ -128,6 +128,8 @@ int cuv_evict_one(const struct cuv_builder *b, struct cuv_ledger *l, const char 
 		r = cuv_ledger_commit(l);
 	forget_lock(b, l, row.lock);
 	(void)unlinkat(b->state.leases, env, 0);
+	if (b->evicted)
+		atomic_fetch_add(b->evicted, 1);
 	cuv_log(CUV_LOG_INFO, "environment-evicted", CUV_S("environment", env), CUV_I("bytes", row.free_bytes));
 	*ret_freed = row.free_bytes;
 	return r;

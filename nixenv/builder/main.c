@@ -64,6 +64,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -247,6 +248,9 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 {
 	int r = cuv_settings_read(&b->settings);
 
+	b->evicted = mmap(NULL, sizeof(*b->evicted), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b->evicted == MAP_FAILED)
+		b->evicted = NULL;
 	b->launcher = o->launcher_fd;
 	b->no_sdists = o->no_sdists;
 	b->lock_kinds = o->lock_kinds;

@@ -192,6 +192,7 @@ static void answer_tools(struct server *sv, struct session *s)
 		return;
 	}
 	tools.resolver_sealed = sv->b->sealed;
+	tools.evicted = sv->b->evicted ? atomic_load(sv->b->evicted) : 0;
 	for (size_t i = 0; i < tools.n_pythons; i++) {
 		const struct cuv_pinned *p = &sv->b->pins.pythons[i];
 

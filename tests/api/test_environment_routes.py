@@ -3,6 +3,7 @@
 them, and to nobody else."""
 
 import os
+import re
 import subprocess
 import time
 import uuid
@@ -172,15 +173,23 @@ def test_what_is_refused(service):
     assert me.post(f"{PATH}/{NOBODYS}").headers["Allow"] == "GET, HEAD, DELETE"
 
 
+def evicted(admin) -> int:
+    text = admin.get("/metrics").text
+    return int(re.search(r"^cuvette_environments_evicted_total (\d+)$", text, re.M).group(1))
+
+
 def test_what_was_evicted_is_listed_and_can_be_built_again(service):
     me = Key(service)
     digest = me.built(WHEEL)["environment"]["digest"]
+    admin = Key(service, "admin")
+    before = evicted(admin)
 
     def collected():
         cuvette(service.state, "env", "gc", "--env-count", "0")
         return me.listed()[digest]["ready"] is False
 
     client.wait_until(collected, 60, "nothing uses it any more")
+    client.wait_until(lambda: evicted(admin) > before, 20, "it is counted")
     for suffix in ("", "/lock"):
         assert error_of(me.get(f"{PATH}/{digest}{suffix}"))["code"] == "environment-unknown"
     assert me.built(WHEEL)["environment"]["digest"] == digest

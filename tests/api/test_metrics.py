@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """GET /metrics: what is counted, by counting what is done; who may ask; the dashboard."""
 
+import concurrent.futures
+import contextlib
 import json
+import os
+import pathlib
 import re
+import signal
 import time
 
 import client
@@ -79,6 +84,10 @@ def test_runs_are_counted_by_how_they_ended(service):
     assert counted.all("cuvette_runs_total", status="timeout") == 1
     assert counted.all("cuvette_runs_total") == counted.all("cuvette_run_seconds_count") == 4
     assert counted.all("cuvette_run_seconds_sum") >= 1
+    latency = [counted("cuvette_run_latency_seconds_count", dialect="native", status=status)
+               for status in ("success", "error", "timeout")]
+    assert latency == [2, 1, 1]
+    assert counted.all("cuvette_run_latency_seconds_sum") >= counted.all("cuvette_run_seconds_sum")
     assert counted("cuvette_requests_total", operation="run", status="200") == 4
     assert counted("cuvette_request_seconds_count", operation="run") == 4
     assert counted("cuvette_environments_total", result="known") == 4
@@ -96,6 +105,64 @@ def test_runs_are_counted_by_whose_words_they_were_asked_in(service):
         spec = {"language_id": "python3", "sourcecode": "print(1)"}
         assert http.post("/jobe/index.php/restapi/runs", json={"run_spec": spec}).json()["stdout"] == "1\n"
     assert [counted.all("cuvette_runs_total", dialect=name) for name in ("execute", "cases", "jobe", "native")] == [1, 1, 1, 0]
+
+
+def test_runs_that_are_answered_later_are_counted_as_they_come_and_end(service):
+    with Counted(service) as counted, service.client() as http:
+        def begin(**fields) -> str:
+            answer = http.post("/api/v1/run", json={"code": "print(1)\n", "lint": "off", "mode": "async", **fields})
+            assert answer.status_code == 202, answer.text
+            return answer.json()["status_url"]
+
+        def state(url) -> str:
+            return http.get(url).json()["state"]
+
+        runs = [begin(requirements="# none\n"), begin(requirements="# none\n"), begin(env="0" * 32)]
+        client.wait_until(lambda: {state(url) for url in runs} <= {"done", "failed"}, 60, "they have ended")
+        slow = begin(requirements="# none\n", code="import time\ntime.sleep(50)\n", timeout=60)
+        assert http.delete(slow).json()["state"] == "cancelled"
+    assert counted("cuvette_runs_later_accepted_total") == 4
+    assert [counted("cuvette_runs_later_ended_total", state=state) for state in ("done", "failed", "cancelled")] == [2, 1, 1]
+    # One that was cancelled may have begun before.
+    assert 3 <= counted("cuvette_queue_seconds_count") <= 4
+    assert counted.after["cuvette_runs_waiting", frozenset()] == counted.after["cuvette_runs_later", frozenset()] == 0
+
+
+def now(service, name) -> float:
+    return read(service.get("/metrics"))[name, frozenset()]
+
+
+def test_zygotes_and_what_waits_in_them_are_told(service):
+    client.wait_until(lambda: service.answer("print(1)\n", lint="off")["path"] != "cold", 60, "there is a zygote")
+    # Launcher and builder are asked once a second.
+    client.wait_until(lambda: now(service, "cuvette_zygotes") >= 1, 20, "it is told")
+    client.wait_until(lambda: now(service, "cuvette_pool") + now(service, "cuvette_boxes_ready") >= 1, 20, "boxes wait")
+    assert now(service, "cuvette_zygotes_warmed_total") >= now(service, "cuvette_zygotes") >= 1
+    assert now(service, "cuvette_box_queue") == 0
+
+
+def keeper_of(mark: str) -> int | None:
+    parents = client._parents()
+    for pid in client.processes_with(mark):
+        while pid in parents:
+            pid = parents[pid][0]
+            with contextlib.suppress(OSError):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "cuvette-keeper\n":
+                    return pid
+    return None
+
+
+def test_a_run_whose_keeper_died_is_a_fault_of_the_launchers(service):
+    mark = client.new_mark()
+    with Counted(service) as counted, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        before = now(service, "cuvette_launcher_faults_total")
+        run = pool.submit(service.run, client.marked(mark, "import time\ntime.sleep(60)\n"), timeout=100, lint="off",
+                          isolation="strict")
+        client.wait_until(lambda: keeper_of(mark), 60, "it runs")
+        os.kill(keeper_of(mark), signal.SIGKILL)
+        assert run.result().status_code == 500
+    client.wait_until(lambda: now(service, "cuvette_launcher_faults_total") == before + 1, 20, "it is told")
+    assert counted("cuvette_runs_failed_total", dialect="native", code="internal") == 1
 
 
 def test_histograms_are_cumulative_and_end_with_all(service):

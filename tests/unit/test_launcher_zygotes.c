@@ -202,7 +202,7 @@ static void a_zygote_that_only_refuses_is_ended(void **state)
 		end_keeper(&s, g, CUV_KEEPER_GIVEN_BACK);
 		assert_int_equal(g->state, CUV_ZYGOTE_WARM);
 	}
-	cuv_zygotes_left(g, false); /* a run */
+	cuv_zygotes_left(&s.zygotes, g, false); /* a run */
 	for (i = 0; i < 8; i++) {
 		assert_int_equal(g->state, CUV_ZYGOTE_WARM);
 		g->keepers = g->waiting = g->leaving = 1;

@@ -52,6 +52,22 @@ static void add_waiting(struct cuv_server *s, int fd)
 	s->waiting[s->n_waiting++] = (struct cuv_waiting){.fd = fd, .deadline_ns = cuv_deadline_ms(CUV_FIRST_FRAME_MS)};
 }
 
+static void count(const struct cuv_server *s, uint64_t ret[_CUV_COUNT_MAX])
+{
+	const struct cuv_zygotes *z = &s->slots->zygotes;
+
+	for (size_t i = 0; i < CUV_ZYGOTES_MAX; i++) {
+		ret[CUV_COUNT_ZYGOTES] += z->zygote[i].state == CUV_ZYGOTE_WARM;
+		ret[CUV_COUNT_POOL] += z->zygote[i].waiting;
+	}
+	ret[CUV_COUNT_READY] = s->slots->standby;
+	ret[CUV_COUNT_QUEUE] = s->n_queue;
+	ret[CUV_COUNT_WARMED] = z->warmed;
+	ret[CUV_COUNT_FAILED] = z->failed;
+	ret[CUV_COUNT_FAULTS] = s->slots->faults;
+	ret[CUV_COUNT_LOST] = s->slots->lost;
+}
+
 static void answer_layers(struct cuv_server *s, int fd)
 {
 	struct cuv_layers m = *s->layers;
@@ -59,6 +75,7 @@ static void answer_layers(struct cuv_server *s, int fd)
 
 	m.boxes_max = s->slots->max;
 	m.boxes_busy = s->slots->busy;
+	count(s, m.counts);
 	cuv_writer_init(&w, CUV_MSG_LAYERS);
 	cuv_layers_put(&w, &m);
 	(void)cuv_writer_send(&w, fd, NULL, 0);

@@ -291,6 +291,7 @@ void cuv_slots_start(struct cuv_slots *s, struct cuv_task *task)
 	if (r == 0)
 		r = take_lease(s, slot, task);
 	if (r < 0) {
+		s->faults += r != -ESTALE;
 		refuse(task->session, task->run.run_id, "no process can be started for the run", r);
 		cuv_task_free(task);
 		return;
@@ -393,6 +394,7 @@ static void answer_for(struct cuv_slots *s, const struct cuv_slot *slot, int cod
 {
 	struct cuv_error err;
 
+	s->faults += !s->stopping;
 	if (s->stopping) {
 		cuv_error_set(&err, CUV_E_DRAINING, "the service is stopping");
 		(void)cuv_failure_send(slot->session, &err);
@@ -438,7 +440,7 @@ static bool keeper_ended(struct cuv_slots *s, struct cuv_slot *slot, const sigin
 		slot->zygote->keepers--;
 		slot->zygote->leaving -= !had_task && slot->orders < 0;
 		if (had_task || code == CUV_KEEPER_GIVEN_BACK)
-			cuv_zygotes_left(slot->zygote, code == CUV_KEEPER_GIVEN_BACK);
+			cuv_zygotes_left(&s->zygotes, slot->zygote, code == CUV_KEEPER_GIVEN_BACK);
 	}
 	slot->zygote = NULL;
 	if (slot->task && !as_it_should)

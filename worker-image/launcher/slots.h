@@ -51,6 +51,7 @@ struct cuv_slots {
 	unsigned standby_max;
 	unsigned next_id;  /* never used yet */
 	unsigned lost;	   /* identities thrown away */
+	uint64_t faults;   /* runs that had no end of their own, and were told so */
 	unsigned n_made;   /* slots in the beginning */
 	uint64_t clear_ns; /* when to look again at those that are being cleared; CUV_NEVER: there are none */
 	struct cuv_buf net_print;

@@ -163,8 +163,9 @@ static int fork_keeper(struct cuv_zygotes *z, struct cuv_zygote *g)
 	return r;
 }
 
-static void fail(struct cuv_zygote *g, const char *why)
+static void fail(struct cuv_zygotes *z, struct cuv_zygote *g, const char *why)
 {
+	z->failed++;
 	close_ends(g);
 	g->state = CUV_ZYGOTE_FAILED;
 	g->deadline_ns = cuv_deadline_ms(CUV_MIN((uint64_t)FAILED_MS << CUV_MIN(g->failures, 10u), FAILED_MS_MAX));
@@ -206,7 +207,7 @@ static void start(struct cuv_zygotes *z, struct cuv_zygote *g)
 	if (r < 0) {
 		g->keeper = 0;
 		give_lease_back(g);
-		fail(g, r == -EBUSY || r == -ENOENT ? "its environment is being removed" : strerror(-r));
+		fail(z, g, r == -EBUSY || r == -ENOENT ? "its environment is being removed" : strerror(-r));
 	}
 }
 
@@ -458,12 +459,12 @@ void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g)
 		succeed(z, g);
 }
 
-void cuv_zygotes_left(struct cuv_zygote *g, bool refused)
+void cuv_zygotes_left(struct cuv_zygotes *z, struct cuv_zygote *g, bool refused)
 {
 	g->refusals = refused ? g->refusals + 1 : 0;
 	/* Not while there are runs in it: they would end with it. */
 	if (g->state == CUV_ZYGOTE_WARM && g->refusals >= REFUSALS_MAX && g->keepers == g->waiting)
-		fail(g, "it can't be forked");
+		fail(z, g, "it can't be forked");
 }
 
 unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g)
@@ -502,7 +503,7 @@ static bool leave_to_its_runs(struct cuv_zygotes *z, struct cuv_zygote *g, const
 	next->failures = g->failures;
 	next->used_ns = g->used_ns;
 	retire(g);
-	fail(next, why);
+	fail(z, next, why);
 	try_again(z, next);
 	return true;
 }
@@ -521,12 +522,13 @@ void cuv_zygotes_on_news(struct cuv_zygotes *z, struct cuv_zygote *g)
 	}
 	if (!news.warm) {
 		if (g->state != CUV_ZYGOTE_ENDING && (g->keepers == g->waiting || !leave_to_its_runs(z, g, news.why)))
-			fail(g, news.why);
+			fail(z, g, news.why);
 		return;
 	}
 	if (g->state == CUV_ZYGOTE_STARTING) {
 		g->state = CUV_ZYGOTE_WARM;
 		g->warmed = true;
+		z->warmed++;
 		retire_replaced(z, g);
 		cuv_log(CUV_LOG_INFO, "zygote-warm", CUV_S("environment", g->run.env), CUV_I("imported", news.imported),
 			CUV_I("failed", news.failed), CUV_I("pss_bytes", news.pss_bytes),
@@ -591,7 +593,7 @@ bool cuv_zygotes_reaped(struct cuv_zygotes *z, pid_t pid)
 		g->keeper = 0;
 		cuv_slotns_done(&g->ns);
 		if (g->state == CUV_ZYGOTE_STARTING || g->state == CUV_ZYGOTE_WARM)
-			fail(g, "its keeper was killed");
+			fail(z, g, "its keeper was killed");
 		close_ends(g);
 		g->clear_by_ns = cuv_deadline_ms(CLEAR_MS);
 		clear_cgroup(z, g);

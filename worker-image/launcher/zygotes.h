@@ -69,6 +69,8 @@ struct cuv_zygotes {
 	struct cuv_zygotes_settings set;
 	struct cuv_zygote zygote[CUV_ZYGOTES_MAX];
 	uint64_t clear_ns; /* when to look again at what is being cleared; CUV_NEVER: there is nothing */
+	uint64_t warmed;   /* so many have become warm, */
+	uint64_t failed;   /* and so many failed */
 	bool stopping;
 };
 
@@ -82,7 +84,7 @@ struct cuv_zygote *cuv_zygotes_find(struct cuv_zygotes *z, const struct cuv_run 
 void cuv_zygotes_used(struct cuv_zygotes *z, struct cuv_zygote *g);
 /* A keeper in it has ended: with a run, or with nothing to be had. One that can only
  * be asked in vain is no use, however well it feels. */
-void cuv_zygotes_left(struct cuv_zygote *g, bool refused);
+void cuv_zygotes_left(struct cuv_zygotes *z, struct cuv_zygote *g, bool refused);
 /* How many keepers should wait in it now. */
 unsigned cuv_zygotes_standby(const struct cuv_zygotes *z, const struct cuv_zygote *g);
 
