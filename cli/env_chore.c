@@ -162,10 +162,14 @@ int cuv_env_list(int argc, char **argv)
 static void print_gc(const json_t *answer)
 {
 	char freed[CUV_ENV_SIZE_SIZE];
-	json_int_t in_use = number_of(answer, "in_use"), pinned = number_of(answer, "pinned");
+	json_int_t in_use = number_of(answer, "in_use"), pinned = number_of(answer, "pinned"),
+		   locks = number_of(answer, "locks");
 
 	printf("%" JSON_INTEGER_FORMAT " evicted, %s freed\n", number_of(answer, "evicted"),
 	       size_of(answer, "freed_bytes", freed));
+	if (locks)
+		printf("%" JSON_INTEGER_FORMAT " %s without an environment forgotten\n", locks,
+		       locks == 1 ? "lock" : "locks");
 	if (in_use)
 		printf("%" JSON_INTEGER_FORMAT " would have gone but %s in use\n", in_use, in_use == 1 ? "is" : "are");
 	if (pinned)

@@ -111,6 +111,7 @@ static int do_gc(struct chore *c, json_t *answer, struct cuv_error *err)
 	json_object_set_new(answer, "evicted", json_integer((json_int_t)done.evicted));
 	json_object_set_new(answer, "in_use", json_integer((json_int_t)done.leased));
 	json_object_set_new(answer, "pinned", json_integer((json_int_t)done.pinned));
+	json_object_set_new(answer, "locks", json_integer((json_int_t)done.locks));
 	json_object_set_new(answer, "freed_bytes", json_integer((json_int_t)done.freed));
 	json_object_set_new(answer, "collected", json_boolean(done.collected));
 	return add_totals(c, answer, err);

@@ -312,6 +312,15 @@ static void leave_alone(struct eviction *e)
 	e->skip = 0;
 }
 
+/* Those of long ago; all where everything is to go, or that was not enough. */
+static int forget_locks(struct eviction *e, bool hurry)
+{
+	int n = cuv_locks_forget(e->b, e->l, hurry ? CUV_LOCKS_KEEP_MIN_S : CUV_LOCKS_KEEP_S);
+
+	e->ret->locks += (uint64_t)CUV_MAX(n, 0);
+	return CUV_MIN(n, 0);
+}
+
 static bool passes(const struct cuv_ledger_totals *t, uint64_t bytes, uint64_t count)
 {
 	return t->live_bytes > bytes || t->environments > count;
@@ -346,12 +355,14 @@ int cuv_evict(const struct cuv_builder *b, struct cuv_ledger *l, const struct cu
 	int r = cuv_ledger_totals(l, &t);
 
 	for (int i = 0; r == 0 && i < ROUNDS; i++) {
-		const uint64_t gone = ret->evicted;
+		const uint64_t gone = ret->evicted + ret->locks;
 
 		/* A little more than needed, so that not each new one costs a collection. */
 		if (passes(&t, most, count))
 			r = evict_patiently(&e, most - most / 8, count, &t);
-		if (r < 0 || (ret->evicted == gone && (i > 0 || (!how->always && t.store_bytes <= bytes))))
+		if (r == 0)
+			r = forget_locks(&e, how->none || i > 0);
+		if (r < 0 || (ret->evicted + ret->locks == gone && (i > 0 || (!how->always && t.store_bytes <= bytes))))
 			break;
 		if (collect(b, l, how->tmp, how->cancel_fd, ret, err) < 0)
 			return -EINVAL;

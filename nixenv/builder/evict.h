@@ -6,7 +6,8 @@
  * An environment goes when it is the one that was not used for longest, is not
  * pinned, and nobody has a lease on it (lib/base/lease.h): its links go, and with them
  * the reason for Nix to keep it and what only it needs. Wheels are needed only until
- * they are installed, so each collection takes them too.
+ * they are installed, so each collection takes them too. Locks that were only asked for
+ * (locks.h) go after a time, or at once where room is needed, with what was built for them.
  *
  * The store's lock (nix/gc.lock) keeps collections away from what is being made:
  * makers share it, a collection has it alone. Here it is waited for, with a deadline;
@@ -29,6 +30,7 @@ struct cuv_eviction {
 	uint64_t evicted; /* environments */
 	uint64_t leased;  /* would have gone, but are in use */
 	uint64_t pinned;  /* the same, but are pinned */
+	uint64_t locks;	  /* records of locks that had no environment */
 	uint64_t freed;	  /* bytes, as Nix counts them */
 	bool collected;	  /* Nix has looked for what nobody needs */
 	bool busy;	  /* it could not: something is being made */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "nixenv/builder/locks.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "nixenv/builder/index.h"
 #include "nixenv/builder/metadata.h"
@@ -66,6 +67,46 @@ static int keep_wheels(const struct cuv_builder *b, const struct cuv_lock *l, co
 	return r;
 }
 
+/* One record by its digest's digits: 1 when it went. */
+static int forget_one(const struct cuv_builder *b, struct cuv_ledger *l, const char *hex)
+{
+	char name[CUV_SHA256_HEX_SIZE + 16], path[PATH_MAX];
+	uint64_t others;
+	int r = cuv_ledger_count_lock(l, hex, &others);
+
+	if (r < 0 || others > 0)
+		return CUV_MIN(r, 0);
+	(void)snprintf(name, sizeof(name), "%s" CUV_PYLOCK_SUFFIX, hex);
+	cuv_path_join(b->state.locks, name, path);
+	(void)unlink(path);
+	(void)snprintf(name, sizeof(name), "%s.json", hex);
+	cuv_path_join(b->state.locks, name, path);
+	return unlink(path) < 0 ? 0 : 1;
+}
+
+int cuv_locks_forget(const struct cuv_builder *b, struct cuv_ledger *l, int64_t keep_s)
+{
+	const int64_t before_s = cuv_wall_s() - CUV_MAX(keep_s, CUV_LOCKS_KEEP_MIN_S);
+	DIR *d = opendir(b->state.locks);
+	struct dirent *e;
+	int r = 0, n = 0;
+
+	while (r >= 0 && d && (e = readdir(d))) {
+		char hex[CUV_SHA256_HEX_SIZE];
+		struct stat st;
+
+		if (strlen(e->d_name) != sizeof(hex) - 1 + strlen(".json") || !strstr(e->d_name, ".json") ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtime > before_s)
+			continue;
+		(void)snprintf(hex, sizeof(hex), "%s", e->d_name);
+		r = forget_one(b, l, hex);
+		n += r > 0;
+	}
+	if (d)
+		(void)closedir(d);
+	return r < 0 ? r : n;
+}
+
 void cuv_locks_let_go(const struct cuv_builder *b)
 {
 	char folder[PATH_MAX], path[PATH_MAX], name[CUV_SHA256_HEX_SIZE + 8];
@@ -100,8 +141,10 @@ int cuv_locks_keep(const struct cuv_builder *b, const struct cuv_lock *l, bool r
 	if (r < 0)
 		return r;
 	lock_path(b, digest, ".json", path);
-	if (!replace && access(path, F_OK) == 0)
+	if (!replace && access(path, F_OK) == 0) {
+		(void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 		return 0;
+	}
 	if ((r = cuv_builder_write(&b->state, path, json.data, json.len)) < 0)
 		return r;
 	lock_path(b, digest, CUV_PYLOCK_SUFFIX, path);

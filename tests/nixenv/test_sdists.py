@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import pytest
@@ -320,6 +321,49 @@ def test_what_was_built_is_collected_with_its_lock(index):
         assert wheels() == [] and list((state / "nix/nix/var/nix/gcroots/cuvette/wheel").iterdir()) == []
         again, built = made(json.dumps(lock), "--lock")
         assert again["digest"] == first["digest"] and built
+
+
+def test_a_lock_without_an_environment_is_not_kept_for_ever(index):
+    """Nor what was built for it: `env lock` installs nothing that would go one day."""
+    index.add_sdist("cuv-locked", own("cuv_locked"))
+
+    def collected(*options):
+        done = subprocess.run([str(ENVASK), "--builder", str(BUILDER), "--state", str(state), *ids(state), "--chore", "gc",
+                               *options], check=True, capture_output=True, timeout=ANSWER_S)
+        return json.loads(done.stdout)["locks"]
+
+    def there():
+        records = [path.suffix for path in (state / "nix/locks").iterdir() if "cuv_locked" in path.read_text()]
+        return sorted(records), len(list((state / "nix/nix/store").glob("*-cuv_locked-*.whl")))
+
+    def age(days):
+        for file in (state / "nix/locks").glob("*.json"):
+            then = time.time() - days * 86400
+            os.utime(file, (then, then))
+
+    def locked():
+        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NETRC": "/dev/null", "UV_DEFAULT_INDEX": index.address}
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("cuv-locked\n")
+            file.flush()
+            done = subprocess.run([str(BUILD / "bin/cuvette"), "env", "lock", "--state", str(state), "--exclude-newer", "2024-09-01",
+                                   "-r", file.name],
+                                  env=env, capture_output=True, text=True, check=False, timeout=ANSWER_S)
+        assert done.returncode == 0 and "cuv_locked-1.0" in done.stdout, done
+        return done.stdout
+
+    with clean_state() as state:
+        first = locked()
+        age(29)
+        assert collected() == 0 and there() == ([".json", ".toml"], 1)
+        assert collected("--count", "1000000", "--bytes", "1") == 1 and there() == ([], 0)
+        assert locked() == first
+        assert collected("--count", "0") == 0  # its answer may be under way
+        age(31)
+        assert locked() == first  # asked for again
+        assert collected() == 0
+        age(31)
+        assert collected() == 1 and there() == ([], 0)
 
 
 def test_off(index):
