@@ -178,6 +178,7 @@ static void set_credentials(const struct cuv_dial *d, CURL *e)
 int cuv_dial_setup(struct cuv_dial *d, CURL *e, struct cuv_error *err)
 {
 	const struct cuv_buf *pem = &d->settings->ca;
+	const char *bundle = d->settings->bundle;
 	struct curl_blob ca = {.data = pem->data, .len = pem->len, .flags = CURL_BLOB_NOCOPY};
 	const char *proxy = cuv_proxy_for(&d->url.site);
 	CURLcode c = CURLE_OK;
@@ -207,7 +208,13 @@ int cuv_dial_setup(struct cuv_dial *d, CURL *e, struct cuv_error *err)
 	}
 	if (d->check)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
-	if (pem->len) {
+	if (bundle[0]) {
+		SET(CURLOPT_CAINFO, bundle);
+		SET(CURLOPT_PROXY_CAINFO, bundle);
+		/* Where a folder is looked into as well, nothing is kept from one connection to the next. */
+		SET(CURLOPT_CAPATH, NULL);
+		SET(CURLOPT_PROXY_CAPATH, NULL);
+	} else if (pem->len) {
 		SET(CURLOPT_CAINFO_BLOB, &ca);
 		SET(CURLOPT_PROXY_CAINFO_BLOB, &ca);
 	}

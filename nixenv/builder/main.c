@@ -263,7 +263,10 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 	if (drop_ids(o, err) < 0 || check_landlock(o, &b->sealed, err) < 0 || cuv_pins_read(&b->pins, err) < 0 ||
 	    cuv_nix_check(err) < 0)
 		return -EINVAL;
-	return cuv_builder_state_open(o->state, &b->state, err);
+	if (cuv_builder_state_open(o->state, &b->state, err) < 0)
+		return -EINVAL;
+	cuv_settings_write_bundle(&b->settings, b->state.tmp);
+	return 0;
 }
 
 /* SIGTERM and SIGINT as a descriptor; SIGPIPE is of no use to anybody. */

@@ -13,6 +13,7 @@
 #include "nixenv/pylock.h"
 #include "nixenv/toml.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -375,13 +376,25 @@ static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what,
 				   err);
 }
 
-/* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
- * start one can put it there. It counts until the file's ctime changes, which a link that
- * is made to it or removed does (a store's files may be shared with another's). */
-static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
-			      struct cuv_error *err)
+/* Whether the resolver's cache knows any interpreter, if perhaps not this one. */
+static bool knows_interpreters(const struct cuv_builder *b)
 {
-	/* Of nothing, for which no index is asked. */
+	static const char prefix[] = "interpreter-";
+	DIR *d = opendir(b->state.uv_cache);
+	struct dirent *e = NULL;
+
+	while (d && (e = readdir(d)) && strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+		;
+	if (d)
+		(void)closedir(d);
+	return e != NULL;
+}
+
+/* Asks about no requirements, for which no index is asked, in a child that may start Python. */
+static void learn(const struct cuv_builder *b, const struct cuv_resolve *what)
+{
+	_cleanup_child_result_ struct cuv_child_result learnt = CUV_CHILD_RESULT_INIT;
+	struct cuv_error ignored = CUV_ERROR_INIT;
 	const struct cuv_resolve nothing = {.reqs = what->reqs,
 					    .canonical = "",
 					    .pinned = what->pinned,
@@ -389,13 +402,24 @@ static int ask_without_python(const struct cuv_builder *b, const struct cuv_reso
 					    .exclude_s = what->exclude_s,
 					    .deadline_ns = what->deadline_ns,
 					    .cancel_fd = what->cancel_fd};
-	int r = ask(b, what, NULL, ret, err);
 
+	(void)ask(b, &nothing, NULL, &learnt, &ignored);
+}
+
+/* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
+ * start one can put it there. It counts until the file's ctime changes, which a link that
+ * is made to it or removed does (a store's files may be shared with another's). */
+static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
+			      struct cuv_error *err)
+{
+	int r;
+
+	/* Of a new cache that need not be found out by failing. */
+	if (!knows_interpreters(b))
+		learn(b, what);
+	r = ask(b, what, NULL, ret, err);
 	for (int i = 0; r < 0 && i < LEARN_MAX && lacks_interpreter(ret, err); i++) {
-		_cleanup_child_result_ struct cuv_child_result learnt = CUV_CHILD_RESULT_INIT;
-		struct cuv_error ignored;
-
-		(void)ask(b, &nothing, NULL, &learnt, &ignored);
+		learn(b, what);
 		cuv_child_result_done(ret);
 		*ret = CUV_CHILD_RESULT_INIT;
 		r = ask(b, what, NULL, ret, err);

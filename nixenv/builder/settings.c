@@ -3,7 +3,9 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "nixenv/builder/state.h"
 
+#include <curl/curl.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -157,6 +159,28 @@ void cuv_settings_done(struct cuv_settings *s)
 	cuv_buf_done(&s->uv_config);
 	cuv_buf_done(&s->netrc);
 	cuv_access_done(&s->access);
+}
+
+void cuv_settings_write_bundle(struct cuv_settings *s, const char *folder)
+{
+	_cleanup_buf_ struct cuv_buf own = CUV_BUF_INIT(CUV_CA_BYTES_MAX);
+	const char *file = curl_version_info(CURLVERSION_NOW)->cainfo;
+	_cleanup_close_ int fd = -1;
+
+	s->bundle[0] = '\0';
+	if (file)
+		add_pem(AT_FDCWD, file, &own);
+	if (cuv_buf_err(&own) || own.len + s->ca.len == 0)
+		return;
+	if (s->ca.len == 0) {
+		(void)snprintf(s->bundle, sizeof(s->bundle), "%s", file);
+		return;
+	}
+	cuv_path_join(folder, "ca.pem", s->bundle);
+	fd = open(s->bundle, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 || cuv_write_all(fd, s->ca.data, s->ca.len) < 0 ||
+	    (!strstr(cuv_buf_str(&s->ca), cuv_buf_str(&own)) && cuv_write_all(fd, own.data, own.len) < 0))
+		s->bundle[0] = '\0';
 }
 
 bool cuv_settings_offline(const struct cuv_settings *s)

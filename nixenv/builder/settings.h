@@ -22,6 +22,8 @@
 #include "lib/base/strv.h"
 #include "nixenv/builder/access.h"
 
+#include <limits.h>
+
 #define CUV_CA_BYTES_MAX (8u * 1024u * 1024u)
 #define CUV_UV_CONFIG_BYTES_MAX (256u * 1024u)
 #define CUV_NETRC_BYTES_MAX (64u * 1024u)
@@ -29,6 +31,7 @@
 struct cuv_settings {
 	struct cuv_strv env;	  /* "NAME=value" for the resolver */
 	struct cuv_buf ca;	  /* PEM; empty: the programs' own defaults */
+	char bundle[PATH_MAX];	  /* what libcurl trusts, as one file; "": its own defaults, and ca */
 	struct cuv_buf uv_config; /* TOML; empty: none */
 	struct cuv_buf netrc;	  /* empty: none */
 	struct cuv_access access;
@@ -39,6 +42,11 @@ struct cuv_settings {
  * out, except one that UV_CONFIG_FILE names (-errno). */
 int cuv_settings_read(struct cuv_settings *ret);
 void cuv_settings_done(struct cuv_settings *s);
+
+/* Writes the bundle into a folder, where one is needed: ca, and what libcurl trusts by
+ * itself. It reads a file once for all connections at a time, and what is given to it in
+ * another way for each of them, which takes it 30 to 60 ms. Nothing is lost when that fails. */
+void cuv_settings_write_bundle(struct cuv_settings *s, const char *folder);
 
 /* The operator said that there is no network (UV_OFFLINE): the resolver reads its
  * cache, and nothing is fetched. */

@@ -39,10 +39,9 @@ def set_aside(path: pathlib.Path) -> None:
     if path.is_dir() and not path.is_symlink():
         path.chmod(0o755)  # a folder that can't be written to can't be moved
     path.rename(aside)
-    for folder, _, names in os.walk(aside):
-        for file in (pathlib.Path(folder) / name for name in names):
-            if not file.is_symlink() and file.stat().st_nlink == 1:
-                os.truncate(file, 0)
+    for file in (aside, *aside.rglob("*")):
+        if not file.is_symlink() and file.is_file() and file.stat().st_nlink == 1:
+            os.truncate(file, 0)
 
 
 def forget(service, *, wheels: bool = False) -> int:

@@ -6,12 +6,14 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import time
 
-from helpers import (ANSWER_S, ask, clean_state, command, environment, environment_of, kill, physical, processes_of,
+from helpers import (ANSWER_S, BUILD, ask, clean_state, command, environment, environment_of, kill, physical, processes_of,
                      suite_state, traced, wait_for)
+from served import Server, make_certificate, wheel
 
 SLOW = "numpy==2.3.0\npandas==2.3.0\n"
 
@@ -24,6 +26,34 @@ def test_one_flight_for_all(tmp_path):
     # One Nix for each processor, and nothing that evaluates an expression.
     assert programs.count("uv") == 1 and 1 <= programs.count("nix-daemon") <= (os.cpu_count() or 1)
     assert not {"nix-build", "nix-store", "nix", "build-remote"} & set(programs)
+
+
+def test_trust_is_read_once(tmp_path):
+    """Not by each of the connections that are open at once."""
+    certificate, key = make_certificate(tmp_path)
+    log = tmp_path / "strace"
+    with clean_state() as state, Server() as index, Server(tls=(certificate, key)) as host:
+        text = "".join(f"trust-{n} @ {host.site}{host.add(wheel(f'trust-{n}'))}\n" for n in range(5))
+        env = environment({"UV_DEFAULT_INDEX": index.index, "SSL_CERT_FILE": certificate, "NETRC": "/dev/null",
+                           "CUVETTE_TRUSTED_ORIGINS": host.site})
+        words = command(state, text, "--exclude-newer", "2024-09-01", "--quiet")
+        done = subprocess.run(["strace", "-f", "-qq", "-e", "trace=openat", "-e", "signal=none", "-o", str(log), *words],
+                              capture_output=True, text=True, timeout=ANSWER_S, env=env, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    reads = [line for line in log.read_text().splitlines() if "/ca.pem" in line and "O_RDONLY" in line]
+    assert len([line for line in reads if "/etc/ca.pem" not in line]) == 1, reads  # that one is the resolver's
+
+
+def test_a_new_cache_is_told_of_python_first(tmp_path):
+    """The resolver that may start none does not fail for that, to be asked again."""
+    with clean_state() as state, Server() as server:
+        server.add(wheel("first"))
+        shutil.rmtree(state / "nix/uv-cache", ignore_errors=True)
+        words = command(state, "first\n", "--exclude-newer", "2024-09-01", "--quiet", "--launcher",
+                        str(BUILD / "bin/cuvette-launcher"))
+        [answer], programs = traced(tmp_path, words, {"UV_DEFAULT_INDEX": server.index, "NETRC": "/dev/null"})
+    assert answer.get("packages") == ["first 1.0"], answer
+    assert programs.count("uv") == 2  # one that learns, one that resolves
 
 
 def test_known_digest_starts_nothing(tmp_path):
@@ -174,7 +204,7 @@ def test_last_session_to_leave_ends_the_flight():
         try:
             assert json.loads(asking.process.stdout.readline()) == {"cancelled": True}
             wait_for(lambda: not asking.running("nix-") and not asking.running("/tool/uv"), 5, "the flight's end")
-            wait_for(lambda: not list((state / "nix/tmp").glob("*/*")), 5, "its folder's end")
+            wait_for(lambda: not list((state / "nix/tmp").glob("*/work-*")), 5, "its folder's end")
             assert asking.builder_lives()
         finally:
             asking.end()
