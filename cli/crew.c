@@ -6,6 +6,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/ids.h"
 #include "lib/proto/session.h"
+#include "manager/profiles.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -317,6 +318,13 @@ static int manager_args(const struct cuv_crew_spec *spec, struct cuv_strv *args,
 			r = add_pair(args, pairs[i].option, pairs[i].value);
 	if (r == 0 && spec->share)
 		r = cuv_strv_add(args, "--share");
+	for (i = 0; r == 0 && spec->limits && i < _CUV_PROFILE_MAX; i++) {
+		if (!spec->limits[i])
+			continue;
+		r = cuv_strv_addf(args, "--limits-%s", cuv_profile_name((enum cuv_profile)i));
+		if (r == 0)
+			r = cuv_strv_add(args, spec->limits[i]);
+	}
 	if (r == 0 && spec->prewarm)
 		r = cuv_strv_add(args, "--prewarm");
 	if (r == 0 && spec->api_key)

@@ -52,6 +52,7 @@ struct cuv_crew_spec {
 	const char *api_key;
 	const char *origins;
 	const char *jobe_env;
+	const char *const *limits; /* of the dialects, by enum cuv_profile; NULL: as they are */
 	bool prewarm;
 	int cancel_fd; /* readable: give up starting; -1: none */
 };

@@ -137,6 +137,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.api_key = s->api_key,
 		.origins = s->origins,
 		.jobe_env = s->jobe_env,
+		.limits = s->limits,
 		.prewarm = s->prewarm,
 		.cancel_fd = signals,
 	};

@@ -57,6 +57,8 @@ enum {
 	ORIGINS,
 	PREWARM,
 	JOBE_ENV,
+	LIMITS,
+	LIMITS_LAST = LIMITS + _CUV_PROFILE_MAX - 1,
 	CHECK
 };
 
@@ -115,6 +117,14 @@ static const struct cuv_option options[] = {
 		     "1: make the environment of scripts with main() at start, not when it is first needed"},
 	[JOBE_ENV] = {"jobe_env", 0, "DIGEST", "JOBE_ENV", NULL,
 		      "environment of Jobe's programs that have no header of their own; none: no packages"},
+	[LIMITS + CUV_PROFILE_AGENT] = {"limits_agent", 0, "LIST", "LIMITS_AGENT", NULL,
+					"limits of POST /api/v1/execute, as timeout=5,memory=512MiB"},
+	[LIMITS + CUV_PROFILE_LEARN] = {"limits_pylearn", 0, "LIST", "LIMITS_PYLEARN", NULL,
+					"the same of POST /execute with test cases"},
+	[LIMITS + CUV_PROFILE_MAIN] = {"limits_main", 0, "LIST", "LIMITS_MAIN", NULL,
+				       "the same of POST /execute with a script"},
+	[LIMITS + CUV_PROFILE_SESSIONS] = {"limits_sessions", 0, "LIST", "LIMITS_SESSIONS", NULL,
+					   "the same of sessions, and what they may keep, as size=32MiB,idle=86400"},
 	[LOG] = {"log", 0, "FILE", "CUVETTE_LOG", NULL, "append the log here instead of stderr"},
 	[CHECK] = {"check", 0, NULL, NULL, NULL,
 		   "print the effective configuration and where each value came from"},
@@ -315,6 +325,21 @@ static int read_zygotes(struct cuv_serve_settings *s, struct cuv_error *err)
 	return r < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "no memory for the settings") : 0;
 }
 
+/* Of the dialects; this process has no use for them but to know that they can be read. */
+static int read_dialects(struct cuv_serve_settings *s, struct cuv_error *err)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < _CUV_PROFILE_MAX; i++) {
+		const char *text = s->values.value[LIMITS + i].text;
+
+		s->limits[i] = text && text[0] ? text : NULL;
+		if (s->limits[i])
+			r = cuv_profile_set((enum cuv_profile)i, s->limits[i], err);
+	}
+	return r;
+}
+
 /* What is either on or off. */
 static int read_switches(struct cuv_serve_settings *s, struct cuv_error *err)
 {
@@ -376,6 +401,8 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 		r = read_numbers(ret, &err);
 	if (r == 0)
 		r = read_zygotes(ret, &err);
+	if (r == 0)
+		r = read_dialects(ret, &err);
 	if (r == 0)
 		r = cuv_serve_settings_degraded(ret->allow_degraded, &err);
 	if (r < 0) {

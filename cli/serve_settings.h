@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "lib/base/error.h"
 #include "manager/isolation.h"
+#include "manager/profiles.h"
 
 struct cuv_serve_settings {
 	struct cuv_values values; /* what the rest borrows from */
@@ -22,10 +23,11 @@ struct cuv_serve_settings {
 	const char *drain;	    /* seconds, checked text for the manager */
 	const char *clients;	    /* NULL: the manager's choice */
 	const char *request_memory;
-	const char *api_key;	  /* NULL: none */
-	const char *jobe_env;	  /* a digest; NULL: none */
-	const char *origins;	  /* checked; NULL: none */
-	const char *lint_servers; /* checked text for the manager, as the next two */
+	const char *api_key;		      /* NULL: none */
+	const char *jobe_env;		      /* a digest; NULL: none */
+	const char *origins;		      /* checked; NULL: none */
+	const char *limits[_CUV_PROFILE_MAX]; /* of the dialects, checked; NULL: as they are */
+	const char *lint_servers;	      /* checked text for the manager, as the next two */
 	const char *runs_queue;
 	const char *runs_at_once;
 	enum cuv_sharing sharing;

@@ -12,17 +12,6 @@
 #define BUILD_MS 600000
 #define QUEUE_MS 60000
 
-static const struct limits {
-	uint32_t wall_ms, wall_max_ms;
-	uint64_t memory_bytes;
-	uint32_t cpus_milli;
-	uint64_t output_bytes;
-} profiles[] = {
-#define X(suffix, wall, wall_max, memory, cpus, output) [CUV_PROFILE_##suffix] = {wall, wall_max, memory, cpus, output},
-	CUV_PROFILE_TABLE(X)
-#undef X
-};
-
 json_t *cuv_dialect_detail(const struct cuv_error *err, _unused_ const char *request_id)
 {
 	return json_pack("{s:s}", "detail", err->message);
@@ -70,7 +59,7 @@ json_t *cuv_dialect_receive(struct cuv_http *h, struct cuv_charge *charge, size_
 
 void cuv_dialect_spec(enum cuv_profile which, struct cuv_job_spec *ret)
 {
-	const struct limits *p = &profiles[which];
+	const struct cuv_profile_limits *p = cuv_profile_limits(which);
 
 	*ret = (struct cuv_job_spec){.env_source = CUV_ENV_REQUIREMENTS,
 				     .requirements = "",
@@ -115,7 +104,7 @@ int cuv_dialect_timeout(const json_t *body, enum cuv_profile which, bool whole, 
 			struct cuv_error *err)
 {
 	const json_t *value = json_object_get(body, "timeout");
-	const double most = profiles[which].wall_max_ms / 1000.0, s = json_number_value(value);
+	const double most = cuv_profile_limits(which)->wall_max_ms / 1000.0, s = json_number_value(value);
 
 	if (!value)
 		return 0;

@@ -3,7 +3,7 @@
  * What the dialects share. A dialect is the request and the answer of another service,
  * as its clients know them: a file of its own reads the one, fills in a job, and renders
  * the other. It has no limits, box or store of its own: what a client can't choose is in
- * the one table here. docs/dialects.md.
+ * one table (profiles.h). docs/dialects.md.
  */
 #ifndef CUV_DIALECT_H
 #define CUV_DIALECT_H
@@ -11,20 +11,7 @@
 #include "manager/budget.h"
 #include "manager/http.h"
 #include "manager/job.h"
-
-/* X(enum suffix, wall time when none is asked for, longest, ms; memory, bytes; CPUs, thousandths;
- *   bytes kept of stdout and stderr each) */
-#define CUV_PROFILE_TABLE(X)                                                                                           \
-	X(AGENT, 5000, 30000, 512 * CUV_MIB, 1000, CUV_MIB)                                                            \
-	X(LEARN, 5000, 30000, 128 * CUV_MIB, 250, CUV_MIB)                                                             \
-	X(MAIN, 10000, 10000, 512 * CUV_MIB, 1000, CUV_MIB)
-
-enum cuv_profile {
-#define X(suffix, wall, wall_max, memory, cpus, output) CUV_PROFILE_##suffix,
-	CUV_PROFILE_TABLE(X)
-#undef X
-		_CUV_PROFILE_MAX,
-};
+#include "manager/profiles.h"
 
 /* A body, bytes. */
 #define CUV_DIALECT_BODY_MAX (8 * CUV_MIB)

@@ -8,6 +8,7 @@
 
 #include "manager/dialect_learn.h"
 #include "manager/dialect_main.h"
+#include "manager/dialect_sessions.h"
 #include "manager/origins.h"
 
 #include <errno.h>
@@ -15,15 +16,7 @@
 
 #define STRANGER_BODY_MAX 65536
 
-static const struct cuv_http_errors session_errors = {cuv_error_http_status, cuv_dialect_detail};
 const struct cuv_http_errors cuv_execute_errors = {cuv_error_http_status, cuv_dialect_both};
-
-static int serve_session(_unused_ struct cuv_runner *u, _unused_ struct cuv_http *h, _unused_ const json_t *body,
-			 struct cuv_error *err)
-{
-	return cuv_error_set(err, CUV_E_NOT_FOUND,
-			     "sessions are not served here: send `code` without `session_id` for a run of its own");
-}
 
 enum shape { SHAPE_NONE, SHAPE_MAIN, SHAPE_SESSION, SHAPE_LEARN };
 static const struct {
@@ -31,7 +24,7 @@ static const struct {
 	int (*serve)(struct cuv_runner *u, struct cuv_http *h, const json_t *body, struct cuv_error *err);
 } shapes[] = {
 	[SHAPE_MAIN] = {&cuv_main_errors, cuv_main_serve},
-	[SHAPE_SESSION] = {&session_errors, serve_session},
+	[SHAPE_SESSION] = {&cuv_session_errors, cuv_session_execute},
 	[SHAPE_LEARN] = {&cuv_learn_errors, cuv_learn_serve},
 };
 
@@ -99,12 +92,15 @@ static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_clie
 	_cleanup_runner_ struct cuv_runner *u = NULL;
 	json_t *body = NULL;
 	enum shape shape;
-	int r = cuv_runner_open(s, client, charge, h->request_id, &u, err);
+	int r = cuv_runner_open_unread(s, client, charge, h->request_id, &u, err);
 
 	if (r == 0 && !(body = cuv_dialect_receive(h, charge, CUV_DIALECT_BODY_MAX, err)))
 		r = -EINVAL;
 	if (r == 0)
 		r = choose(s, h, body, &shape, err);
+	/* A task of a session waits for its turn. */
+	if (r == 0 && shape != SHAPE_SESSION)
+		r = cuv_runner_begin(u, err);
 	if (r == 0)
 		r = shapes[shape].serve(u, h, body, err);
 	json_decref(body);

@@ -113,6 +113,10 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 	int i = find(f, part->name);
 	struct cuv_field *field;
 
+	if (i < 0 && f->lenient) {
+		f->into = NULL;
+		return 0;
+	}
 	if (i < 0)
 		return unknown_field(f, part->name, err);
 	if (f->table[i].kind == CUV_FIELD_FILES)
@@ -145,6 +149,8 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 	struct cuv_form *f = arg;
 	const struct cuv_field_info *info = &f->table[f->current];
 
+	if (!f->into)
+		return 0;
 	if (len > info->max_bytes - f->into->len)
 		return too_large(info->name, info->max_bytes, err);
 	if (len > f->total_max_bytes - f->total_bytes)

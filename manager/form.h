@@ -49,8 +49,9 @@ struct cuv_form {
 	struct cuv_charge *charge;		 /* borrowed */
 	size_t total_max_bytes;
 	size_t total_bytes;
+	bool lenient;		     /* what is not in the table is skipped, not refused */
 	size_t current;		     /* field that is being filled, … */
-	struct cuv_buf *into;	     /* … and where its bytes go */
+	struct cuv_buf *into;	     /* … and where its bytes go; NULL: they are skipped */
 	struct cuv_form_file *files; /* owned; room for CUV_FORM_FILES_MAX, NULL before the first */
 	size_t n_files;
 };

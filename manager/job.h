@@ -75,6 +75,8 @@ struct cuv_job_spec {
 	bool build_only;    /* the environment is all; nothing is run, nor linted */
 	/* … with these; NULL: its own for the Python. */
 	const struct cuv_lint_settings *lint_settings;
+	/* What is collected is not for the answer, and not charged for as a part of it. */
+	bool artifacts_stay;
 	bool base64; /* the answer has output as it is, in Base64 */
 	/* Whose run it is; a zygote is shared with runs of the same tenant. "" or
 	 * NULL: with everybody. */

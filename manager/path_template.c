@@ -14,7 +14,7 @@ bool cuv_path_match(const char *pattern, const char *path, char ret[CUV_PATH_PAR
 	if (!pattern[before])
 		return path[before] == '\0';
 	after = strchr(pattern, '}') + 1;
-	len = strcspn(segment, "/");
+	len = pattern[before + 1] == '+' ? strlen(segment) : strcspn(segment, "/");
 	if (len == 0 || len >= CUV_PATH_PARAM_SIZE || strcmp(segment + len, after) != 0)
 		return false;
 	if (strncmp(segment, "..", len) == 0 && len <= 2)

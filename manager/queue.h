@@ -6,7 +6,8 @@
  *
  * What a queue promises: what add() has taken is there until it begins or is cancelled,
  * whatever dies. Of begin() and cancel() exactly one succeeds for each run, once. The
- * lines of clients take turns, so that many runs of one don't hold up the one of another.
+ * lines of clients take turns, so that many runs of one don't hold up the one of another. Of
+ * runs of one session (cuv_runs_row.session) one is under way at a time, in their order.
  *
  * Threads: all may be called from any thread. waiting() and position() answer from memory,
  * may be a moment old, and may be called under the caller's locks. The others may take as
@@ -30,10 +31,14 @@ struct cuv_queue {
 	int (*add)(struct cuv_queue *q, const struct cuv_runs_row *row, const struct cuv_buf *request,
 		   struct cuv_error *err);
 	/* Takes the next one out of its line whose client may begin one, and moves that line
-	 * behind the others. 1 with its row, 0: there is none. may_begin may lock, but not what
-	 * is held while waiting() is called; it is asked for the lines in turn until it says yes. */
+	 * behind the others; runs of a session that is busy are passed over. 1 with its row, 0: there is none.
+	 * may_begin may lock, but not what is held while waiting() is called; it is asked for the lines in turn until
+	 * it says yes. */
 	int (*next)(struct cuv_queue *q, bool (*may_begin)(void *arg, const char *tenant), void *arg,
 		    struct cuv_runs_row *ret);
+	/* What next() has given of this session has ended, or has not begun: the session is not
+	 * busy any more. From memory. */
+	void (*release)(struct cuv_queue *q, int64_t session);
 	/* One that next() has given begins: appends its request. -ENOENT: it was cancelled. */
 	int (*begin)(struct cuv_queue *q, const char *id, struct cuv_buf *request, struct cuv_error *err);
 	/* One that has not begun ends as cancelled. -ENOENT: it has begun, or ended, or is none. */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define RETRY_AFTER_S 5
+/* As many as there are threads for runs at most (settings.c). */
+#define BUSY_MAX 64
 
 struct waiting {
 	struct waiting *next;
@@ -36,6 +38,7 @@ struct local {
 	struct line *lines;   /* the next one's turn first; n of none is 0 */
 	uint32_t n;	      /* of all lines */
 	size_t bytes;
+	int64_t busy[BUSY_MAX]; /* sessions of which a run is under way; 0: room for another */
 };
 
 static struct local *of(struct cuv_queue *q)
@@ -143,6 +146,35 @@ static struct waiting *dequeue(struct local *a, struct line *l, const char *id)
 	return w;
 }
 
+/* --- sessions; with the lock held --- */
+
+static int64_t *find_busy(struct local *a, int64_t session)
+{
+	for (size_t i = 0; i < BUSY_MAX; i++)
+		if (a->busy[i] == session)
+			return &a->busy[i];
+	return NULL;
+}
+
+/* The first in this line whose session, if it is of one, has nothing under way. */
+static struct waiting *first_ready(struct local *a, const struct line *l)
+{
+	struct waiting *w = l->first;
+
+	while (w && w->row.session && find_busy(a, w->row.session))
+		w = w->next;
+	return w && w->row.session && !find_busy(a, 0) ? NULL : w;
+}
+
+static unsigned count_session(const struct line *l, int64_t session)
+{
+	unsigned n = 0;
+
+	for (const struct waiting *w = l && session ? l->first : NULL; w; w = w->next)
+		n += w->row.session == session;
+	return n;
+}
+
 /* --- the queue --- */
 
 static int full(struct cuv_error *err, const char *what)
@@ -183,6 +215,7 @@ static struct waiting *waiting_new(const struct cuv_runs_row *row, size_t bytes)
 	if (!w)
 		return NULL;
 	w->row = *row;
+	w->row.task = NULL;
 	w->bytes = bytes;
 	return w;
 }
@@ -200,6 +233,8 @@ static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct
 		return cuv_budget_exhausted(err, "request");
 	pthread_mutex_lock(&a->lock);
 	r = check_locked(a, row->tenant, w->bytes, err);
+	if (r == 0 && count_session(find(a, row->tenant), row->session) >= CUV_RUNS_SESSION_MAX)
+		r = full(err, "as many tasks of this session wait as may");
 	if (r == 0 && take_place(a, row->tenant, w->bytes) < 0)
 		r = cuv_budget_exhausted(err, "request");
 	pthread_mutex_unlock(&a->lock);
@@ -227,18 +262,35 @@ static int next(struct cuv_queue *q, bool (*may_begin)(void *arg, const char *te
 	struct line *l;
 
 	pthread_mutex_lock(&a->lock);
-	l = a->lines;
-	while (l && (!l->first || !may_begin(arg, l->tenant)))
-		l = l->next;
-	if (l) {
+	for (l = a->lines; l; l = l->next) {
+		w = first_ready(a, l);
+		if (w && may_begin(arg, l->tenant))
+			break;
+		w = NULL;
+	}
+	if (w) {
+		if (w->row.session)
+			*find_busy(a, 0) = w->row.session;
 		take_out(a, l);
 		append(a, l);
-		w = dequeue(a, l, l->first->row.id);
+		w = dequeue(a, l, w->row.id);
 		*ret = w->row;
 	}
 	pthread_mutex_unlock(&a->lock);
 	free(w);
 	return w != NULL;
+}
+
+static void release(struct cuv_queue *q, int64_t session)
+{
+	struct local *a = of(q);
+	int64_t *busy;
+
+	pthread_mutex_lock(&a->lock);
+	busy = session ? find_busy(a, session) : NULL;
+	if (busy)
+		*busy = 0;
+	pthread_mutex_unlock(&a->lock);
 }
 
 static int begin(struct cuv_queue *q, const char *id, struct cuv_buf *request, struct cuv_error *err)
@@ -338,6 +390,7 @@ struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max
 	a->queue = (struct cuv_queue){.check_room = check_room,
 				      .add = add,
 				      .next = next,
+				      .release = release,
 				      .begin = begin,
 				      .cancel = cancel,
 				      .position = position,

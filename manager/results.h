@@ -28,10 +28,13 @@ struct cuv_results {
 	/* Calls each with those of this client whose state is among these bits (1 << state, where
 	 * one that is under way has any of its states), that have not ended before since_s: the
 	 * latest accepted first, from the one behind `after` on (an id; NULL: the first), max of
-	 * them. 1: there are more, 0: these were all; -ENOENT with NOT_FOUND set: `after` is not
+	 * them; none of sessions. 1: there are more, 0: these were all; -ENOENT with NOT_FOUND set: `after` is not
 	 * theirs, or there is none any more. each must not call us. */
 	int (*list)(struct cuv_results *r, const char *tenant, unsigned states, int64_t since_s, const char *after,
 		    uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
+		    struct cuv_error *err);
+	/* The latest one that this client calls so (cuv_runs_row.task). -ENOENT as above. */
+	int (*find)(struct cuv_results *r, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
 		    struct cuv_error *err);
 	/* Before anything else: those that had begun in a process of before and have not ended
 	 * end as failed, with this answer. */

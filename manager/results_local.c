@@ -99,6 +99,12 @@ static int remove_files(struct local *l, const struct cuv_strv *ids, struct cuv_
 	return r;
 }
 
+static int find(struct cuv_results *r, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
+		struct cuv_error *err)
+{
+	return cuv_runs_store_find(of(r)->store, tenant, task, ret_id, err);
+}
+
 static int interrupt(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err)
 {
 	_cleanup_strv_ struct cuv_strv begun = CUV_STRV_INIT;
@@ -139,7 +145,12 @@ struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_fi
 	l->store = store;
 	l->files = files;
 	pthread_mutex_init(&l->big, NULL);
-	l->results = (struct cuv_results){
-		.end = end, .get = get, .list = list, .interrupt = interrupt, .expire = expire, .close = close_local};
+	l->results = (struct cuv_results){.end = end,
+					  .get = get,
+					  .find = find,
+					  .list = list,
+					  .interrupt = interrupt,
+					  .expire = expire,
+					  .close = close_local};
 	return &l->results;
 }

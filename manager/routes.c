@@ -4,6 +4,7 @@
 #include "manager/dialect_agent.h"
 #include "manager/dialect_execute.h"
 #include "manager/dialect_jobe.h"
+#include "manager/dialect_sessions.h"
 #include "manager/metrics.h"
 #include "manager/openapi.h"
 #include "manager/pages.h"

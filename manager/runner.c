@@ -159,9 +159,11 @@ static void log_run(const struct cuv_runner *u, const struct cuv_job_spec *spec,
 static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result *result, struct cuv_charge *charge,
 			 struct cuv_error *err)
 {
+	const size_t files = spec->artifacts_stay ? 0 : result->artifacts.len;
+
 	if (!cuv_charge_add(charge, LINT_FACTOR * result->lint.len + FORMATTED_FACTOR * result->formatted.len))
 		result->lint_state = CUV_LINT_UNAVAILABLE;
-	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len + result->artifacts.len) +
+	if (!cuv_charge_add(charge, OUTPUT_FACTOR * (result->out.len + result->err.len + files) +
 					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
 								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
 							  : 0)))

@@ -57,6 +57,7 @@ static struct cuv_runs_entry *entry_new(struct cuv_runs *a, const struct cuv_run
 	if (!e)
 		return NULL;
 	e->row = *row;
+	e->row.task = NULL;
 	e->bytes = bytes;
 	e->known_ns = cuv_now_ns();
 	cuv_run_events_init(&e->events);
@@ -197,13 +198,37 @@ static int enqueue(struct cuv_runs *a, struct cuv_runs_entry *e, const struct cu
 	return r;
 }
 
+int cuv_runs_accept(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const char *id,
+		    const struct cuv_runs_request *request, struct cuv_error *err)
+{
+	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED,
+				   .kind = request->kind,
+				   .session = request->session,
+				   .task = request->task,
+				   .accepted_s = cuv_wall_s()};
+	struct cuv_runs_entry *e;
+	int r;
+
+	if (!a->in.queue)
+		return not_served(err);
+	(void)snprintf(row.id, sizeof(row.id), "%s", id);
+	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", c->tenant);
+	(void)snprintf(row.request_id, sizeof(row.request_id), "%s", request_id);
+	e = keep(a, &row, request->body->len);
+	if (!e)
+		return cuv_budget_exhausted(err, "request");
+	r = enqueue(a, e, &row, request->body, err);
+	if (r == 0)
+		cuv_metrics_accepted();
+	return r;
+}
+
 int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const struct cuv_form *form,
 		    char ret_id[CUV_ID_HEX_SIZE], struct cuv_error *err)
 {
 	const size_t size = form->total_bytes + CUV_FORM_PACK_OVERHEAD;
 	_cleanup_buf_ struct cuv_buf packed = CUV_BUF_INIT(size);
-	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED, .accepted_s = cuv_wall_s()};
-	struct cuv_runs_entry *e;
+	char id[CUV_ID_HEX_SIZE];
 	int r;
 
 	if (!a->in.queue)
@@ -213,17 +238,11 @@ int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *
 		return r;
 	if (!cuv_charge_add(form->charge, 2 * form->total_bytes) || cuv_form_pack(form, &packed) < 0)
 		return cuv_budget_exhausted(err, "request");
-	cuv_random_id(row.id);
-	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", c->tenant);
-	(void)snprintf(row.request_id, sizeof(row.request_id), "%s", request_id);
-	e = keep(a, &row, packed.len);
-	if (!e)
-		return cuv_budget_exhausted(err, "request");
-	r = enqueue(a, e, &row, &packed, err);
-	if (r == 0) {
-		cuv_metrics_accepted();
-		memcpy(ret_id, row.id, sizeof(row.id));
-	}
+	cuv_random_id(id);
+	r = cuv_runs_accept(a, c, request_id, id,
+			    &(struct cuv_runs_request){.kind = CUV_RUNS_KIND_RUN, .body = &packed}, err);
+	if (r == 0)
+		memcpy(ret_id, id, sizeof(id));
 	return r;
 }
 
@@ -329,6 +348,15 @@ int cuv_runs_list(struct cuv_runs *a, const struct cuv_client *c, const struct c
 	return CUV_MIN(r, 0);
 }
 
+int cuv_runs_get_task(struct cuv_runs *a, const struct cuv_client *c, const char *task, struct cuv_runs_view *ret,
+		      struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
+{
+	char id[CUV_ID_HEX_SIZE];
+	int r = a->in.results ? a->in.results->find(a->in.results, c->tenant, task, id, err) : not_served(err);
+
+	return r == 0 ? cuv_runs_get(a, c, id, ret, charge, answer, err) : r;
+}
+
 /* Waits until it has ended. */
 static void cancel_under_way(struct cuv_runs *a, struct cuv_runs_entry *e)
 {
@@ -367,6 +395,54 @@ int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *
 	cuv_runs_unref(e);
 	pthread_mutex_unlock(&a->lock);
 	return r == -ENOENT ? 0 : r;
+}
+
+void cuv_runs_tend_sessions(struct cuv_runs *a)
+{
+	pthread_mutex_lock(&a->lock);
+	if (!a->sessions)
+		pthread_cond_broadcast(&a->work);
+	a->sessions = true;
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* The next one of a session that has not ended, after `last`; with the lock held. */
+static struct cuv_runs_entry *find_of_session(struct cuv_runs *a, int64_t session, const struct cuv_runs_entry *last)
+{
+	struct cuv_runs_entry *e = last ? last->hh.next : a->by_id;
+
+	while (e && (e->row.session != session || cuv_runs_has_ended(e->row.state)))
+		e = e->hh.next;
+	return e;
+}
+
+/* It has been told to end when this returns. With the lock held, which is left meanwhile. */
+static void cancel_now(struct cuv_runs *a, struct cuv_runs_entry *e)
+{
+	struct cuv_error err;
+	int r;
+
+	pthread_mutex_unlock(&a->lock);
+	r = a->in.queue->cancel(a->in.queue, e->row.tenant, e->row.id, cuv_wall_s(), &err);
+	pthread_mutex_lock(&a->lock);
+	if (r == 0)
+		cuv_runs_set_ended(a, e, CUV_RUNS_CANCELLED, json_pack("{s:s}", "state", "cancelled"));
+	else if (e->worker)
+		(void)send(e->worker->cancel[1], "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void cuv_runs_cancel_session(struct cuv_runs *a, int64_t session)
+{
+	struct cuv_runs_entry *e, *next;
+
+	pthread_mutex_lock(&a->lock);
+	for (e = find_of_session(a, session, NULL); e; e = next) {
+		cuv_runs_ref(e);
+		cancel_now(a, e);
+		next = e->forgotten ? NULL : find_of_session(a, session, e);
+		cuv_runs_unref(e);
+	}
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* --- the beginning and the end --- */
@@ -440,6 +516,7 @@ int cuv_runs_start(struct cuv_server *s, const struct cuv_backends *in, struct c
 	if (r < 0)
 		return r;
 	a->tidy_until_ns = cuv_now_ns() + CUV_RUNS_TIDY_NS;
+	a->sessions = s->clients->store != NULL;
 	for (unsigned i = 0; r == 0 && i < s->settings->runs_at_once; i++)
 		r = start_worker(a, &a->workers[i]);
 	return r == 0 ? 0 : cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));

@@ -45,8 +45,21 @@ void cuv_runs_drain(struct cuv_runs *a);
 unsigned cuv_runs_active(struct cuv_runs *a);
 unsigned cuv_runs_waiting(struct cuv_runs *a);
 
-/* Accepts a form that has been checked. 0 with its id, or negative with err set
+/* A request that has been checked, as it is to be kept. All borrowed. */
+struct cuv_runs_request {
+	enum cuv_runs_kind kind;
+	int64_t session;  /* as in struct cuv_runs_row */
+	const char *task; /* what its client calls it; NULL: by its id */
+	const struct cuv_buf *body;
+};
+/* Of runs of one session, as many may wait. */
+#define CUV_RUNS_SESSION_MAX 64
+
+/* Accepts it under this id, a new one (cuv_random_id). 0, or negative with err set
  * (OVERLOADED, UNAVAILABLE, NO_SPACE). */
+int cuv_runs_accept(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const char *id,
+		    const struct cuv_runs_request *request, struct cuv_error *err);
+/* The same of a form that has been checked, which gets an id. */
 int cuv_runs_submit(struct cuv_runs *a, const struct cuv_client *c, const char *request_id, const struct cuv_form *form,
 		    char ret_id[CUV_ID_HEX_SIZE], struct cuv_error *err);
 
@@ -77,8 +90,15 @@ struct cuv_runs_list {
 /* What is listed is charged for. 0, or negative with err set (NOT_FOUND: `after` is none of theirs). */
 int cuv_runs_list(struct cuv_runs *a, const struct cuv_client *c, const struct cuv_runs_wanted *wanted,
 		  struct cuv_charge *charge, struct cuv_runs_list *ret, struct cuv_error *err);
+/* The same of the latest one that the client calls so. */
+int cuv_runs_get_task(struct cuv_runs *a, const struct cuv_client *c, const char *task, struct cuv_runs_view *ret,
+		      struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err);
 /* Cancels it, and waits for its end for a moment; nothing when it has ended. As above. */
 int cuv_runs_cancel(struct cuv_runs *a, const struct cuv_client *c, const char *id, struct cuv_error *err);
+/* There are sessions: from here on it is looked for those that have expired. */
+void cuv_runs_tend_sessions(struct cuv_runs *a);
+/* All of a session that have not ended, without waiting for those that are under way. */
+void cuv_runs_cancel_session(struct cuv_runs *a, int64_t session);
 /* {"phase": …, …}; a new reference. */
 json_t *cuv_runs_progress(const struct cuv_env_progress *p);
 

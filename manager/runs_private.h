@@ -57,6 +57,8 @@ struct cuv_runs {
 	size_t events_bytes, events_max;
 	bool open, draining;
 	uint64_t tidied_ns;
+	bool sessions;		     /* there may be some */
+	uint64_t expired_ns;	     /* when it was looked for those that have */
 	uint64_t tidy_until_ns;	     /* until then something may expire */
 	size_t ended_bytes, ended_n; /* since then */
 };

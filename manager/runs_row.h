@@ -26,10 +26,24 @@ static inline bool cuv_runs_has_ended(enum cuv_runs_state s)
 	return s >= CUV_RUNS_DONE;
 }
 
+/* What kind of request it is. X(enum suffix, number); the numbers are kept in files. */
+#define CUV_RUNS_KIND_TABLE(X)                                                                                         \
+	X(RUN, 0)     /* of POST /api/v1/run; the request is a form (form_pack.h) */                                   \
+	X(INSTALL, 2) /* packages of a session, and */                                                                 \
+	X(EXECUTE, 3) /* a program in one; the request is JSON (dialect_sessions.h) */
+enum cuv_runs_kind {
+#define X(suffix, number) CUV_RUNS_KIND_##suffix = (number),
+	CUV_RUNS_KIND_TABLE(X)
+#undef X
+};
+
 /* A plain value. */
 struct cuv_runs_row {
 	char id[CUV_ID_HEX_SIZE];
 	char tenant[CUV_KEY_ID_SIZE]; /* whose it is */
+	enum cuv_runs_kind kind;
+	int64_t session;  /* whose runs take turns (sessions.h); 0: of none */
+	const char *task; /* what its client calls it, borrowed, where it is added; else NULL */
 	char request_id[CUV_ID_HEX_SIZE];
 	enum cuv_runs_state state; /* of those that have begun and not ended, RESOLVING */
 	int64_t accepted_s;

@@ -36,8 +36,8 @@ static int add(struct cuv_store *s, sqlite3 *db, const struct cuv_runs_row *row,
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = prepare(s, db,
-			"INSERT INTO run (id, tenant, request_id, state, accepted_s, bytes, body) "
-			"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			"INSERT INTO run (id, tenant, request_id, state, accepted_s, bytes, body, kind, session, "
+			"task) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 			&q, err);
 
 	if (r < 0)
@@ -49,6 +49,9 @@ static int add(struct cuv_store *s, sqlite3 *db, const struct cuv_runs_row *row,
 	(void)sqlite3_bind_int64(q, 5, row->accepted_s);
 	(void)sqlite3_bind_int64(q, 6, (sqlite3_int64)request->len);
 	(void)sqlite3_bind_blob64(q, 7, cuv_buf_str(request), request->len, SQLITE_STATIC);
+	(void)sqlite3_bind_int(q, 8, (int)row->kind);
+	(void)sqlite3_bind_int64(q, 9, row->session);
+	(void)sqlite3_bind_text(q, 10, row->task ? row->task : "", -1, SQLITE_STATIC);
 	return change(s, db, q, err);
 }
 
@@ -187,7 +190,40 @@ static void copy_text(sqlite3_stmt *q, int column, char *ret, size_t size)
 	(void)snprintf(ret, size, "%s", text ? text : "");
 }
 
-#define ROW_COLUMNS "id, tenant, request_id, state, accepted_s, ended_s"
+static int find(struct cuv_store *s, sqlite3 *db, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
+		struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = prepare(
+			  s, db,
+			  "SELECT id FROM run WHERE tenant = ?1 AND task = ?2 AND task <> '' ORDER BY seq DESC LIMIT 1",
+			  &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, tenant, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(q, 2, task, -1, SQLITE_STATIC);
+	step = sqlite3_step(q);
+	if (step == SQLITE_ROW)
+		copy_text(q, 0, ret_id, CUV_ID_HEX_SIZE);
+	if (step == SQLITE_ROW)
+		return 0;
+	if (step != SQLITE_DONE)
+		return cuv_store_failed(s, err);
+	(void)cuv_error_set(err, CUV_E_NOT_FOUND, "there is no task with this id, or its answer has expired");
+	return -ENOENT;
+}
+
+int cuv_runs_store_find(struct cuv_store *s, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
+			struct cuv_error *err)
+{
+	int r = find(s, cuv_store_take(s), tenant, task, ret_id, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+#define ROW_COLUMNS "id, tenant, request_id, state, accepted_s, ended_s, kind, session"
 
 static void read_row(sqlite3_stmt *q, struct cuv_runs_row *ret)
 {
@@ -196,6 +232,8 @@ static void read_row(sqlite3_stmt *q, struct cuv_runs_row *ret)
 	*ret = (struct cuv_runs_row){.accepted_s = sqlite3_column_int64(q, 4), .ended_s = sqlite3_column_int64(q, 5)};
 	ret->state =
 		state >= CUV_RUNS_QUEUED && state <= CUV_RUNS_CANCELLED ? (enum cuv_runs_state)state : CUV_RUNS_FAILED;
+	ret->kind = (enum cuv_runs_kind)sqlite3_column_int(q, 6);
+	ret->session = sqlite3_column_int64(q, 7);
 	copy_text(q, 0, ret->id, sizeof(ret->id));
 	copy_text(q, 1, ret->tenant, sizeof(ret->tenant));
 	copy_text(q, 2, ret->request_id, sizeof(ret->request_id));
@@ -222,12 +260,12 @@ static int get(struct cuv_store *s, sqlite3 *db, const char *id, const char *ten
 	read_row(q, ret);
 	if (!ret->ended_s || !answer)
 		return 0;
-	if (sqlite3_column_int(q, 7))
+	if (sqlite3_column_int(q, 9))
 		return 1;
 	/* The database has a copy meanwhile. */
-	if (!cuv_charge_add(charge, 2 * (size_t)sqlite3_column_bytes(q, 6)))
+	if (!cuv_charge_add(charge, 2 * (size_t)sqlite3_column_bytes(q, 8)))
 		return no_memory(err);
-	return take_body(q, 6, answer, err);
+	return take_body(q, 8, answer, err);
 }
 
 int cuv_runs_store_get(struct cuv_store *s, const char *id, const char *tenant, struct cuv_runs_row *ret,
@@ -267,9 +305,10 @@ static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned s
 		const char *after, uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
 		struct cuv_error *err)
 {
-	static const char sql[] = "SELECT " ROW_COLUMNS
-				  " FROM run WHERE tenant = ?1 AND seq < ?2 AND (?3 >> state) & 1 AND (ended_s = 0 OR "
-				  "ended_s >= ?4) ORDER BY seq DESC LIMIT ?5";
+	static const char sql[] =
+		"SELECT " ROW_COLUMNS
+		" FROM run WHERE tenant = ?1 AND session = 0 AND seq < ?2 AND (?3 >> state) & 1 AND (ended_s = 0 OR "
+		"ended_s >= ?4) ORDER BY seq DESC LIMIT ?5";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	sqlite3_int64 below = INT64_MAX;
 	uint32_t n = 0;
@@ -347,7 +386,7 @@ static int each_queued(struct cuv_store *s, sqlite3 *db,
 		struct cuv_runs_row row;
 
 		read_row(q, &row);
-		each(arg, &row, (size_t)sqlite3_column_int64(q, 6));
+		each(arg, &row, (size_t)sqlite3_column_int64(q, 8));
 	}
 	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }

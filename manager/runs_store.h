@@ -34,6 +34,9 @@ int cuv_runs_store_end(struct cuv_store *s, const char *id, enum cuv_runs_state 
 int cuv_runs_store_get(struct cuv_store *s, const char *id, const char *tenant, struct cuv_runs_row *ret,
 		       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err);
 
+/* The latest one that this client calls so. -ENOENT with NOT_FOUND set when there is none. */
+int cuv_runs_store_find(struct cuv_store *s, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
+			struct cuv_error *err);
 /* One that waits ends as cancelled. -ENOENT when there is none that does. */
 int cuv_runs_store_cancel(struct cuv_store *s, const char *id, int64_t now_s, struct cuv_error *err);
 /* Adds the ids of those that have begun and not ended; of those whose answer is a file that

@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "manager/answer.h"
+#include "manager/dialect_sessions.h"
 #include "manager/form_pack.h"
 #include "manager/metrics.h"
 #include "manager/run_intake.h"
@@ -20,6 +21,7 @@
 #define PLACE_NS (CUV_NS_PER_S / 5)
 #define TIDY_NS (5 * CUV_NS_PER_S)
 #define IDLE_NS (20 * CUV_NS_PER_S)
+#define SESSIONS_S 60u
 /* So much may be kept beyond the bounds until then. */
 #define TIDY_BYTES (16u << 20)
 #define TIDY_N 200
@@ -108,21 +110,40 @@ static bool on_charge(void *arg, size_t bytes)
 
 /* --- the run --- */
 
-static int read_request(struct carried *c, struct cuv_run_intake *in, struct cuv_error *err)
+static int begin(struct carried *c, struct cuv_buf *packed, struct cuv_error *err)
 {
-	_cleanup_buf_ struct cuv_buf packed = CUV_BUF_INIT(c->e->bytes);
 	int r;
 
 	if (!cuv_charge_add(&c->charge, 2 * c->e->bytes))
 		return cuv_budget_exhausted(err, "request");
-	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &packed, err);
-	if (r == -ENOENT)
-		return cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began");
-	if (r == 0)
-		r = cuv_form_unpack(cuv_buf_str(&packed), packed.len, &in->form, err);
+	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, packed, err);
+	return r == -ENOENT ? cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began") : r;
+}
+
+/* Of POST /api/v1/run; packed is freed. */
+static int perform_form(struct carried *c, struct cuv_runner *u, struct cuv_buf *packed,
+			const struct cuv_job_events *events, json_t **ret, struct cuv_error *err)
+{
+	_cleanup_intake_ struct cuv_run_intake *in = cuv_run_intake_new(&c->charge, err);
+	int r;
+
+	if (!in)
+		return -ENOMEM;
+	r = cuv_form_unpack(cuv_buf_str(packed), packed->len, &in->form, err);
+	cuv_buf_done(packed);
 	if (r == 0)
 		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
-	return r;
+	if (r < 0)
+		return r;
+	in->request.spec.queue_ms = BOX_WAIT_MS;
+	c->has_cases = in->request.cases.n > 0;
+	c->cases = (struct cuv_run_follower){.arg = c, .done = on_case};
+	if (!c->has_cases)
+		u->run_as = c->e->row.id;
+	pthread_mutex_lock(&c->a->lock);
+	c->e->events.base64 = in->request.spec.base64;
+	pthread_mutex_unlock(&c->a->lock);
+	return cuv_run_perform(u, &in->request, events, &c->cases, ret, err);
 }
 
 static int perform(struct carried *c, const struct cuv_client *client, json_t **ret, struct cuv_error *err)
@@ -135,23 +156,21 @@ static int perform(struct carried *c, const struct cuv_client *client, json_t **
 					.charge = on_charge,
 					.cancel_fd = c->e->worker->cancel[0]};
 	_cleanup_runner_ struct cuv_runner *u = NULL;
-	_cleanup_intake_ struct cuv_run_intake *in = NULL;
+	_cleanup_buf_ struct cuv_buf packed = CUV_BUF_INIT(c->e->bytes);
 	int r = cuv_runner_open_accepted(c->a->server, client, &c->charge, c->e->row.request_id, &u, err);
 
-	if (r < 0 || !(in = cuv_run_intake_new(&c->charge, err)))
-		return -ENOMEM;
-	r = read_request(c, in, err);
+	if (r == 0)
+		r = begin(c, &packed, err);
 	if (r < 0)
 		return r;
-	in->request.spec.queue_ms = BOX_WAIT_MS;
-	c->has_cases = in->request.cases.n > 0;
-	c->cases = (struct cuv_run_follower){.arg = c, .done = on_case};
-	if (!c->has_cases)
-		u->run_as = c->e->row.id;
-	pthread_mutex_lock(&c->a->lock);
-	c->e->events.base64 = in->request.spec.base64;
-	pthread_mutex_unlock(&c->a->lock);
-	return cuv_run_perform(u, &in->request, &events, &c->cases, ret, err);
+	switch (c->e->row.kind) {
+	case CUV_RUNS_KIND_INSTALL:
+	case CUV_RUNS_KIND_EXECUTE:
+		return cuv_session_task(u, &c->e->row, &packed, &events, ret, err);
+	case CUV_RUNS_KIND_RUN:
+	default:
+		return perform_form(c, u, &packed, &events, ret, err);
+	}
 }
 
 /* --- its end --- */
@@ -271,12 +290,38 @@ static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct
 
 /* --- the thread --- */
 
+/* How often it is looked for sessions that have expired. */
+static uint64_t sessions_ns(void)
+{
+	return CUV_MIN(CUV_MAX(cuv_profile_sessions()->idle_s / 4, 1u), SESSIONS_S) * CUV_NS_PER_S;
+}
+
+/* As the next one. */
+static void tidy_sessions(struct cuv_runs *a, uint64_t now)
+{
+	const int64_t before_s = cuv_wall_s() - (int64_t)cuv_profile_sessions()->idle_s;
+	struct cuv_error err;
+	int r;
+
+	if (!a->sessions || now < a->expired_ns + sessions_ns())
+		return;
+	a->expired_ns = now;
+	a->sessions = false;
+	pthread_mutex_unlock(&a->lock);
+	r = cuv_sessions_expire(a->server->clients->store, before_s, &err);
+	if (r < 0)
+		cuv_log(CUV_LOG_WARNING, "sessions-not-expired", CUV_S("why", err.message));
+	pthread_mutex_lock(&a->lock);
+	a->sessions = a->sessions || r != 0;
+}
+
 /* With the lock held, which is left meanwhile. */
 static void tidy(struct cuv_runs *a)
 {
 	const uint64_t now = cuv_now_ns();
 	struct cuv_error err;
 
+	tidy_sessions(a, now);
 	cuv_runs_forget_old(a, cuv_wall_s());
 	if (now < a->tidied_ns + TIDY_NS && a->ended_n < TIDY_N && a->ended_bytes < TIDY_BYTES)
 		return;
@@ -299,6 +344,8 @@ static void rest(struct cuv_runs *a, uint64_t seen)
 		return;
 	if (a->open && cuv_runs_waiting(a) > 0)
 		cuv_runs_wait(&a->work, &a->lock, now + PLACE_NS);
+	else if (a->sessions && (sessions_ns() < IDLE_NS || now >= a->tidy_until_ns))
+		cuv_runs_wait(&a->work, &a->lock, now + sessions_ns());
 	else if (now < a->tidy_until_ns)
 		cuv_runs_wait(&a->work, &a->lock, now + IDLE_NS);
 	else
@@ -344,6 +391,7 @@ static struct cuv_runs_entry *pick(struct cuv_runs *a, struct taker *t)
 	if (r > 0 && (!e || cuv_runs_has_ended(e->row.state))) {
 		if (!t->key_gone)
 			cuv_clients_give_place(t->clients, &t->client);
+		a->in.queue->release(a->in.queue, row.session);
 		e = NULL;
 		a->arrived++;
 	}
@@ -373,6 +421,9 @@ void *cuv_runs_worker_main(void *arg)
 			carry_out(a, e, &t.client, t.key_gone);
 			pthread_mutex_lock(&a->lock);
 			a->running--;
+			a->in.queue->release(a->in.queue, e->row.session);
+			/* The next of its session may begin. */
+			a->arrived += e->row.session != 0;
 			cuv_runs_unref(e);
 		}
 		tidy(a);

@@ -4,6 +4,7 @@
 #include "lib/base/parse.h"
 #include "lib/proto/messages.h"
 #include "manager/origins.h"
+#include "manager/profiles.h"
 #include "manager/ruff_pool.h"
 #include "nixenv/pylock_kinds.h"
 
@@ -23,6 +24,9 @@
 #define RUNS_AT_ONCE_DEFAULT 8
 #define RUNS_AT_ONCE_MAX 64
 #define API_KEY_LEN_MAX 256
+
+/* Of the dialects' limits, one for each. */
+#define LIMITS 1000
 
 static const struct option options[] = {
 	{"listen", required_argument, NULL, 'l'},
@@ -44,7 +48,10 @@ static const struct option options[] = {
 	{"store", required_argument, NULL, 's'},
 	{"pages", required_argument, NULL, 'P'},
 	{"allow-degraded", required_argument, NULL, 'a'},
-	{"help", no_argument, NULL, 'h'},
+#define X(suffix, name, ...) {"limits-" name, required_argument, NULL, LIMITS + CUV_PROFILE_##suffix},
+	CUV_PROFILE_TABLE(X)
+#undef X
+		{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -65,6 +72,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --jobe-env DIGEST    environment of Jobe's programs that say nothing themselves\n"
 	       "  --lock-kinds LIST    kinds of lock entries that are taken: vcs, archive\n"
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
+	       "  --limits-DIALECT LIST  limits of a dialect's runs, as timeout=5,memory=256MiB\n"
 	       "  --runs-queue N       runs of each client that may wait (mode=async) (1000)\n"
 	       "  --runs-at-once N     of these as many are under way (8)\n"
 	       "  --share              be a Nix binary cache; needs a key\n"
@@ -264,6 +272,10 @@ int cuv_manager_settings_read(int argc, char **argv, struct cuv_manager_settings
 					     argv[optind - 1]);
 		if (c == 'h')
 			s.help = true;
+		else if (c >= LIMITS && cuv_profile_set((enum cuv_profile)(c - LIMITS), optarg, err) < 0)
+			return -EINVAL;
+		else if (c >= LIMITS)
+			continue;
 		else if (read_option(c, optarg, &s) < 0)
 			return bad(err, options[which].name, optarg);
 	}

@@ -45,6 +45,19 @@ static const char *const migrations[] = {
 	/* files_local.c; a run whose answer is a file says so. */
 	"CREATE TABLE file (name TEXT PRIMARY KEY, at INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;"
 	"ALTER TABLE run ADD COLUMN in_file INTEGER NOT NULL DEFAULT 0;",
+	/* manager/sessions.h; used_s is when it was asked for last, clock counts the changes of its files. */
+	"ALTER TABLE run ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN session INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN task TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX run_task ON run (tenant, task) WHERE task <> '';"
+	"CREATE INDEX run_session ON run (session) WHERE session <> 0 AND ended_s = 0;"
+	"CREATE TABLE session (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, used_s INTEGER NOT "
+	"NULL, clock INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, files INTEGER NOT NULL DEFAULT 0,"
+	" packages TEXT NOT NULL DEFAULT '', packages_s INTEGER NOT NULL DEFAULT 0, UNIQUE (tenant, name));"
+	"CREATE INDEX session_used ON session (used_s);"
+	"CREATE INDEX session_bytes ON session (tenant, bytes);"
+	"CREATE TABLE session_file (session INTEGER NOT NULL, name TEXT NOT NULL, clock INTEGER NOT NULL, "
+	"hash BLOB NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (session, name));",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

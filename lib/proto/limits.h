@@ -33,7 +33,7 @@ enum cuv_limit_unit { CUV_UNIT_MS, CUV_UNIT_BYTES, CUV_UNIT_MILLI, CUV_UNIT_COUN
 	X(TMP, "tmp_size", BYTES, 64 * CUV_MIB, CUV_GIB, "size of /tmp")                                               \
 	X(SHM, "shm_size", BYTES, 32 * CUV_MIB, CUV_GIB, "size of /dev/shm")                                           \
 	X(FILE, "file_size", BYTES, 64 * CUV_MIB, CUV_GIB, "size of one file")                                         \
-	X(ARTIFACTS, "artifacts_count", COUNT, 16, 128, "files given back")                                            \
+	X(ARTIFACTS, "artifacts_count", COUNT, 16, 1000, "files given back")                                           \
 	X(ARTIFACTS_SIZE, "artifacts_size", BYTES, 8 * CUV_MIB, 64 * CUV_MIB, "size of all files given back")
 
 enum cuv_limit {

@@ -66,6 +66,11 @@ def tool(name: str, state: pathlib.Path | None = None) -> str:
     return str(found[0])
 
 
+def raw_path(request: httpx.Request) -> str:
+    """As it was sent: a part of it may have slashes of its own, encoded."""
+    return request.url.raw_path.decode().partition("?")[0]
+
+
 class Service:
     """`cuvette serve` on a free port. Its log is kept as a file of JSON lines."""
 
@@ -145,7 +150,7 @@ class Service:
         # A stream is read by the test that asked for it.
         is_short = int(answer.headers.get("content-length", 1 << 40)) <= CHECKED.BYTES_MAX
         body = answer.read() if is_short and answer.request.method != "HEAD" else None
-        CHECKED.of_build(BIN.parent).check(answer.request.method, answer.request.url.path, answer.status_code,
+        CHECKED.of_build(BIN.parent).check(answer.request.method, raw_path(answer.request), answer.status_code,
                                            answer.headers, body)
 
     def post(self, files: list, data: dict | None = None, timeout: float = 120) -> httpx.Response:

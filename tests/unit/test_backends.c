@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What queue and results promise of runs that are answered later: each begins once, ends once, and is found again. */
 #include "manager/backends.h"
+#include "manager/runs.h"
 #include "tests/unit/store_test.h"
 
 #include <errno.h>
@@ -173,6 +174,40 @@ TEST(a_thousand_of_one_do_not_hold_up_the_one_of_another)
 	assert_int_equal(in.queue->next(in.queue, all_but, (char[]){""}, &row), 1);
 	assert_string_equal(row.id, "alone");
 	runs_max = 100;
+}
+
+static void add_of_session(const char *id, int64_t session)
+{
+	struct cuv_runs_row row = {.tenant = "me", .state = CUV_RUNS_QUEUED, .session = session, .task = "t"};
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+
+	(void)snprintf(row.id, sizeof(row.id), "%s", id);
+	assert_ok(in.queue->add(in.queue, &row, &b, &err));
+}
+
+TEST(runs_of_a_session_take_turns)
+{
+	struct cuv_runs_row row;
+
+	add_of_session("a", 7);
+	add_of_session("b", 7);
+	add_of_session("c", 8);
+	add_of_session("d", 0);
+	assert_next("acd", "");
+	assert_next("", "");
+	in.queue->release(in.queue, 8);
+	assert_next("", "");
+	in.queue->release(in.queue, 7);
+	assert_next("b", "");
+	for (int i = 0; i < CUV_RUNS_SESSION_MAX; i++) {
+		char id[8];
+
+		(void)snprintf(id, sizeof(id), "%d", i);
+		add_of_session(id, 9);
+	}
+	row = (struct cuv_runs_row){.id = "x", .tenant = "me", .session = 9};
+	assert_true(in.queue->add(in.queue, &row, &CUV_BUF_INIT(1), &err) < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
 }
 
 TEST(of_beginning_and_cancelling_one_succeeds)
@@ -451,6 +486,7 @@ int main(void)
 		WITH_BACKENDS(a_run_begins_once_and_ends_once),
 		WITH_BACKENDS(lines_take_turns_whatever_their_length),
 		WITH_BACKENDS(a_thousand_of_one_do_not_hold_up_the_one_of_another),
+		WITH_BACKENDS(runs_of_a_session_take_turns),
 		WITH_BACKENDS(of_beginning_and_cancelling_one_succeeds),
 		WITH_BACKENDS(a_line_has_an_end_and_so_have_all),
 		WITH_BACKENDS(a_list_has_ones_own_the_latest_first_in_pages),

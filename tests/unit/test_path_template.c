@@ -43,6 +43,14 @@ TEST(braces_take_one_segment)
 	fits_not(events, "/api/v1/runs//events");
 }
 
+TEST(braces_with_a_plus_take_the_rest)
+{
+	fits("/status/{+task}", "/status/exec-../../etc-0", "exec-../../etc-0");
+	fits("/status/{+task}", "/status/a//", "a//");
+	fits_not("/status/{+task}", "/status/");
+	fits_not("/status/{+task}", "/status");
+}
+
 TEST(neither_dots_nor_too_much)
 {
 	char path[2 * CUV_PATH_PARAM_SIZE] = "/api/v1/runs/";
@@ -61,6 +69,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_without_braces_is_itself),
 		cmocka_unit_test(braces_take_one_segment),
+		cmocka_unit_test(braces_with_a_plus_take_the_rest),
 		cmocka_unit_test(neither_dots_nor_too_much),
 	};
 

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Which sessions there are; their files are in sessions_files.c. */
+#include "manager/sessions_private.h"
+
+#include "manager/budget.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+void cuv_session_done(struct cuv_session *s)
+{
+	cuv_buf_done(&s->packages);
+}
+
+int cuv_sessions_gone(struct cuv_error *err)
+{
+	(void)cuv_error_set(err, CUV_E_CANCELLED, "the session was terminated, or has expired");
+	return -ECANCELED;
+}
+
+int cuv_sessions_prepare(struct cuv_store *s, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
+{
+	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+}
+
+int cuv_sessions_change(struct cuv_store *s, sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
+{
+	if (sqlite3_step(q) != SQLITE_DONE)
+		return cuv_store_failed(s, err);
+	return sqlite3_changes(db) > 0 ? 0 : -ENOENT;
+}
+
+int cuv_sessions_begin_change(struct cuv_store *s, sqlite3 *db, struct cuv_error *err)
+{
+	return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+}
+
+int cuv_sessions_end_change(struct cuv_store *s, sqlite3 *db, int r, struct cuv_error *err)
+{
+	if (r >= 0 && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+		return r;
+	if (r >= 0)
+		r = cuv_store_failed(s, err);
+	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+/* --- finding and making --- */
+
+static int find(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t *ret_id,
+		struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = cuv_sessions_prepare(s, db, "SELECT id FROM session WHERE tenant = ?1 AND name = ?2", &q, err);
+
+	*ret_id = 0;
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, owner, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
+	step = sqlite3_step(q);
+	if (step == SQLITE_ROW)
+		*ret_id = sqlite3_column_int64(q, 0);
+	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+static int use(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t now_s, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = cuv_sessions_prepare(s, db, "UPDATE session SET used_s = ?2 WHERE id = ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, id);
+	(void)sqlite3_bind_int64(q, 2, now_s);
+	return cuv_sessions_change(s, db, q, err);
+}
+
+static int check_number(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, const char *owner,
+			struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = cuv_sessions_prepare(s, db, "SELECT COUNT(*) FROM session WHERE tenant = ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(q, 1, owner, -1, SQLITE_STATIC);
+	if (sqlite3_step(q) != SQLITE_ROW)
+		return cuv_store_failed(s, err);
+	if ((uint64_t)sqlite3_column_int64(q, 0) < l->sessions)
+		return 0;
+	cuv_error_set(err, CUV_E_RATE_LIMITED,
+		      "this key has %u sessions, and may have no more: terminate those that are not needed",
+		      (unsigned)l->sessions);
+	err->retry_after_s = CUV_SESSIONS_RETRY_S;
+	return -EDQUOT;
+}
+
+/* Random, so that the id of one that is gone does not come again. */
+static int make(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t now_s, int64_t *ret_id,
+		struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	uint64_t id;
+	int r = cuv_sessions_prepare(s, db, "INSERT INTO session (id, tenant, name, used_s) VALUES (?1, ?2, ?3, ?4)",
+				     &q, err);
+
+	if (r < 0)
+		return r;
+	randombytes_buf(&id, sizeof(id));
+	*ret_id = (int64_t)(id >> 2) + 1;
+	(void)sqlite3_bind_int64(q, 1, *ret_id);
+	(void)sqlite3_bind_text(q, 2, owner, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(q, 3, name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 4, now_s);
+	return cuv_sessions_change(s, db, q, err);
+}
+
+static int open_one(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, const char *owner,
+		    const char *name, int64_t now_s, int64_t *ret_id, struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(s, db, err);
+
+	if (r < 0)
+		return r;
+	r = find(s, db, owner, name, ret_id, err);
+	if (r == 0 && *ret_id) {
+		r = use(s, db, *ret_id, now_s, err);
+	} else if (r == 0) {
+		r = check_number(s, db, l, owner, err);
+		if (r == 0)
+			r = make(s, db, owner, name, now_s, ret_id, err);
+	}
+	return cuv_sessions_end_change(s, db, r, err);
+}
+
+int cuv_sessions_open(struct cuv_store *s, const struct cuv_session_limits *l, const char *owner, const char *name,
+		      int64_t now_s, int64_t *ret_id, struct cuv_error *err)
+{
+	int r = open_one(s, cuv_store_take(s), l, owner, name, now_s, ret_id, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+/* --- removing --- */
+
+/* What can't be read is very much. */
+static int64_t number(sqlite3 *db, const char *sql, int64_t id)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+		return INT64_MAX;
+	(void)sqlite3_bind_int64(q, 1, id);
+	return sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : INT64_MAX;
+}
+
+/* A statement with at most one number in it. */
+static int run_with(struct cuv_store *s, sqlite3 *db, const char *sql, int64_t value, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = cuv_sessions_prepare(s, db, sql, &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, value);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+static int remove_one(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t *ret_id,
+		      struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(s, db, err);
+
+	if (r < 0)
+		return r;
+	r = find(s, db, owner, name, ret_id, err);
+	if (r == 0 && *ret_id)
+		r = run_with(s, db, "DELETE FROM session_file WHERE session = ?1", *ret_id, err);
+	if (r == 0 && *ret_id)
+		r = run_with(s, db, "DELETE FROM session WHERE id = ?1", *ret_id, err);
+	return cuv_sessions_end_change(s, db, r, err);
+}
+
+int cuv_sessions_remove(struct cuv_store *s, const char *owner, const char *name, int64_t *ret_id,
+			struct cuv_error *err)
+{
+	int r = remove_one(s, cuv_store_take(s), owner, name, ret_id, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+static int expire(struct cuv_store *s, sqlite3 *db, int64_t before_s, struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(s, db, err);
+
+	if (r < 0)
+		return r;
+	r = run_with(s, db,
+		     "DELETE FROM session WHERE used_s < ?1 AND NOT EXISTS (SELECT 1 FROM run WHERE "
+		     "run.session = session.id AND run.session <> 0 AND run.ended_s = 0)",
+		     before_s, err);
+	if (r == 0 && sqlite3_changes(db) > 0)
+		r = run_with(s, db, "DELETE FROM session_file WHERE session NOT IN (SELECT id FROM session)", 0, err);
+	r = cuv_sessions_end_change(s, db, r, err);
+	return r == 0 ? number(db, "SELECT EXISTS (SELECT 1 FROM session)", 0) != 0 : r;
+}
+
+int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error *err)
+{
+	int r = expire(s, cuv_store_take(s), before_s, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+/* --- what a run needs --- */
+
+static uint64_t left_of(uint64_t max, uint64_t used)
+{
+	return max > used ? max - used : 0;
+}
+
+uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, uint64_t bytes)
+{
+	const uint64_t others = (uint64_t)number(
+		db,
+		"SELECT COALESCE(SUM(bytes), 0) FROM session WHERE tenant = (SELECT tenant FROM session WHERE id = ?1)",
+		id);
+	const uint64_t all = (uint64_t)number(db, "SELECT COALESCE(SUM(bytes), 0) FROM session", id);
+	const uint64_t more = CUV_MIN(left_of(l->key_bytes, others), left_of(l->all_bytes, all));
+
+	return CUV_MIN(CUV_MAX(l->bytes, bytes), bytes + more);
+}
+
+static int read_session(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, int64_t id,
+			struct cuv_session *ret, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = cuv_sessions_prepare(
+			  s, db, "SELECT clock, bytes, packages, packages_s FROM session WHERE id = ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, id);
+	step = sqlite3_step(q);
+	if (step != SQLITE_ROW)
+		return step == SQLITE_DONE ? cuv_sessions_gone(err) : cuv_store_failed(s, err);
+	ret->clock = sqlite3_column_int64(q, 0);
+	ret->bytes = (uint64_t)sqlite3_column_int64(q, 1);
+	ret->packages_s = sqlite3_column_int64(q, 3);
+	if (cuv_buf_add_str(&ret->packages, (const char *)sqlite3_column_text(q, 2)) < 0)
+		return cuv_budget_exhausted(err, "request");
+	ret->room = cuv_sessions_room(db, l, id, ret->bytes);
+	return 0;
+}
+
+int cuv_sessions_begin(struct cuv_store *s, const struct cuv_session_limits *l, int64_t id, int64_t now_s,
+		       struct cuv_session *ret, struct cuv_error *err)
+{
+	sqlite3 *db = cuv_store_take(s);
+	int r;
+
+	*ret = (struct cuv_session){.id = id};
+	cuv_buf_init(&ret->packages, CUV_REQUIREMENTS_BYTES_MAX);
+	r = read_session(s, db, l, id, ret, err);
+	if (r == 0)
+		r = use(s, db, id, now_s, err);
+	cuv_store_give(s);
+	return r;
+}
+
+static int set_packages(struct cuv_store *s, sqlite3 *db, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
+			struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = cuv_sessions_prepare(s, db, "UPDATE session SET packages = ?2, packages_s = ?3 WHERE id = ?1", &q, err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, id);
+	(void)sqlite3_bind_text(q, 2, cuv_buf_str(packages), -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 3, as_of_s);
+	r = cuv_sessions_change(s, db, q, err);
+	return r == -ENOENT ? cuv_sessions_gone(err) : r;
+}
+
+int cuv_sessions_set_packages(struct cuv_store *s, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
+			      struct cuv_error *err)
+{
+	int r = set_packages(s, cuv_store_take(s), id, packages, as_of_s, err);
+
+	cuv_store_give(s);
+	return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of sessions.h share; all with the connection taken. */
+#ifndef CUV_SESSIONS_PRIVATE_H
+#define CUV_SESSIONS_PRIVATE_H
+
+#include "manager/sessions.h"
+#include "nixenv/requirements.h"
+
+#include <sqlite3.h>
+
+#define CUV_SESSIONS_RETRY_S 60
+
+/* CANCELLED; negative. */
+int cuv_sessions_gone(struct cuv_error *err);
+int cuv_sessions_prepare(struct cuv_store *s, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err);
+/* Carries out a change of rows: -ENOENT when it was none. */
+int cuv_sessions_change(struct cuv_store *s, sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err);
+/* A transaction; its end is given what came of it and gives it back, or why it can't be kept. */
+int cuv_sessions_begin_change(struct cuv_store *s, sqlite3 *db, struct cuv_error *err);
+int cuv_sessions_end_change(struct cuv_store *s, sqlite3 *db, int r, struct cuv_error *err);
+/* What the files of a session that take so much now may take in all. */
+uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, uint64_t bytes);
+
+#endif

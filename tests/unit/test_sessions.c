@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions in the store: whose they are, what of a run is kept, their bounds and their end. */
+#include "manager/dialect_sessions.h"
+#include "manager/runs_store.h"
+#include "manager/sessions.h"
+#include "tests/unit/store_test.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#define NOW 1700000000
+#define CODE "print(1)"
+
+static struct cuv_error err;
+static const struct cuv_session_limits limits = {
+	.bytes = 100, .files = 3, .sessions = 2, .key_bytes = 150, .all_bytes = 200, .idle_s = 60};
+static const struct cuv_session_program program = {"main.py", CODE, sizeof(CODE) - 1};
+
+static int64_t open_of(const char *owner, const char *name)
+{
+	int64_t id = 0;
+	int r = cuv_sessions_open(store, &limits, owner, name, NOW, &id, &err);
+
+	return r < 0 ? r : id;
+}
+
+static int put(int64_t id, const char *name, const char *text)
+{
+	return cuv_sessions_put(store, &limits, id, name, text, strlen(text), &err);
+}
+
+/* "name=text " of each file. */
+static void assert_files(int64_t id, const char *all)
+{
+	_cleanup_buf_ struct cuv_buf got = CUV_BUF_INIT(1000);
+	sqlite3 *db = cuv_store_take(store);
+	sqlite3_stmt *q = NULL;
+
+	assert_int_equal(sqlite3_prepare_v2(db,
+					    "SELECT name, CAST(body AS TEXT) FROM session_file WHERE session = ?1 "
+					    "ORDER BY name",
+					    -1, &q, NULL),
+			 SQLITE_OK);
+	(void)sqlite3_bind_int64(q, 1, id);
+	while (sqlite3_step(q) == SQLITE_ROW)
+		cuv_buf_addf(&got, "%s=%s ", (const char *)sqlite3_column_text(q, 0),
+			     (const char *)sqlite3_column_text(q, 1));
+	cuv_store_finish(&q);
+	cuv_store_give(store);
+	assert_string_equal(cuv_buf_str(&got), all);
+}
+
+struct left {
+	const char *name, *text;
+};
+
+/* What a run left, as the launcher would send it. */
+static int save(const struct cuv_session *begun, const struct left *files, size_t n)
+{
+	struct cuv_bundle_writer w = CUV_BUNDLE_WRITER_INIT;
+	_cleanup_buf_ struct cuv_buf bundle = CUV_BUF_INIT(10000);
+	ssize_t len;
+
+	assert_ok(cuv_bundle_open(&w, "test"));
+	for (size_t i = 0; i < n; i++) {
+		assert_ok(cuv_bundle_begin(&w, CUV_BUNDLE_FILE, 0, files[i].name));
+		assert_ok(cuv_bundle_data(&w, files[i].text, strlen(files[i].text)));
+		assert_ok(cuv_bundle_end(&w));
+	}
+	len = pread(w.fd, cuv_buf_room(&bundle, 9999), 9999, 0);
+	assert_true(len >= 0);
+	cuv_buf_grew(&bundle, (size_t)len);
+	cuv_bundle_close(&w);
+	return cuv_sessions_save(store, begun, &bundle, &program, &err);
+}
+
+static struct cuv_session begin(int64_t id)
+{
+	struct cuv_session s;
+
+	assert_ok(cuv_sessions_begin(store, &limits, id, NOW, &s, &err));
+	return s;
+}
+
+TEST(a_name_is_of_its_owner)
+{
+	const int64_t mine = open_of("me", "s"), yours = open_of("you", "s");
+	int64_t gone;
+
+	assert_true(mine > 0 && yours > 0 && mine != yours);
+	assert_true(open_of("me", "s") == mine);
+	assert_ok(put(mine, "f", "mine"));
+	assert_files(yours, "");
+	assert_ok(cuv_sessions_remove(store, "you", "s", &gone, &err));
+	assert_true(gone == yours);
+	assert_ok(cuv_sessions_remove(store, "you", "s", &gone, &err));
+	assert_true(gone == 0);
+	assert_files(mine, "f=mine ");
+	assert_int_equal(put(yours, "f", ""), -EINVAL);
+	assert_int_equal(err.code, CUV_E_NOT_FOUND);
+	assert_true(open_of("me", "../../etc") > 0);
+	assert_int_equal(open_of("me", "third"), -EDQUOT);
+	assert_int_equal(err.code, CUV_E_RATE_LIMITED);
+}
+
+TEST(a_run_replaces_what_was_there_but_not_what_came_meanwhile)
+{
+	const int64_t id = open_of("me", "s");
+	_cleanup_session_ struct cuv_session s = {0};
+	static const struct left first[] = {
+		{"a", "1"}, {"d/x", "2"}, {"main.py", CODE}, {"d/__pycache__/x.pyc", "3"}, {"__pycache__/y", "4"}};
+	static const struct left second[] = {{"a", "run"}, {"d/x", "run"}, {"main.py", "another"}};
+
+	assert_ok(put(id, "old", "old"));
+	s = begin(id);
+	assert_ok(save(&s, first, ARRAY_SIZE(first)));
+	assert_files(id, "a=1 d/x=2 ");
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_int_equal(s.bytes, 2);
+	assert_ok(put(id, "a", "put"));
+	assert_int_equal(put(id, "d", "put"), -EINVAL);
+	assert_int_equal(err.code, CUV_E_FILE_REFUSED);
+	assert_ok(save(&s, second, ARRAY_SIZE(second)));
+	assert_files(id, "a=put d/x=run main.py=another ");
+	/* Nothing is left, and that is kept too. */
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_ok(save(&s, NULL, 0));
+	assert_files(id, "");
+}
+
+TEST(what_came_meanwhile_keeps_its_folder)
+{
+	const int64_t id = open_of("me", "s");
+	static const struct left left[] = {{"a/b", "run"}, {"c", "run"}};
+	_cleanup_session_ struct cuv_session s = begin(id);
+
+	assert_ok(put(id, "a", "put"));
+	assert_ok(put(id, "c/d", "put"));
+	assert_ok(save(&s, left, ARRAY_SIZE(left)));
+	assert_files(id, "a=put c/d=put ");
+}
+
+TEST(a_session_that_is_gone_keeps_nothing)
+{
+	const int64_t id = open_of("me", "s");
+	static const struct left left[] = {{"a", "run"}};
+	_cleanup_session_ struct cuv_session s = begin(id);
+	struct cuv_session again;
+	int64_t gone;
+
+	assert_ok(cuv_sessions_remove(store, "me", "s", &gone, &err));
+	assert_true(open_of("me", "s") != id);
+	assert_int_equal(save(&s, left, 1), -ECANCELED);
+	assert_int_equal(err.code, CUV_E_CANCELLED);
+	assert_files(id, "");
+	assert_int_equal(cuv_sessions_begin(store, &limits, id, NOW, &again, &err), -ECANCELED);
+	assert_int_equal(cuv_sessions_set_packages(store, id, &s.packages, 1, &err), -ECANCELED);
+}
+
+TEST(room_is_counted_for_a_session_a_key_and_all)
+{
+	char text[101] = "";
+	const int64_t a = open_of("me", "a"), b = open_of("me", "b"), c = open_of("you", "c");
+	_cleanup_session_ struct cuv_session s = {0};
+
+	memset(text, 'x', 100);
+	assert_ok(put(a, "f", text));
+	assert_ok(put(a, "f", text));
+	assert_int_equal(put(a, "g", "x"), -EINVAL);
+	assert_int_equal(err.code, CUV_E_TOO_LARGE);
+	assert_int_equal(put(b, "f", text), -EINVAL);
+	text[50] = '\0';
+	assert_ok(put(b, "f", text));
+	s = begin(b);
+	assert_int_equal(s.room, 50);
+	assert_ok(put(c, "f", text));
+	assert_int_equal(put(c, "g", "x"), -EINVAL);
+	assert_ok(put(c, "g", ""));
+	assert_ok(put(c, "h", ""));
+	assert_int_equal(put(c, "i", ""), -EINVAL);
+}
+
+TEST(a_program_is_called_as_no_file_is)
+{
+	const int64_t id = open_of("me", "s");
+	char name[CUV_SESSION_PROGRAM_SIZE];
+
+	assert_ok(cuv_sessions_program(store, id, name, &err));
+	assert_string_equal(name, "main.py");
+	assert_ok(put(id, "main.py/x", ""));
+	assert_ok(put(id, "main-1.py", ""));
+	assert_ok(cuv_sessions_program(store, id, name, &err));
+	assert_string_equal(name, "main-2.py");
+}
+
+TEST(an_idle_one_goes_unless_something_of_it_waits)
+{
+	const int64_t idle = open_of("me", "idle"), busy = open_of("me", "busy");
+	struct cuv_runs_row row = {.id = "r", .tenant = "me", .state = CUV_RUNS_QUEUED, .session = busy, .task = "t"};
+	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(10);
+	char id[CUV_ID_HEX_SIZE];
+
+	assert_ok(put(idle, "f", "x"));
+	assert_ok(cuv_runs_store_add(store, &row, &body, &err));
+	assert_int_equal(cuv_sessions_expire(store, NOW, &err), 1);
+	assert_files(idle, "f=x ");
+	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 1);
+	assert_files(idle, "");
+	assert_true(open_of("me", "busy") == busy);
+	assert_ok(cuv_runs_store_find(store, "me", "t", id, &err));
+	assert_string_equal(id, "r");
+	assert_int_equal(cuv_runs_store_find(store, "you", "t", id, &err), -ENOENT);
+	assert_int_equal(cuv_runs_store_find(store, "me", "", id, &err), -ENOENT);
+	assert_ok(cuv_runs_store_end(store, "r", CUV_RUNS_DONE, NOW, "", 0, &err));
+	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 0);
+}
+
+static int profile(const char *text)
+{
+	return cuv_profile_set(CUV_PROFILE_SESSIONS, text, &err);
+}
+
+TEST(settings_change_what_they_name)
+{
+	const struct cuv_profile_limits before = *cuv_profile_limits(CUV_PROFILE_SESSIONS);
+	static const char *const wrong[] = {
+		"size=64MiB", "sizes=1", "timeout=0", "files=901", "timeout=5,timeout_max=2",
+		"memory",     "=1",	 "idle=",     "cpus=65",   "memory=5GiB"};
+
+	assert_ok(profile("memory=1GiB,cpus=0.5,size=1MiB,files=7,sessions=8,key_size=9MiB,all_size=1GiB,idle=10"));
+	assert_int_equal(cuv_profile_limits(CUV_PROFILE_SESSIONS)->memory_bytes, CUV_GIB);
+	assert_int_equal(cuv_profile_limits(CUV_PROFILE_SESSIONS)->cpus_milli, 500);
+	assert_int_equal(cuv_profile_limits(CUV_PROFILE_SESSIONS)->wall_ms, before.wall_ms);
+	assert_int_equal(cuv_profile_sessions()->files, 7);
+	assert_int_equal(cuv_profile_sessions()->idle_s, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(profile(wrong[i]), -EINVAL);
+		assert_int_equal(err.code, CUV_E_BAD_REQUEST);
+	}
+	assert_int_equal(cuv_profile_sessions()->files, 7);
+	assert_ok(profile("timeout=120"));
+	assert_int_equal(cuv_profile_limits(CUV_PROFILE_SESSIONS)->wall_max_ms, 120000);
+	assert_int_equal(cuv_profile_set(CUV_PROFILE_AGENT, "size=1MiB", &err), -EINVAL);
+	assert_ok(cuv_profile_set(CUV_PROFILE_LEARN, "", &err));
+	assert_int_equal(cuv_profile_find("pylearn", 7), CUV_PROFILE_LEARN);
+	assert_int_equal(cuv_profile_find("learn", 5), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_STORE(a_name_is_of_its_owner),
+		WITH_STORE(a_run_replaces_what_was_there_but_not_what_came_meanwhile),
+		WITH_STORE(what_came_meanwhile_keeps_its_folder),
+		WITH_STORE(a_session_that_is_gone_keeps_nothing),
+		WITH_STORE(room_is_counted_for_a_session_a_key_and_all),
+		WITH_STORE(a_program_is_called_as_no_file_is),
+		WITH_STORE(an_idle_one_goes_unless_something_of_it_waits),
+		cmocka_unit_test(settings_change_what_they_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
