@@ -483,8 +483,10 @@ static void session_output(struct session *s)
 /* session_answer takes each follower off the flight; it is ended by the caller. */
 static void flight_fail(struct server *sv, struct cuv_flight *flight, const struct cuv_error *err)
 {
+	/* What is wrong with a request is said to who sent it: the message has words of theirs. */
 	cuv_log(CUV_LOG_INFO, "environment-failed", CUV_S("key", flight->key.hex),
-		CUV_S("code", cuv_error_name(err->code)), CUV_S("message", err->message));
+		CUV_S("code", cuv_error_name(err->code)),
+		CUV_S("message", cuv_error_http_status(err->code) >= 500 ? err->message : ""));
 	cuv_cache_put_failed(sv->cache, &flight->key, err, cuv_now_ns());
 	/* Perhaps of damage that can be healed by now. */
 	if (err->code == CUV_E_UNAVAILABLE)
