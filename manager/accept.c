@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +22,41 @@ static void name_by_descriptor(int fd, struct sockaddr *addr, socklen_t *len)
 	*len = sizeof(name);
 }
 
+/* By the peer's port: 0 is none, NOT_SURE more than one with the same address, others are
+ * the descriptor and one. What is noted may be over: whoever asks looks whether it is. */
+#define NOT_SURE (-1)
+static atomic_int by_port[UINT16_MAX + 1];
+
+static bool is_peer(int fd, in_port_t port, struct in_addr addr)
+{
+	struct sockaddr_in peer = {0};
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+	       peer.sin_port == port && peer.sin_addr.s_addr == addr.s_addr;
+}
+
+static void note(int fd, const struct sockaddr_in *peer)
+{
+	atomic_int *noted = &by_port[ntohs(peer->sin_port)];
+	const int before = atomic_load(noted);
+	const bool twice = before > 0 && before != fd + 1 && is_peer(before - 1, peer->sin_port, peer->sin_addr);
+
+	atomic_store(noted, before == NOT_SURE || twice ? NOT_SURE : fd + 1);
+}
+
+int cuv_accept_find(const struct mg_request_info *info)
+{
+	struct in_addr addr;
+	int fd;
+
+	if (info->remote_port < 0 || info->remote_port > UINT16_MAX ||
+	    inet_pton(AF_INET, info->remote_addr, &addr) != 1)
+		return -EINVAL;
+	fd = atomic_load(&by_port[info->remote_port]) - 1;
+	return fd >= 0 && is_peer(fd, htons((uint16_t)info->remote_port), addr) ? fd : -ENOENT;
+}
+
 /* In the place of the C library's, for civetweb, which passes room for any address. */
 int cuv_accept_for_civetweb(int listener, struct sockaddr *addr, socklen_t *len) __asm__("accept");
 int cuv_accept_for_civetweb(int listener, struct sockaddr *addr, socklen_t *len)
@@ -30,10 +66,17 @@ int cuv_accept_for_civetweb(int listener, struct sockaddr *addr, socklen_t *len)
 
 	if (fd < 0 || room < sizeof(struct sockaddr_in))
 		return fd;
-	if (addr->sa_family == AF_UNIX)
+	if (addr->sa_family == AF_UNIX) {
 		name_by_descriptor(fd, addr, len);
-	else
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		return fd;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (addr->sa_family == AF_INET) {
+		struct sockaddr_in peer;
+
+		memcpy(&peer, addr, sizeof(peer));
+		note(fd, &peer);
+	}
 	return fd;
 }
 

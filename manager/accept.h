@@ -20,6 +20,10 @@
  * 0, or negative with err set. */
 int cuv_accept_replace(uint16_t port, int unix_fd, int fd_max, struct cuv_error *err);
 
+/* The descriptor of a request's connection that came by TCP, noted when it was accepted.
+ * Negative: it is not known for sure (cuv_http_find_fd looks for it). */
+int cuv_accept_find(const struct mg_request_info *info);
+
 /* Whether a request came by the Unix socket; its descriptor then. */
 bool cuv_accept_is_unix(const struct mg_request_info *info, int *ret_fd);
 

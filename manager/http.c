@@ -331,6 +331,8 @@ bool cuv_http_is_gone(const struct cuv_http *h)
 
 /* A large document is not put together in memory once more. */
 #define REPLY_WHOLE_MAX 65536
+/* Most are not longer than this, and written once. */
+#define REPLY_MOST 8192
 #define JSON_FLAGS (JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9))
 
 struct pieces {
@@ -364,19 +366,22 @@ static void stream_json(struct cuv_http *h, int status, const char *headers, con
 
 void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value)
 {
-	size_t len = json_dumpb(value, NULL, 0, JSON_FLAGS);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = malloc(REPLY_MOST);
+	size_t len = text ? json_dumpb(value, text, REPLY_MOST, JSON_FLAGS) : 0;
 
 	if (len > REPLY_WHOLE_MAX) {
 		stream_json(h, status, headers, value, len);
 		return;
 	}
-	text = malloc(len + 1);
-	if (!text || len == 0) {
+	if (len > REPLY_MOST) {
+		free(text);
+		text = malloc(len);
+		len = text ? json_dumpb(value, text, len, JSON_FLAGS) : 0;
+	}
+	if (len == 0) {
 		mg_disable_connection_keep_alive(h->conn);
 		return;
 	}
-	len = json_dumpb(value, text, len, JSON_FLAGS);
 	cuv_http_reply(h, status, headers, "application/json", text, len);
 }
 

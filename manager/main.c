@@ -239,6 +239,8 @@ int main(int argc, char **argv)
 		cuv_error_set(&err, CUV_E_UNAVAILABLE, "the manager can't set itself up: %s", strerror(errno));
 		die(&err);
 	}
+	/* strftime would look for the zone's file each time, and we say UTC only. */
+	(void)setenv("TZ", "UTC0", 1);
 	tzset();
 	cuv_upload_setup();
 	mallopt(M_ARENA_MAX, ARENAS);

@@ -96,12 +96,15 @@ static void log_request(const struct cuv_http *h)
 static int connection_fd(struct cuv_server *s, struct mg_connection *conn)
 {
 	intptr_t known = (intptr_t)mg_get_user_connection_data(conn);
+	const struct mg_request_info *info = mg_get_request_info(conn);
 	int fd;
 
 	if (known > 0)
 		return (int)known;
-	if (!cuv_accept_is_unix(mg_get_request_info(conn), &fd))
-		fd = cuv_http_find_fd(mg_get_request_info(conn), s->fd_max, s->any_address);
+	if (!cuv_accept_is_unix(info, &fd))
+		fd = cuv_accept_find(info);
+	if (fd < 0)
+		fd = cuv_http_find_fd(info, s->fd_max, s->any_address);
 	if (fd > 0)
 		mg_set_user_connection_data(conn, (void *)(intptr_t)fd);
 	return fd;

@@ -288,12 +288,15 @@ static int add_requirement(struct source *s, struct cuv_scan *scan)
 	bool constraint = s->constraints || (s->p->canonical && cuv_scan_eat(scan, CUV_CONSTRAINT_WORD));
 	size_t *n = constraint ? &result->n_constraints : &result->n, start = scan->pos;
 	size_t max = constraint ? CUV_CONSTRAINTS_MAX : CUV_REQUIREMENTS_MAX;
-	struct cuv_requirement *item = constraint ? &result->constraints[*n] : &result->items[*n];
+	struct cuv_requirement *item;
 	int r;
 
 	if (*n >= max)
 		return cuv_scan_fail(scan, start, CUV_E_TOO_LARGE, "there are more than %zu %s", max,
 				     constraint ? "constraints" : "requirements");
+	if (cuv_requirements_reserve(result, constraint) < 0)
+		return -ENOMEM;
+	item = constraint ? &result->constraints[*n] : &result->items[*n];
 	*n += 1;
 	r = cuv_requirement_line_parse(scan, item);
 	if (r == 0 && constraint)

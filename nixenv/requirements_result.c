@@ -4,18 +4,49 @@
 #include "nixenv/requirements_text.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define ROOM_MIN 8u
 
 struct cuv_requirements *cuv_requirements_new(void)
 {
-	struct cuv_requirements *r = calloc(1, sizeof(*r));
+	return calloc(1, sizeof(struct cuv_requirements));
+}
 
-	if (!r)
-		return NULL;
-	r->items = calloc(CUV_REQUIREMENTS_MAX, sizeof(r->items[0]));
-	r->constraints = calloc(CUV_CONSTRAINTS_MAX, sizeof(r->constraints[0]));
-	r->lines = calloc(CUV_REQUIREMENTS_MAX + CUV_CONSTRAINTS_MAX, sizeof(r->lines[0]));
-	return r->items && r->constraints && r->lines ? r : cuv_requirements_free(r);
+/* Lists double at these lengths; most requests have a few lines, and may wait for long. */
+static bool is_full(size_t n)
+{
+	return n == 0 || (n >= ROOM_MIN && (n & (n - 1)) == 0);
+}
+
+static int grow(void **list, size_t n, size_t size)
+{
+	void *more;
+
+	if (!is_full(n))
+		return 0;
+	more = realloc(*list, CUV_MAX(2 * n, (size_t)ROOM_MIN) * size);
+	if (!more)
+		return -ENOMEM;
+	*list = more;
+	return 0;
+}
+
+int cuv_requirements_reserve(struct cuv_requirements *r, bool constraint)
+{
+	struct cuv_requirement **items = constraint ? &r->constraints : &r->items;
+	const size_t n = constraint ? r->n_constraints : r->n;
+	void *list = *items, *lines = r->lines;
+	int e = grow(&list, n, sizeof(r->items[0]));
+
+	*items = list;
+	if (e == 0)
+		e = grow(&lines, r->n_lines, sizeof(r->lines[0]));
+	r->lines = lines;
+	if (e == 0)
+		(*items)[n] = (struct cuv_requirement){0};
+	return e;
 }
 
 struct cuv_requirements *cuv_requirements_free(struct cuv_requirements *r)
@@ -70,27 +101,10 @@ static size_t sort_and_fold(struct cuv_requirements *r, struct cuv_requirement *
 	return kept + 1;
 }
 
-/* A copy with room for n, in place of what had room for the most there may be; as it
- * was without memory. */
-static void *fit(void *items, size_t n, size_t size)
-{
-	void *fitting = calloc(CUV_MAX(n, 1u), size);
-
-	if (!fitting)
-		return items;
-	if (n > 0)
-		memcpy(fitting, items, n * size);
-	free(items);
-	return fitting;
-}
-
 void cuv_requirements_fold(struct cuv_requirements *r)
 {
 	r->n = sort_and_fold(r, r->items, r->n);
 	r->n_constraints = sort_and_fold(r, r->constraints, r->n_constraints);
-	r->items = fit(r->items, r->n, sizeof(r->items[0]));
-	r->constraints = fit(r->constraints, r->n_constraints, sizeof(r->constraints[0]));
-	r->lines = fit(r->lines, r->n_lines, sizeof(r->lines[0]));
 }
 
 int cuv_requirements_note(struct cuv_requirements *r, const char *text, size_t len, size_t at)

@@ -8,10 +8,12 @@
 /* What a constraint has before it in the canonical form. */
 #define CUV_CONSTRAINT_WORD "--constraint "
 
-/* Empty, with room for as many as there may be; NULL without memory. */
+/* Empty; NULL without memory. */
 struct cuv_requirements *cuv_requirements_new(void);
-/* Sorts both lists and folds what is there twice. Nothing can be added from here on: they
- * have just the room that they need, for as long as a request waits. */
+/* Room for one more item, or constraint, and its line; those that are there may move.
+ * 0 or -ENOMEM. */
+int cuv_requirements_reserve(struct cuv_requirements *r, bool constraint);
+/* Sorts both lists and folds what is there twice. */
 void cuv_requirements_fold(struct cuv_requirements *r);
 
 /* Notes that the last of the items came from this offset of the first file's text.

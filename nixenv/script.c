@@ -107,6 +107,8 @@ static int add_dependency(struct reading *r, const json_t *value)
 	cuv_scan_skip_blanks(&s);
 	e = check_dependency(&s);
 	if (e == 0)
+		e = cuv_requirements_reserve(reqs, false);
+	if (e == 0)
 		e = cuv_requirement_line_parse(&s, &reqs->items[reqs->n++]);
 	if (e < 0)
 		return s.code == CUV_E_NONE ? e : fail_string(r, value, &s);

@@ -6,8 +6,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define SPARE_MAX 4
 
 void cuv_writer_init(struct cuv_writer *w, uint16_t type)
 {
@@ -113,13 +117,40 @@ int cuv_writer_send(struct cuv_writer *w, int sock, const int *fds, size_t n_fds
 	}
 }
 
+/* Room for frames that were read: a request has several, one after the other, and each would
+ * be too much for malloc to have at hand. Any thread takes and leaves some. */
+static _Atomic(uint8_t *) spare[SPARE_MAX];
+
+static uint8_t *take_room(void)
+{
+	uint8_t *room = NULL;
+	size_t i;
+
+	for (i = 0; !room && i < SPARE_MAX; i++)
+		room = atomic_exchange(&spare[i], NULL);
+	return room ? room : malloc(CUV_FRAME_MAX);
+}
+
+static void leave_room(uint8_t *room)
+{
+	size_t i;
+
+	for (i = 0; room && i < SPARE_MAX; i++) {
+		uint8_t *none = NULL;
+
+		if (atomic_compare_exchange_strong(&spare[i], &none, room))
+			return;
+	}
+	free(room);
+}
+
 void cuv_frame_done(struct cuv_frame *f)
 {
 	size_t i;
 
 	for (i = 0; i < f->n_fds; i++)
 		cuv_close(f->fds[i]);
-	free(f->data);
+	leave_room(f->data);
 	*f = CUV_FRAME_INIT;
 }
 
@@ -169,7 +200,7 @@ int cuv_frame_recv(int sock, struct cuv_frame *f)
 	int r;
 
 	cuv_assert(!f->data && f->n_fds == 0);
-	f->data = malloc(CUV_FRAME_MAX);
+	f->data = take_room();
 	if (!f->data)
 		return -ENOMEM;
 	iov = (struct iovec){.iov_base = f->data, .iov_len = CUV_FRAME_MAX};

@@ -54,7 +54,7 @@ struct cuv_reader {
 struct cuv_frame {
 	uint16_t type;
 	struct cuv_reader body; /* borrows data */
-	uint8_t *data;		/* owned */
+	uint8_t *data;		/* owned, for cuv_frame_done alone */
 	int fds[CUV_FRAME_FDS_MAX];
 	size_t n_fds;
 };

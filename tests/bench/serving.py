@@ -169,9 +169,11 @@ def lint_processes(service) -> set[int]:
     launcher, names = service.pid_of("cuvette-launcher"), service.pids()
     found = {service.pid_of("cuvette-manager")}
     for pid, name in names.items():
-        while name == "ruff" and pid not in (launcher, 1):
-            found.add(pid)
-            pid = int(stat_of(str(pid))[1])
+        with contextlib.suppress(OSError):  # another run's box, which has gone
+            while name == "ruff" and pid not in (launcher, 1):
+                parent = int(stat_of(str(pid))[1])
+                found.add(pid)
+                pid = parent
     return found
 
 

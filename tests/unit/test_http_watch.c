@@ -2,6 +2,7 @@
 /* The cutting of slow connections, and the finding of a connection's descriptor. */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "manager/accept.h"
 #include "manager/http.h"
 #include "manager/watch.h"
 #include "tests/unit/unit.h"
@@ -145,7 +146,7 @@ static void connect_tcp(struct tcp *t, uint32_t address, const int *listener)
 	t->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_ok(connect(t->client, (struct sockaddr *)&a, sizeof(a)));
 	len = sizeof(peer);
-	t->accepted = accept4(t->listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+	t->accepted = accept(t->listener, (struct sockaddr *)&peer, &len);
 	assert_true(t->accepted >= 0);
 	snprintf(t->info.remote_addr, sizeof(t->info.remote_addr), "%s", inet_ntoa(peer.sin_addr));
 	t->info.remote_port = ntohs(peer.sin_port);
@@ -168,7 +169,10 @@ TEST(a_connection_is_found_by_its_peer)
 	connect_tcp(&two, INADDR_LOOPBACK, &one.listener);
 	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), one.accepted);
 	assert_int_equal(cuv_http_find_fd(&two.info, 64, true), two.accepted);
+	assert_int_equal(cuv_accept_find(&one.info), one.accepted);
+	assert_int_equal(cuv_accept_find(&two.info), two.accepted);
 	two.info.remote_port ^= 1;
+	assert_true(cuv_accept_find(&two.info) < 0);
 	assert_int_equal(cuv_http_find_fd(&two.info, 64, false), -ENOTCONN);
 	/* below the given bound only */
 	assert_int_equal(cuv_http_find_fd(&one.info, one.accepted, false), -ENOTCONN);
@@ -176,6 +180,7 @@ TEST(a_connection_is_found_by_its_peer)
 	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), one.accepted);
 	close_tcp(&one, true);
 	assert_int_equal(cuv_http_find_fd(&one.info, 64, false), -ENOTCONN);
+	assert_true(cuv_accept_find(&one.info) < 0);
 }
 
 TEST(two_that_look_alike_are_none)
@@ -191,6 +196,51 @@ TEST(two_that_look_alike_are_none)
 	close_tcp(&t, true);
 }
 
+/* The same address and port may be at two of the listener's addresses. */
+static int connect_from(const struct sockaddr_in *from, const char *to, uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	const int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_ok(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	assert_int_equal(inet_pton(AF_INET, to, &address.sin_addr), 1);
+	assert_ok(bind(fd, (const struct sockaddr *)from, sizeof(*from)));
+	assert_ok(connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
+}
+
+TEST(what_is_not_sure_is_not_known)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, any;
+	struct mg_request_info info = {.remote_addr = "127.0.0.1"};
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client[2], accepted[2];
+	socklen_t len = sizeof(any);
+
+	any = (struct sockaddr_in){.sin_family = AF_INET};
+	assert_ok(bind(listener, (struct sockaddr *)&any, sizeof(any)));
+	assert_ok(listen(listener, 5));
+	assert_ok(getsockname(listener, (struct sockaddr *)&any, &len));
+	client[0] = connect_from(&from, "127.0.0.1", ntohs(any.sin_port));
+	len = sizeof(from);
+	assert_ok(getsockname(client[0], (struct sockaddr *)&from, &len));
+	accepted[0] = accept(listener, (struct sockaddr *)&any, &len);
+	info.remote_port = ntohs(from.sin_port);
+	assert_int_equal(cuv_accept_find(&info), accepted[0]);
+	len = sizeof(any);
+	assert_ok(getsockname(listener, (struct sockaddr *)&any, &len));
+	client[1] = connect_from(&from, "127.0.0.2", ntohs(any.sin_port));
+	len = sizeof(any);
+	accepted[1] = accept(listener, (struct sockaddr *)&any, &len);
+	assert_int_equal(ntohs(any.sin_port), info.remote_port);
+	assert_true(cuv_accept_find(&info) < 0);
+	assert_int_equal(cuv_http_find_fd(&info, 64, true), -ENOTUNIQ);
+	for (int i = 0; i < 2; i++) {
+		cuv_close(client[i]);
+		cuv_close(accepted[i]);
+	}
+	cuv_close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +250,7 @@ int main(void)
 		cmocka_unit_test(all_can_be_cut_at_once),
 		cmocka_unit_test(a_connection_is_found_by_its_peer),
 		cmocka_unit_test(two_that_look_alike_are_none),
+		cmocka_unit_test(what_is_not_sure_is_not_known),
 	};
 
 	return cmocka_run_group_tests_name("http watch", tests, NULL, NULL);
