@@ -2,13 +2,17 @@
 /* What the box maker believes: what /proc says, and messages of one form. */
 #include "lib/base/fd.h"
 #include "worker-image/launcher/maker.h"
+#include "worker-image/launcher/nsfd.h"
 
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +73,51 @@ static void other_processes_are_no_runs(void **state)
 	assert_int_equal(cuv_maker_check_run(proc, dead, ns, sizeof(why), why), -ESRCH);
 	assert_int_equal(waitpid(dead, NULL, 0), dead);
 	assert_int_equal(cuv_maker_check_run(proc, dead, ns, sizeof(why), why), -ESRCH);
+}
+
+static const int kinds[] = {CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
+
+/* By a pidfd, where this kernel can; by /proc; and by /proc as the caller's own. */
+static void namespaces_are_the_same_by_any_way(void **state)
+{
+	_cleanup_close_ int proc = open_proc(), self = pidfd_open(getpid(), 0);
+	size_t i;
+
+	(void)state;
+	assert_true(self >= 0);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_close_ int by_pidfd = cuv_nsfd_open(self, kinds[i], proc, getpid());
+		_cleanup_close_ int by_pid = cuv_nsfd_open(-1, kinds[i], proc, getpid());
+		_cleanup_close_ int own = cuv_nsfd_open(-1, kinds[i], -1, 0);
+		struct stat a, b, c;
+
+		assert_int_equal(fstat(by_pidfd, &a), 0);
+		assert_int_equal(fstat(by_pid, &b), 0);
+		assert_int_equal(fstat(own, &c), 0);
+		assert_true(a.st_ino == b.st_ino && a.st_dev == b.st_dev && b.st_ino == c.st_ino);
+		assert_true(fcntl(by_pidfd, F_GETFD) & FD_CLOEXEC);
+	}
+}
+
+static void the_dead_have_no_namespaces(void **state)
+{
+	_cleanup_close_ int proc = open_proc();
+	pid_t dead = fork();
+	size_t i;
+	int pidfd;
+
+	(void)state;
+	assert_true(dead >= 0);
+	if (dead == 0)
+		_exit(0);
+	pidfd = pidfd_open(dead, 0);
+	assert_true(pidfd >= 0);
+	assert_int_equal(waitpid(dead, NULL, 0), dead);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		assert_int_equal(cuv_nsfd_open(pidfd, kinds[i], proc, dead), -ESRCH);
+		assert_int_equal(cuv_nsfd_open(-1, kinds[i], proc, dead), -ESRCH);
+	}
+	close(pidfd);
 }
 
 static void a_zygote_shares_nothing(void **state)
@@ -193,6 +242,8 @@ int main(void)
 		cmocka_unit_test(shared_mappings),
 		cmocka_unit_test(numbers_of_a_status),
 		cmocka_unit_test(other_processes_are_no_runs),
+		cmocka_unit_test(namespaces_are_the_same_by_any_way),
+		cmocka_unit_test(the_dead_have_no_namespaces),
 		cmocka_unit_test(a_zygote_shares_nothing),
 		cmocka_unit_test(messages_have_one_form),
 		cmocka_unit_test(too_many_descriptors),

@@ -51,6 +51,18 @@ def hidden(libs):
     return ["--exclude-libs", "libnettle.a", f"{libs}/libnettle.a"] if os.path.exists(f"{libs}/libnettle.a") else []
 
 
+def write_at_once(source, target):
+    """What is written by a single call the kernel keeps in pieces as large as it can, and what
+    ld writes bit by bit in single pages. With fewer pieces forks, and the ends of their
+    children, are quicker (docs/performance.md)."""
+    with open(source, "rb") as file:
+        content = file.read()
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o755)
+    if os.write(fd, content) != len(content):
+        sys.exit(f"{target}: not written at once")
+    os.close(fd)
+
+
 def main():
     given = os.environ
     root, python, sources = given["toolchain"], given["python"], given["sources"].split()
@@ -70,10 +82,12 @@ def main():
             "-include", given["prelude"], "-c", source, "-o", objects[-1])
     target = os.path.join(given["out"], "bin", "cuvette-zygote")
     os.makedirs(os.path.dirname(target))
-    run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-ld", f"--sysroot={root}", *LINK, *wraps(sources), "-o", target,
+    linked = "cuvette-zygote"
+    run(*loader, f"{root}/usr/bin/x86_64-linux-gnu-ld", f"--sysroot={root}", *LINK, *wraps(sources), "-o", linked,
         f"{libs}/crt1.o", f"{libs}/crti.o", f"{gcc}/crtbegin.o", *objects, "--whole-archive",
         f"{root}/usr/lib/python{python}/config-{python}-x86_64-linux-gnu/libpython{python}.a", "--no-whole-archive",
         f"-L{gcc}", f"-L{libs}", *hidden(libs), "-lexpat", "-lz", "-lm", "-lgcc", "-lc", "-lgcc", f"{gcc}/crtend.o", f"{libs}/crtn.o")
+    write_at_once(linked, target)
 
 
 main()

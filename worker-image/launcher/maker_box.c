@@ -9,6 +9,7 @@
 
 #include "lib/base/fd.h"
 #include "worker-image/launcher/mounts.h"
+#include "worker-image/launcher/nsfd.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/scratch.h"
 
@@ -18,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,13 +57,14 @@ static void mount_all(const struct cuv_maker_order *o)
 /* What nobody else could open; the other namespaces the box maker has. */
 static int hand_over(const struct cuv_maker_order *o)
 {
-	_cleanup_close_ int pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int mnt_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int self = pidfd_open(getpid(), 0);
+	_cleanup_close_ int pid_ns = cuv_nsfd_open(self, CLONE_NEWPID, -1, 0);
+	_cleanup_close_ int mnt_ns = cuv_nsfd_open(self, CLONE_NEWNS, -1, 0);
 	const int fds[CUV_MAKER_OWN_NAMESPACES] = {pid_ns, mnt_ns};
 	const char made = 1;
 
 	if (pid_ns < 0 || mnt_ns < 0)
-		return -errno;
+		return pid_ns < 0 ? pid_ns : mnt_ns;
 	return cuv_fdmsg_send(o->link, &made, sizeof(made), fds, CUV_MAKER_OWN_NAMESPACES, 0);
 }
 

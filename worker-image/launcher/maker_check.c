@@ -3,15 +3,18 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/fd.h"
+#include "worker-image/launcher/nsfd.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,27 +63,32 @@ int cuv_status_number(const char *text, const char *key, int base, uint64_t *ret
 	return -ENOENT;
 }
 
-static const char *const namespace_files[CUV_MAKER_NAMESPACES] = {
-	[CUV_ZYGOTE_FD_PID] = "ns/pid", [CUV_ZYGOTE_FD_MNT] = "ns/mnt", [CUV_ZYGOTE_FD_NET] = "ns/net",
-	[CUV_ZYGOTE_FD_IPC] = "ns/ipc", [CUV_ZYGOTE_FD_UTS] = "ns/uts", [CUV_ZYGOTE_FD_CGROUP] = "ns/cgroup",
+static const int namespace_kinds[CUV_MAKER_NAMESPACES] = {
+	[CUV_ZYGOTE_FD_PID] = CLONE_NEWPID, [CUV_ZYGOTE_FD_MNT] = CLONE_NEWNS,
+	[CUV_ZYGOTE_FD_NET] = CLONE_NEWNET, [CUV_ZYGOTE_FD_IPC] = CLONE_NEWIPC,
+	[CUV_ZYGOTE_FD_UTS] = CLONE_NEWUTS, [CUV_ZYGOTE_FD_CGROUP] = CLONE_NEWCGROUP,
+};
+static const char *const namespace_names[CUV_MAKER_NAMESPACES] = {
+	[CUV_ZYGOTE_FD_PID] = "pid", [CUV_ZYGOTE_FD_MNT] = "mount",	[CUV_ZYGOTE_FD_NET] = "network",
+	[CUV_ZYGOTE_FD_IPC] = "ipc", [CUV_ZYGOTE_FD_UTS] = "host name", [CUV_ZYGOTE_FD_CGROUP] = "cgroup",
 };
 
 static int check_namespaces(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACES], size_t size, char *ret_why)
 {
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
 	size_t i;
 
 	for (i = 0; i < CUV_MAKER_NAMESPACES; i++) {
+		_cleanup_close_ int fd = cuv_nsfd_open(pidfd, namespace_kinds[i], proc_fd, pid);
 		struct stat want, have;
-		char path[48];
 
-		snprintf(path, sizeof(path), "%d/%s", (int)pid, namespace_files[i]);
-		if (fstat(ns[i], &want) < 0 || fstatat(proc_fd, path, &have, 0) < 0) {
-			if (errno == ENOENT || errno == ESRCH) /* it dies: they go first */
-				return -ESRCH;
-			return refuse(size, ret_why, "%s can't be read: %s", namespace_files[i], strerror(errno));
-		}
+		if (fd == -ESRCH)
+			return -ESRCH;
+		if (fd < 0 || fstat(ns[i], &want) < 0 || fstat(fd, &have) < 0)
+			return refuse(size, ret_why, "its %s namespace can't be looked at: %s", namespace_names[i],
+				      strerror(fd < 0 ? -fd : errno));
 		if (want.st_ino != have.st_ino || want.st_dev != have.st_dev)
-			return refuse(size, ret_why, "%s is another", namespace_files[i]);
+			return refuse(size, ret_why, "its %s namespace is another", namespace_names[i]);
 	}
 	return 0;
 }
