@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 		cuv_finish_prepare();
 		cuv_quit_prepare();
 		r = cuv_fork_prepare();
+		cuv_heap_fill();
 	}
 	if (r == 0)
 		r = say_ready(&preload);

@@ -72,6 +72,11 @@ void cuv_atfork_child(void);
  * foreign is. */
 void cuv_text_share(void);
 
+/* --- heap.c: where new objects come to be --- */
+
+/* Fills the holes. To be called when there is nothing left to be done before runs. */
+void cuv_heap_fill(void);
+
 /* --- fork.c: on demand --- */
 
 /* Finds out what is needed to fork; 0 or -errno. */
