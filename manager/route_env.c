@@ -8,12 +8,12 @@
 #include "manager/answer.h"
 #include "manager/env_look.h"
 #include "manager/http_form.h"
-#include "manager/run_request.h"
-#include "manager/runner.h"
+#include "manager/run_intake.h"
+#include "manager/run_later.h"
+#include "manager/runs.h"
 #include "nixenv/pylock_write.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOCK_TYPE "application/toml"
@@ -25,52 +25,36 @@
 
 /* --- building --- */
 
-/* What is too large for the stack of a worker of civetweb, which has 100 KiB. */
-struct intake {
-	struct cuv_form form;
-	struct cuv_run_request request;
-	struct cuv_job_result result;
-};
-
-static void intake_free(struct intake **in)
+static int build_now(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
+		     struct cuv_error *err)
 {
-	if (*in) {
-		cuv_job_result_done(&(*in)->result);
-		cuv_run_request_done(&(*in)->request);
-		cuv_form_done(&(*in)->form);
-	}
-	free(*in);
+	const struct cuv_job_events events = cuv_runner_events(u, h);
+	json_auto_t *body = NULL;
+	int r = cuv_runner_begin(u, err);
+
+	if (r == 0)
+		r = cuv_run_perform(u, request, &events, NULL, &body, err);
+	if (r == 0)
+		cuv_http_reply_json(h, 200, NULL, body);
+	return r;
 }
 
 static int build(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
 		 struct cuv_error *err)
 {
 	_cleanup_runner_ struct cuv_runner *u = NULL;
-	_cleanup_(intake_free) struct intake *in = NULL;
-	json_auto_t *body = NULL;
-	const struct cuv_field_info *fields;
-	size_t n;
-	int r = cuv_runner_open(s, client, charge, h->request_id, &u, err);
+	_cleanup_intake_ struct cuv_run_intake *in = NULL;
+	int r = cuv_runner_open_unread(s, client, charge, h->request_id, &u, err);
 
-	if (r < 0)
-		return r;
-	if (!cuv_charge_add(charge, sizeof(*in)) || !(in = calloc(1, sizeof(*in))))
-		return cuv_budget_exhausted(err, "request");
-	in->request.files = CUV_UPLOAD_INIT;
-	fields = cuv_build_fields(&n);
-	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
+	if (r < 0 || !(in = cuv_run_intake_new_build(charge, err)))
+		return -1;
 	r = cuv_http_read_form(h, &in->form, err);
 	if (r == 0)
 		r = cuv_run_request_read_build(&in->form, cuv_wall_s(), &in->request, err);
-	if (r == 0)
-		r = cuv_runner_run_http(u, h, &in->request.spec, &in->result, err);
 	if (r < 0)
 		return r;
-	body = cuv_answer_build(&in->request.spec, &in->result, h->request_id);
-	if (!body)
-		return cuv_budget_exhausted(err, "answer");
-	cuv_http_reply_json(h, 200, NULL, body);
-	return 0;
+	return in->request.mode == CUV_RUN_ASYNC ? cuv_run_later(s, h, client, &in->form, CUV_BUILDS_PATH, err)
+						 : build_now(u, h, &in->request, err);
 }
 
 /* --- what there is --- */

@@ -4,10 +4,10 @@
 #include "manager/answer.h"
 #include "manager/http_form.h"
 #include "manager/run_intake.h"
+#include "manager/run_later.h"
 #include "manager/runs.h"
 
 #include <malloc.h>
-#include <stdio.h>
 #include <string.h>
 
 /* After a request that held so much, free memory goes back to the kernel. */
@@ -109,24 +109,6 @@ static int run_streamed(struct cuv_runner *u, struct cuv_http *h, const struct c
 	return 0;
 }
 
-static int run_later(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
-		     const struct cuv_form *form, struct cuv_error *err)
-{
-	char headers[128];
-	json_t *body;
-	int r = cuv_runs_submit(s->runs_later, client, h->request_id, form, h->run_id, err);
-
-	if (r < 0)
-		return r;
-	(void)snprintf(headers, sizeof(headers), "Location: " CUV_RUNS_PATH "%s\r\n", h->run_id);
-	body = json_pack("{s:s, s:s, s:s+, s:s++, s:s}", "run_id", h->run_id, "state", "queued", "status_url",
-			 CUV_RUNS_PATH, h->run_id, "events_url", CUV_RUNS_PATH, h->run_id, "/events", "request_id",
-			 h->request_id);
-	cuv_http_reply_json(h, 202, headers, body);
-	json_decref(body);
-	return 0;
-}
-
 static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
 		 struct cuv_error *err)
 {
@@ -143,7 +125,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_clie
 		return r;
 	switch (in->request.mode) {
 	case CUV_RUN_ASYNC:
-		return run_later(s, h, client, &in->form, err);
+		return cuv_run_later(s, h, client, &in->form, CUV_RUNS_PATH, err);
 	case CUV_RUN_STREAM:
 		return run_streamed(u, h, &in->request, err);
 	case CUV_RUN_SYNC:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /api/v1/runs, GET and DELETE /api/v1/runs/{id}, and its events. */
+/* GET /api/v1/runs, GET and DELETE /api/v1/runs/{id}, and its events; builds the same way. */
 #include "lib/base/clock.h"
 #include "lib/base/parse.h"
 #include "manager/query.h"
@@ -23,7 +23,13 @@ static json_t *date(int64_t s)
 	return json_string(text);
 }
 
-static json_t *describe(const struct cuv_runs_view *v)
+/* Where the client has found it. */
+static const char *base_of(const struct cuv_http *h)
+{
+	return strncmp(h->head.path, CUV_BUILDS_PATH, strlen(CUV_BUILDS_PATH)) == 0 ? CUV_BUILDS_PATH : CUV_RUNS_PATH;
+}
+
+static json_t *describe(const struct cuv_runs_view *v, const char *base)
 {
 	const struct cuv_runs_row *row = &v->row;
 
@@ -32,8 +38,8 @@ static json_t *describe(const struct cuv_runs_view *v)
 			 "ended", date(row->ended_s), "expires",
 			 date(row->ended_s ? row->ended_s + CUV_RUNS_KEEP_S : 0), "position",
 			 v->position ? json_integer(v->position) : json_null(), "progress",
-			 v->has_progress ? cuv_runs_progress(&v->progress) : json_null(), "events_url", CUV_RUNS_PATH,
-			 row->id, "/events");
+			 v->has_progress ? cuv_runs_progress(&v->progress) : json_null(), "events_url", base, row->id,
+			 "/events");
 }
 
 /* The answer is a JSON text already; it goes to the end of the description. */
@@ -42,7 +48,7 @@ static int reply(struct cuv_http *h, const struct cuv_runs_view *v, const struct
 	static char result[] = ",\"error\":null,\"result\":", error[] = ",\"result\":null,\"error\":", none[] = "null",
 		    end[] = "}";
 	const bool done = v->row.state == CUV_RUNS_DONE;
-	json_t *about = describe(v);
+	json_t *about = describe(v, base_of(h));
 	_cleanup_free_ char *text = json_dumps(about, JSON_COMPACT);
 	struct iovec parts[4];
 

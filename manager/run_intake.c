@@ -5,20 +5,34 @@
 
 #include <stdlib.h>
 
-struct cuv_run_intake *cuv_run_intake_new(struct cuv_charge *charge, struct cuv_error *err)
+static struct cuv_run_intake *new_with(const struct cuv_field_info *fields, size_t n, struct cuv_charge *charge,
+				       struct cuv_error *err)
 {
 	struct cuv_run_intake *in = cuv_charge_add(charge, sizeof(*in)) ? calloc(1, sizeof(*in)) : NULL;
-	const struct cuv_field_info *fields;
-	size_t n;
 
 	if (!in) {
 		cuv_budget_exhausted(err, "request");
 		return NULL;
 	}
 	in->request.files = CUV_UPLOAD_INIT;
-	fields = cuv_run_fields(&n);
 	cuv_form_init(&in->form, fields, n, CUV_UPLOAD_BYTES_MAX, charge);
 	return in;
+}
+
+struct cuv_run_intake *cuv_run_intake_new(struct cuv_charge *charge, struct cuv_error *err)
+{
+	size_t n;
+	const struct cuv_field_info *fields = cuv_run_fields(&n);
+
+	return new_with(fields, n, charge, err);
+}
+
+struct cuv_run_intake *cuv_run_intake_new_build(struct cuv_charge *charge, struct cuv_error *err)
+{
+	size_t n;
+	const struct cuv_field_info *fields = cuv_build_fields(&n);
+
+	return new_with(fields, n, charge, err);
 }
 
 void cuv_run_intake_free(struct cuv_run_intake **in)
@@ -39,7 +53,8 @@ static int run_single(struct cuv_runner *u, const struct cuv_run_request *reques
 	int r = cuv_runner_run(u, &spec, events, &result, err);
 
 	if (r == 0)
-		*ret = cuv_answer_run(&spec, &result, u->request_id);
+		*ret = spec.build_only ? cuv_answer_build(&spec, &result, u->request_id)
+				       : cuv_answer_run(&spec, &result, u->request_id);
 	cuv_job_result_done(&result);
 	return r;
 }
@@ -122,6 +137,7 @@ int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request,
 		return r;
 	if (!*ret)
 		return cuv_budget_exhausted(err, "answer");
-	json_object_set_new(*ret, "isolation", cuv_answer_isolation(&u->health->state.layers));
+	if (!request->spec.build_only)
+		json_object_set_new(*ret, "isolation", cuv_answer_isolation(&u->health->state.layers));
 	return 0;
 }

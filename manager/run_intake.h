@@ -15,6 +15,8 @@ struct cuv_run_intake {
 
 /* Empty, and charged for; NULL with err set (OVERLOADED). */
 struct cuv_run_intake *cuv_run_intake_new(struct cuv_charge *charge, struct cuv_error *err);
+/* With the fields of a build. */
+struct cuv_run_intake *cuv_run_intake_new_build(struct cuv_charge *charge, struct cuv_error *err);
 void cuv_run_intake_free(struct cuv_run_intake **in);
 #define _cleanup_intake_ _cleanup_(cuv_run_intake_free)
 
@@ -27,7 +29,7 @@ struct cuv_run_follower {
 	int (*done)(void *arg, size_t number, const json_t *answer, struct cuv_error *err);
 };
 
-/* Runs it, or its cases one after the other, so that a request has one box, like any
+/* Builds its environment, or runs it, or its cases one after the other, so that a request has one box, like any
  * other. events: of each job; follower: NULL for none. 0 with the native answer in *ret,
  * a new reference; or negative with err set. */
 int cuv_run_perform(struct cuv_runner *u, const struct cuv_run_request *request, const struct cuv_job_events *events,

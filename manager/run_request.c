@@ -66,7 +66,13 @@ static const struct cuv_field_info build_fields[] = {
 	{"lock", CUV_FIELD_FILE, CUV_UPLOADED_LOCK_BYTES_MAX},
 	{"lock_extras", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
 	{"lock_groups", CUV_FIELD_TEXT, NAMES_TEXT_MAX},
+	{"mode", CUV_FIELD_TEXT, TEXT_MAX},
 };
+
+bool cuv_run_request_is_build(const struct cuv_form *f)
+{
+	return !cuv_form_get(f, "code");
+}
 
 const struct cuv_field_info *cuv_build_fields(size_t *ret_n)
 {
@@ -331,12 +337,18 @@ static void begin(struct cuv_run_request *ret)
 int cuv_run_request_read_build(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,
 			       struct cuv_error *err)
 {
+	const struct cuv_field *mode = cuv_form_get(f, "mode");
 	int r;
 
 	begin(ret);
 	ret->spec.build_only = true;
+	ret->mode = CUV_RUN_ASYNC;
 	cuv_limits_default(&ret->spec.limits);
-	r = cuv_run_request_environment(f, now_s, ret, err);
+	r = mode ? read_mode(cuv_buf_str(&mode->value), &ret->mode, err) : 0;
+	if (r == 0 && ret->mode == CUV_RUN_STREAM)
+		r = cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `mode` must be `async` or `sync`");
+	if (r == 0)
+		r = cuv_run_request_environment(f, now_s, ret, err);
 	if (r < 0)
 		cuv_run_request_done(ret);
 	return r;

@@ -39,9 +39,13 @@ void cuv_run_request_done(struct cuv_run_request *r);
  * wall-clock time. 0, or negative with err set. */
 int cuv_run_request_read(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret, struct cuv_error *err);
 
-/* The same of an environment that is not run in. */
+/* The same of an environment that is not run in; it is built later unless it says `sync`. */
 int cuv_run_request_read_build(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,
 			       struct cuv_error *err);
+
+/* Whether a form of a request that was accepted is one of a run, which has a program, or
+ * of a build, whose fields are among those of a run. */
+bool cuv_run_request_is_build(const struct cuv_form *f);
 
 /* The parts. What says what the environment is; `code`. */
 int cuv_run_request_environment(const struct cuv_form *f, int64_t now_s, struct cuv_run_request *ret,

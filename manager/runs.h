@@ -32,6 +32,8 @@
 
 /* Where clients find a run, followed by its id. */
 #define CUV_RUNS_PATH "/api/v1/runs/"
+/* The same for who may build environments but not run in them. */
+#define CUV_BUILDS_PATH "/api/v1/environments/builds/"
 
 struct cuv_runs;
 

@@ -38,6 +38,7 @@ struct carried {
 	struct cuv_charge charge;
 	struct cuv_run_follower cases;
 	bool has_cases;
+	bool build; /* which is a success when it is done */
 };
 
 /* --- what is told while it is --- */
@@ -120,7 +121,7 @@ static int begin(struct carried *c, struct cuv_buf *packed, struct cuv_error *er
 	return r == -ENOENT ? cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began") : r;
 }
 
-/* Of POST /api/v1/run; packed is freed. */
+/* Of POST /api/v1/run, or /api/v1/environments; packed is freed. */
 static int perform_form(struct carried *c, struct cuv_runner *u, struct cuv_buf *packed,
 			const struct cuv_job_events *events, json_t **ret, struct cuv_error *err)
 {
@@ -131,8 +132,10 @@ static int perform_form(struct carried *c, struct cuv_runner *u, struct cuv_buf 
 		return -ENOMEM;
 	r = cuv_form_unpack(cuv_buf_str(packed), packed->len, &in->form, err);
 	cuv_buf_done(packed);
+	c->build = r == 0 && cuv_run_request_is_build(&in->form);
 	if (r == 0)
-		r = cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
+		r = c->build ? cuv_run_request_read_build(&in->form, cuv_wall_s(), &in->request, err)
+			     : cuv_run_request_read(&in->form, cuv_wall_s(), &in->request, err);
 	if (r < 0)
 		return r;
 	in->request.spec.queue_ms = BOX_WAIT_MS;
@@ -244,7 +247,7 @@ static void end(struct carried *c, int r, json_t *answer, struct cuv_error *err)
 		r = store_answer(c, answer, err);
 	if (r == 0)
 		data = json_pack("{s:s, s:b}", "state", "done", "success",
-				 json_is_true(json_object_get(answer, "success")));
+				 c->build || json_is_true(json_object_get(answer, "success")));
 	else
 		data = store_error(c, err, &state);
 	cuv_log(CUV_LOG_INFO, "run-ended", CUV_S("request_id", e->row.request_id), CUV_S("run_id", e->row.id),

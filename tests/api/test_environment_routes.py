@@ -51,7 +51,7 @@ class Key:
         return self.post(PATH, files=files, data={"exclude_newer": DATE, **fields})
 
     def built(self, requirements="# none\n", **fields):
-        answer = self.build(requirements, **fields)
+        answer = self.build(requirements, mode="sync", **fields)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -105,7 +105,7 @@ def test_built_listed_shown_and_forgotten(service):
     assert lock.status_code == 200 and lock.text == environment["lock"]
     assert lock.headers["Content-Type"] == "application/toml"
 
-    again = me.post(PATH, json={"lock": lock.text})
+    again = me.post(PATH, json={"lock": lock.text, "mode": "sync"})
     assert again.json()["environment"]["digest"] == digest and again.json()["environment"]["explain"] is None
 
     assert me.delete(digest).json()["forgotten"] is True
@@ -166,7 +166,7 @@ def test_what_is_refused(service):
     unknown = error_of(me.post(PATH, json={"requirements": "# none\n", "code": "pass"}), 400)
     assert unknown["code"] == "field-unknown" and "`requirements_files`" in unknown["message"]
     assert error_of(me.build("idna==\n"), 422)["details"]["line"] == 1
-    assert error_of(me.build("idna==0.0.1.dev77\n"), 422)["code"] == "requirements-unresolvable"
+    assert error_of(me.build("idna==0.0.1.dev77\n", mode="sync"), 422)["code"] == "requirements-unresolvable"
     assert me.listed() == {}
     for path in ("x", NOBODYS[:-1], NOBODYS + "/x", "%2e%2e", "a" * 300, NOBODYS + "/lock/"):
         assert me.get(f"{PATH}/{path}").status_code == 404, path
@@ -211,7 +211,7 @@ def test_lists_outlive_the_service(service):
 def test_without_keys_all_is_one_clients():
     with client.fresh_state() as state, client.Service(state) as open_to_all:
         with open_to_all.client() as http:
-            made = http.post(PATH, json={"requirements": "# none\n"}).json()["environment"]
+            made = http.post(PATH, json={"requirements": "# none\n", "mode": "sync"}).json()["environment"]
             assert [e["digest"] for e in http.get(PATH).json()["environments"]] == [made["digest"]]
             assert http.get(f"{PATH}/{made['digest']}").json()["packages"] == []
             assert http.delete(f"{PATH}/{made['digest']}").status_code == 200

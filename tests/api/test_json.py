@@ -84,7 +84,7 @@ def test_wrong_types_are_named(service, field, value, words):
 
 def test_unknown_fields_are_named(service):
     assert "`files`" in refused(service, {**BASE, "cod": "x"}, "field-unknown", "`cod` is not a field")["message"]
-    refused(service, {**BASE, "mode": "later"}, "field-invalid", "`sync` or `async`")
+    refused(service, {**BASE, "mode": "later"}, "field-invalid", "`sync`, `async` or `stream`")
     refused(service, {**BASE, "timeout": 301}, "limit-exceeded")
     refused(service, {**BASE, "files": {"../a": ""}}, "file-refused")
     refused(service, {"requirements": "# none\n"}, "code-missing")

@@ -227,7 +227,7 @@ TEST(fields_are_known_and_sent_once)
 	REFUSED(FIELD("Code", "1"), FIELD_UNKNOWN,
 		"`Code` is not a field of this request; there are `requirements`, `requirements_files`, "
 		"`code`,");
-	REFUSED(REQUIREMENTS CODE FIELD("mode", "later"), FIELD_INVALID, "`sync` or `async`");
+	REFUSED(REQUIREMENTS CODE FIELD("mode", "later"), FIELD_INVALID, "`sync`, `async` or `stream`");
 	REFUSED(REQUIREMENTS CODE FILE_PART("files", "../a", "1"), FILE_REFUSED, "`../a` can't be");
 	REFUSED(FILE_PART("files", "a", "1") FILE_PART("files", "a", "1"), FIELD_DUPLICATE, "twice");
 	REFUSED(REQUIREMENTS CODE FILE_PART("archive", "a.zip", "PK"), ARCHIVE_INVALID, "can't be unpacked");
