@@ -300,43 +300,52 @@ class Machine:
             assert self.process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.02)
 
-    def end(self):
+    def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(60)
             self.process.kill()
             self.process.wait(60)
+
+    def end(self):
+        self.stop()
         self.holder.kill()
         self.holder.wait(60)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces that reach each other are root's to make")
 def test_two_machines(pair, tmp_path):
-    """The second has no index, only a cable to the first: what it runs came from there."""
+    """The second has no index, only a cable to the first: what it runs came from there, and by
+    the first's key only."""
     made = pair.make("cable")
     pair.service.stop()
     a, b = Machine(), Machine()
     code = tmp_path / "main.py"
     code.write_text("import cable_a, cable_b\nprint(cable_a.VERSION, cable_a.__file__)\n")
+
+    def run(key, log):
+        b.serve(pair.second, "10.77.0.2", log, API_KEY="other", CUVETTE_CACHES=f"http://x:{KEY}@10.77.0.1:8000 {key}")
+        text = b.do("curl", "-sS", "--max-time", "150", "-H", "X-API-Key: other", "-F", f"env={made['digest']}", "-F",
+                    f"code=@{code}", "http://10.77.0.2:8000/api/v1/run")
+        assert KEY not in log.read_text() + text
+        return json.loads(text)
+
     try:
-        subprocess.run(["ip", "link", "add", "cable0", "netns", str(a.holder.pid), "type", "veth", "peer", "name", "cable1",
-                        "netns", str(b.holder.pid)], check=True, timeout=60)
+        a.do("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "cable1", "netns", b.holder.pid)
         a.plug("10.77.0.1", "cable0")
         b.plug("10.77.0.2", "cable1")
         a.serve(pair.first, "10.77.0.1", tmp_path / "a.log", API_KEY=KEY, CACHE_SHARE="1")
-        b.serve(pair.second, "10.77.0.2", tmp_path / "b.log", API_KEY="other",
-                CUVETTE_CACHES=f"http://x:{KEY}@10.77.0.1:8000 {pair.key}")
-        text = b.do("curl", "-sS", "--max-time", "150", "-H", "X-API-Key: other", "-F", f"env={made['digest']}", "-F",
-                    f"code=@{code}", "http://10.77.0.2:8000/api/v1/run")
-        answer = json.loads(text)
+        answer = run(pair.key.partition(":")[0] + ":" + "A" * 43 + "=", tmp_path / "foreign.log")
+        assert answer.get("error", {}).get("code") == "environment-unknown", answer
+        assert '"event":"narinfo-refused"' in (tmp_path / "foreign.log").read_text()
+        b.stop()
+        answer = run(pair.key, tmp_path / "b.log")
         assert answer.get("environment", {}).get("digest") == made["digest"], answer
         assert answer["stdout"].startswith(f"1.0 /nix/store/{made['env']}/"), answer
         assert pair.same(made)
-        log = (tmp_path / "b.log").read_text()
-        assert '"event":"substituted"' in log
+        assert '"event":"substituted"' in (tmp_path / "b.log").read_text()
         assert not pair.installed("cable")
-        assert KEY not in log + text
     finally:
         a.end()
         b.end()
