@@ -84,5 +84,16 @@ def test_keys_are_sent():
 def test_all_of_them_are_in_the_readme():
     text = (client.ROOT / "examples/README.md").read_text()
     names = [path.name for path in CLIENTS.iterdir() if os.access(path, os.X_OK) and path.is_file()]
-    assert len(names) == 4 and all(f"`{name}" in text for name in names)
+    assert len(names) == 5 and all(f"`{name}" in text for name in names)
     assert "examples/README.md#clients" in (client.ROOT / "README.md").read_text()
+
+
+def test_a_session(service, tmp_path):
+    program, data = tmp_path / "program.py", tmp_path / "data.txt"
+    data.write_text("in the session\n")
+    program.write_text("print(open('data.txt').read(), end='')\nopen('left', 'w').write('kept')\n")
+    done = call(service, CLIENTS / "session.sh", program, data, SESSION="an example")
+    assert done.returncode == 0 and done.stdout == "in the session\n", done.stderr
+    program.write_text("import sys\nprint(open('left').read())\nsys.exit(3)\n")
+    done = call(service, CLIENTS / "session.sh", program, SESSION="an example")
+    assert done.returncode == 3 and done.stdout == "kept\n", done.stderr

@@ -8,6 +8,7 @@
 #include "manager/dialect_agent.h"
 #include "manager/dialect_learn.h"
 #include "manager/dialect_main.h"
+#include "manager/dialect_sessions.h"
 #include "manager/json_text.h"
 
 #include <string.h>
@@ -56,6 +57,25 @@ static void check_main(const json_t *body, struct cuv_error *err)
 	cuv_main_request_done(&m);
 }
 
+static void check_session(const json_t *body, struct cuv_error *err)
+{
+	_cleanup_buf_ struct cuv_buf lines = CUV_BUF_INIT(4096);
+	const char *name;
+	size_t n = 0;
+
+	if (cuv_session_name(body, &name, err) < 0)
+		check_error(err);
+	else
+		cuv_assert(name[0] && strlen(name) < CUV_SESSION_NAME_SIZE);
+	if (cuv_session_packages(body, &lines, err) < 0) {
+		check_error(err);
+		return;
+	}
+	for (size_t i = 0; i < lines.len; i++)
+		n += lines.data[i] == '\n';
+	cuv_assert(n == json_array_size(json_object_get(body, "packages")));
+}
+
 /* jansson takes fewer numbers, and names once; nothing that it takes is refused but for depth. */
 static void check_text(const char *text, size_t size)
 {
@@ -86,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_spec(cuv_agent_read(body, &spec, &err), &spec, &err);
 	check_learn(body, &err);
 	check_main(body, &err);
+	check_session(body, &err);
 	json_decref(body);
 	return 0;
 }
