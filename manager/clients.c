@@ -25,6 +25,7 @@ struct cuv_client_key {
 	struct cuv_key_info info;
 	uint32_t running;
 	uint32_t let_in; /* requests that are read without a place */
+	uint32_t held;	 /* of the service's places */
 	/* What is left of the minute's runs: a bucket that fills evenly. */
 	uint64_t credit_ns; /* a run costs a minute divided by the rate */
 	uint64_t filled_ns;
@@ -306,6 +307,31 @@ void cuv_clients_give_place(struct cuv_clients *a, const struct cuv_client *c)
 	pthread_mutex_lock(&a->lock);
 	cuv_assert(c->key->running > 0);
 	c->key->running--;
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* Of a stored key, or of the one in the environment. */
+static uint32_t *held_by(struct cuv_clients *a, const struct cuv_client *c)
+{
+	return c->key ? &c->key->held : &a->env_held;
+}
+
+bool cuv_clients_hold(struct cuv_clients *a, const struct cuv_client *c, uint32_t max_of_one)
+{
+	bool may;
+
+	pthread_mutex_lock(&a->lock);
+	may = *held_by(a, c) < max_of_one || HASH_COUNT(a->keys) + (a->env_key != NULL) <= 1;
+	*held_by(a, c) += may;
+	pthread_mutex_unlock(&a->lock);
+	return may;
+}
+
+void cuv_clients_let_go(struct cuv_clients *a, const struct cuv_client *c)
+{
+	pthread_mutex_lock(&a->lock);
+	cuv_assert(*held_by(a, c) > 0);
+	(*held_by(a, c))--;
 	pthread_mutex_unlock(&a->lock);
 }
 

@@ -23,6 +23,7 @@ struct cuv_clients {
 	struct cuv_client_key *keys; /* by id */
 	uint64_t looked_ns;	     /* when the store was asked last */
 	bool stale;		     /* it had changed, and could not be read */
+	uint32_t env_held;	     /* of the service's places, by whom no stored key is of */
 };
 
 /* Who it is; a plain value. */
@@ -59,6 +60,10 @@ bool cuv_clients_are_many(struct cuv_clients *a);
  * err set (RATE_LIMITED, with the time to come back; nothing was taken). */
 int cuv_clients_take_place(struct cuv_clients *a, const struct cuv_client *c, struct cuv_error *err);
 void cuv_clients_give_place(struct cuv_clients *a, const struct cuv_client *c);
+/* One of the service's places for requests that run something, of which one client has at most
+ * so many where there are others. False: it has them. */
+bool cuv_clients_hold(struct cuv_clients *a, const struct cuv_client *c, uint32_t max_of_one);
+void cuv_clients_let_go(struct cuv_clients *a, const struct cuv_client *c);
 /* One run more of the minute's and the day's. As above. */
 int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
 /* For a client without a place left: lets a few requests be read all the same, which may

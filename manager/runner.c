@@ -16,6 +16,8 @@
 /* A byte of ruff's JSON as jansson's objects, and as our own of them. */
 #define LINT_FACTOR 16
 #define RETRY_AFTER_S 2
+/* One client leaves this part of the places to others. */
+#define OTHERS_PART 4
 
 static int later(struct cuv_error *err, enum cuv_error_code code, const char *text)
 {
@@ -76,6 +78,12 @@ static int open_runner(struct cuv_server *s, const struct cuv_client *client, st
 		atomic_fetch_sub(&s->runs, 1);
 		return -1;
 	}
+	if (!cuv_clients_hold(s->clients, client,
+			      s->runs_max - CUV_MIN(CUV_MAX(s->runs_max / OTHERS_PART, 1u), s->runs_max - 1))) {
+		atomic_fetch_sub(&s->runs, 1);
+		return later(err, CUV_E_OVERLOADED,
+			     "this API key has all places for runs that one may have; try again");
+	}
 	r->service_place = true;
 	if (take_client_place(r, unread, err) < 0)
 		return -1;
@@ -125,8 +133,10 @@ void cuv_runner_close(struct cuv_runner **r)
 		cuv_clients_give_place((*r)->server->clients, (*r)->client);
 	else if ((*r)->place == CUV_PLACE_LET_IN)
 		cuv_clients_let_out((*r)->server->clients, (*r)->client);
-	if ((*r)->service_place)
+	if ((*r)->service_place) {
+		cuv_clients_let_go((*r)->server->clients, (*r)->client);
 		atomic_fetch_sub(&(*r)->server->runs, 1);
+	}
 	cuv_health_unlook((*r)->health);
 	free(*r);
 	*r = NULL;

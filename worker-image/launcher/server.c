@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "lib/proto/session.h"
+#include "worker-image/launcher/turn.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -184,9 +185,10 @@ static void drop_queued(struct cuv_server *s, size_t i)
 static void fill_slots(struct cuv_server *s)
 {
 	while (s->n_queue > 0 && !cuv_slots_full(s->slots)) {
-		struct cuv_task *t = s->queue[0];
+		const size_t i = cuv_turn_next(s->slots, s->queue, s->n_queue);
+		struct cuv_task *t = s->queue[i];
 
-		drop_queued(s, 0);
+		drop_queued(s, i);
 		cuv_slots_start(s->slots, t);
 	}
 	if (s->n_queue > 0)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Who gets the next box. */
+#include "worker-image/launcher/turn.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+static struct cuv_slots slots;
+static struct cuv_task tasks[1100];
+static struct cuv_task *queue[1100];
+static size_t n_tasks, n_queue;
+
+static struct cuv_task *task_of(const char *tenant)
+{
+	struct cuv_task *t = &tasks[n_tasks++];
+
+	assert_true(n_tasks <= ARRAY_SIZE(tasks));
+	snprintf(t->run.tenant, sizeof(t->run.tenant), "%s", tenant);
+	return t;
+}
+
+static void set_up(unsigned boxes)
+{
+	slots.n = boxes;
+	for (size_t i = 0; i < boxes; i++)
+		slots.slot[i].task = NULL;
+	n_tasks = n_queue = 0;
+}
+
+static void wait_for_box(const char *tenant)
+{
+	queue[n_queue++] = task_of(tenant);
+}
+
+/* The tenant of the next one, which goes into this box. */
+static const char *next(unsigned box)
+{
+	const size_t i = cuv_turn_next(&slots, queue, n_queue);
+	struct cuv_task *t = queue[i];
+
+	memmove(&queue[i], &queue[i + 1], (n_queue - i - 1) * sizeof(queue[0]));
+	n_queue--;
+	slots.slot[box].task = t;
+	return t->run.tenant;
+}
+
+TEST(one_of_another_is_before_a_thousand_of_one)
+{
+	set_up(2);
+	slots.slot[0].task = task_of("many");
+	slots.slot[1].task = task_of("many");
+	for (int i = 0; i < 1000; i++)
+		wait_for_box("many");
+	wait_for_box("one");
+	assert_string_equal(next(0), "one");
+	assert_string_equal(next(1), "many");
+	/* It has a box, and another one of its own that waits. */
+	wait_for_box("one");
+	assert_string_equal(next(1), "many");
+	slots.slot[0].task = NULL;
+	assert_string_equal(next(0), "one");
+}
+
+TEST(the_oldest_goes_first_where_all_have_as_much)
+{
+	set_up(3);
+	wait_for_box("b");
+	wait_for_box("a");
+	wait_for_box("b");
+	wait_for_box("c");
+	assert_string_equal(next(0), "b");
+	assert_string_equal(next(1), "a");
+	assert_string_equal(next(2), "c");
+	assert_string_equal(next(0), "b");
+	assert_int_equal(n_queue, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_of_another_is_before_a_thousand_of_one),
+		cmocka_unit_test(the_oldest_goes_first_where_all_have_as_much),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
