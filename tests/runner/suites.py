@@ -44,11 +44,19 @@ def pytest_program(path: pathlib.Path, seconds: float = PROGRAM_SECONDS) -> Prog
     return Program(str(path), command, "pytest", seconds)
 
 
+def head_of(path: pathlib.Path) -> bytes:
+    with open(path, "rb") as source:
+        return source.read(1024)
+
+
+def is_left_out(path: pathlib.Path) -> bool:
+    """What has no short form is for `make check-full`, and says `tests/run: in full only`."""
+    return b"tests/run: in full only" in head_of(path) and os.environ.get("CUVETTE_TEST_FULL") != "1"
+
+
 def seconds_of(path: pathlib.Path) -> float:
     """A program that needs longer says so in its first lines: `tests/run: seconds=N`."""
-    with open(path, "rb") as source:
-        head = source.read(1024)
-    _, found, rest = head.partition(b"tests/run: seconds=")
+    _, found, rest = head_of(path).partition(b"tests/run: seconds=")
     return float(rest.split(maxsplit=1)[0]) if found else PROGRAM_SECONDS
 
 
@@ -57,7 +65,7 @@ def folder_programs(folder: pathlib.Path) -> list[Program]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix == ".py" and path.name.startswith("test_"):
             programs.append(pytest_program(path, seconds_of(path)))
-        elif path.suffix != ".py" and is_script(path):
+        elif path.suffix != ".py" and is_script(path) and not is_left_out(path):
             programs.append(Program(str(path), [str(path)], "tap", seconds_of(path)))
     return programs
 
