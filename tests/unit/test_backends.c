@@ -267,6 +267,7 @@ TEST(a_list_has_ones_own_the_latest_first_in_pages)
 	assert_ok(begin("a", "request"));
 	assert_ok(end("b", CUV_RUNS_DONE, NOW, "answer"));
 	assert_ok(end("c", CUV_RUNS_DONE, NOW - 1, "has expired"));
+	add_of_session("s", 1);
 	assert_int_equal(list("me", ALL, NULL, 5, "gfeba"), 0);
 	assert_int_equal(list("me", ALL, NULL, 2, "gf"), 1);
 	assert_int_equal(list("me", ALL, "f", 2, "eb"), 1);
