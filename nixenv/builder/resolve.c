@@ -407,8 +407,8 @@ static void learn(const struct cuv_builder *b, const struct cuv_resolve *what)
 }
 
 /* What the resolver knows of the interpreter it keeps in its cache. Only a child that may
- * start one can put it there. It counts until the file's ctime changes, which a link that
- * is made to it or removed does (a store's files may be shared with another's). */
+ * start one can put it there. It counts until the file's ctime changes: of our own copy
+ * (interpreter.h), or of the store's where there was no room for one. */
 static int ask_without_python(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_child_result *ret,
 			      struct cuv_error *err)
 {
