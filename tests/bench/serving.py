@@ -22,7 +22,7 @@ from ways import Failed, Load, Program, cpu_of_tree, pss, stat_of
 
 OVERHEAD_MS, P99_FACTOR, WAITING_MB, RUFF_RATIO, EVENT_MS, RATE_RATIO = 0.5, 3, 60, 0.2, 50, 5
 CROWD = 128
-WAITING, PLACES = 1000, 1200
+WAITING, PLACES, FOLLOWERS = 1000, 1200, 4096
 CORPUS, CORPUS_BYTES = 500, 60_000
 OTHERS = pathlib.Path(__file__).resolve().parent / "others"
 
@@ -145,9 +145,29 @@ def waiting(report: Report, service, folder: pathlib.Path, length) -> None:
             for i, s in enumerate(sockets):
                 answer = client.read_answer(s)
                 assert answer.status == 200 and answer.json()["stdout"] == f"w{i}\n", answer.body[:500]
-            rows.append([lint, idle, more, more * 1000 / WAITING, took, WAITING / (time.monotonic() - begun)])
-    report.table(["lint", "PSS idle MB", "above it MB", "each KB", "all in after s", "then answered a second"], rows)
+            rows.append([f"for a box, lint={lint}", idle, more, more * 1000 / WAITING, took,
+                         WAITING / (time.monotonic() - begun)])
+    rows.append(["for events", *following(service), "–"])
+    report.table(["they wait", "PSS idle MB", "above it MB", "each KB", "all in after s", "then answered a second"], rows)
     report.goal(f"{WAITING} clients that wait: PSS above idle", max(row[2] for row in rows), WAITING_MB, "MB")
+
+
+def following(service) -> list[float]:
+    """The same for who follows the events of one run."""
+    with instead(service, "--clients", str(FOLLOWERS)) as other, contextlib.ExitStack() as stack:
+        other.answer("print()\n")
+        time.sleep(2)
+        idle = own_pss(other)
+        with send(other, request("import time\ntime.sleep(280)\n", "timeout=300", "mode=async", "lint=off")) as s:
+            run = client.read_answer(s).json()
+        begun, ask = time.monotonic(), f"GET {run['events_url']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        for s in [stack.enter_context(send(other, ask)) for _ in range(WAITING)]:
+            assert s.recv(65536).startswith(b"HTTP/1.1 200 "), "one may not follow"
+        took = time.monotonic() - begun
+        time.sleep(2)
+        more = own_pss(other) - idle
+        other.client().delete(run["status_url"])
+    return [idle, more, more * 1000 / WAITING, took]
 
 
 # --- format and lint ---
