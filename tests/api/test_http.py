@@ -16,7 +16,7 @@ BODY = REQUIREMENTS + CODE + END
 SLOW_SECONDS = 100
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1", "/api/v1/run/", "/api/v1/runs", "/%2e%2e/etc/passwd",
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1", "/api/v1/run/", "/api/v1/runs/", "/%2e%2e/etc/passwd",
                                   "/../../etc/passwd", "/api/v1/run%00", "//", "/API/V1/RUN"])
 def test_an_unknown_path_is_404(service, path):
     answer = service.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
