@@ -4,6 +4,7 @@ and a service as most are beside ours."""
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -197,14 +198,16 @@ def lint_processes(service) -> set[int]:
     return found
 
 
-def computed(service, code: str, lint: str) -> tuple[float | None, dict]:
-    """CPU seconds of format and lint's processes for a request, and its answer; None when they were replaced."""
-    pids = lint_processes(service)
-    before = cpu_of(pids)
+def computed(service, pids: set[int], code: str, lint: str) -> tuple[float, dict]:
+    """CPU seconds of these processes for a request, and its answer; not a number when one of them is gone."""
+    before = after = float("nan")
+    with contextlib.suppress(OSError):
+        before = cpu_of(pids)
     answer = service.answer(code, lint=lint, timeout="0.1")
     time.sleep(0.002)  # what is done behind the answer
-    same = lint_processes(service) == pids
-    return (cpu_of(pids) - before if same else None), answer
+    with contextlib.suppress(OSError):
+        after = cpu_of(pids)
+    return after - before, answer
 
 
 def spawned(ruff: str, code: str) -> tuple[float, str, list]:
@@ -231,14 +234,16 @@ def ruff(report: Report, service, folder: pathlib.Path, length) -> None:
     client.wait_until(lambda: sum(name == "ruff" for name in service.pids().values()) >= 2, 60, "ruffs stand by")
     for number, text in enumerate(files):
         code = f"{text}\n# {token} {number}\n"
-        without, _ = computed(service, code, "off")
-        with_it, answer = computed(service, code, "on")
+        pids = lint_processes(service)
+        without, _ = computed(service, pids, code, "off")
+        with_it, answer = computed(service, pids, code, "on")
         cpu, formatted, warnings = spawned(tool, code)
         said = [[w["code"], w["message"], w["column"], w["row"]] for w in answer["lint_warnings"]]
         kinds += len(said)
         if answer["lint"] != "done" or answer["formatted_code"] != formatted or said != warnings:
             different.append(number)
-        if without is not None and with_it is not None:
+        # Another ruff may have come, and have done the work.
+        if lint_processes(service) == pids and not math.isnan(with_it - without):
             kept.append(with_it - without)
             spawns.append(cpu)
     report.table(["what", "files", "CPU ms each", "of the largest tenth", "÷ two processes"],
