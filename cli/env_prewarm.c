@@ -3,8 +3,8 @@
 #include "cli/command.h"
 #include "cli/env.h"
 #include "lib/base/fd.h"
-#include "manager/dialect.h"
-#include "manager/dialect_files.h"
+#include "manager/dialect/dialect.h"
+#include "manager/dialect/files.h"
 #include "nixenv/python.h"
 #include "nixenv/requirements.h"
 

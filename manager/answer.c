@@ -5,7 +5,7 @@
 #include "lib/base/utf8.h"
 #include "manager/artifacts.h"
 #include "manager/explain.h"
-#include "manager/lint.h"
+#include "manager/ruff/lint.h"
 #include "nixenv/pylock_write.h"
 
 #include <signal.h>

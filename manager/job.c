@@ -3,7 +3,7 @@
  * Theory of operation. A job has up to four sides, each a session with another
  * process: the environment (builder), the program, ruff format and ruff check
  * (launcher). One poll loop reads all of them, in the calling thread. Where there
- * are kept ruffs (ruff_pool.h) a fifth side asks them first, and format and check
+ * are kept ruffs (ruff/pool.h) a fifth side asks them first, and format and check
  * begin only when they don't answer.
  *
  *   start   environment and ruff begin together
@@ -23,8 +23,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "manager/lint.h"
-#include "manager/ruff_pool.h"
+#include "manager/ruff/lint.h"
+#include "manager/ruff/pool.h"
 #include "manager/upload.h"
 #include "nixenv/pylock_write.h"
 #include "nixenv/requirements.h"

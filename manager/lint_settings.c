@@ -14,7 +14,7 @@
 #define MINOR_MIN 7
 #define MINOR_MAX 15
 
-/* manager/ruff_rules.txt: lines of letters and the numbers that there are with them. */
+/* manager/ruff/rules.txt: lines of letters and the numbers that there are with them. */
 extern const struct cuv_embedded cuv_ruff_rules[];
 
 static bool starts_with(const char *text, size_t len, const char *start, size_t start_len)

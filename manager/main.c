@@ -10,7 +10,7 @@
  *
  * Threads: one for each client held at once (civetweb's workers; a job runs
  * wholly in the thread of its request), one that accepts, one that cuts off slow
- * clients (watch.h), one for each kept ruff (ruff_pool.h), a few that carry out runs that are answered
+ * clients (watch.h), one for each kept ruff (ruff/pool.h), a few that carry out runs that are answered
  * later (runs.h), and this one, which waits for SIGTERM or for the
  * supervisor's end.
  *

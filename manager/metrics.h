@@ -10,7 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/error.h"
 #include "manager/job.h"
-#include "manager/runs_row.h"
+#include "manager/runs/row.h"
 
 /* Whose words a run was asked for in. X(enum suffix, "name") */
 #define CUV_DIALECT_TABLE(X)                                                                                           \

@@ -3,7 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "manager/dialect_main.h"
+#include "manager/dialect/script.h"
 
 #include <stdlib.h>
 

@@ -21,7 +21,7 @@
 #define CUV_QUEUE_H
 
 #include "lib/base/buf.h"
-#include "manager/runs_row.h"
+#include "manager/runs/row.h"
 
 struct cuv_queue {
 	/* Is there room for so many bytes of this client? OVERLOADED: not now. */

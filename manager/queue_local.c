@@ -3,8 +3,8 @@
  * The queue of one process: requests in the service's database, and in memory who is next:
  * lines of runs, one for each client, which take turns.
  */
-#include "manager/runs.h"
-#include "manager/runs_store.h"
+#include "manager/runs/runs.h"
+#include "manager/runs/store.h"
 
 #include <errno.h>
 #include <pthread.h>

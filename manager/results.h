@@ -15,7 +15,7 @@
 
 #include "lib/base/buf.h"
 #include "manager/budget.h"
-#include "manager/runs_row.h"
+#include "manager/runs/row.h"
 
 struct cuv_results {
 	/* It has ended, with this answer. -ENOENT when it had before, or there is none. */

@@ -5,7 +5,7 @@
  * somebody died between the two, is removed before its run ends in another way.
  */
 #include "manager/backends.h"
-#include "manager/runs_store.h"
+#include "manager/runs/store.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -10,7 +10,7 @@
 #include "manager/http_form.h"
 #include "manager/run_intake.h"
 #include "manager/run_later.h"
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 #include "nixenv/pylock_write.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* GET /metrics: what was counted (metrics.h), and how the service is at this moment. */
 #include "lib/base/clock.h"
 #include "manager/metrics.h"
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 #include "manager/server.h"
 
 #include <time.h>

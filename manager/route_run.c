@@ -5,7 +5,7 @@
 #include "manager/http_form.h"
 #include "manager/run_intake.h"
 #include "manager/run_later.h"
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 
 #include <malloc.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/parse.h"
 #include "manager/query.h"
-#include "manager/runs.h"
-#include "manager/runs_events.h"
+#include "manager/runs/events.h"
+#include "manager/runs/runs.h"
 #include "manager/server.h"
 
 #include <stdlib.h>

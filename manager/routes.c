@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of what is served, and the short answers. */
 #include "lib/base/clock.h"
-#include "manager/dialect_agent.h"
-#include "manager/dialect_execute.h"
-#include "manager/dialect_jobe.h"
-#include "manager/dialect_sessions.h"
+#include "manager/dialect/agent.h"
+#include "manager/dialect/execute.h"
+#include "manager/dialect/jobe.h"
+#include "manager/dialect/sessions.h"
 #include "manager/metrics.h"
 #include "manager/openapi.h"
 #include "manager/pages.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/run_later.h"
 
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 
 #include <stdio.h>
 

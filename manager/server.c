@@ -6,7 +6,7 @@
 #include "manager/accept.h"
 #include "manager/metrics.h"
 #include "manager/prewarm.h"
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 
 #include <errno.h>
 #include <stdio.h>

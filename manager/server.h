@@ -14,11 +14,11 @@
 #include "manager/backends.h"
 #include "manager/budget.h"
 #include "manager/clients.h"
+#include "manager/dialect/jobe_files.h"
 #include "manager/health.h"
 #include "manager/holdings.h"
 #include "manager/http.h"
-#include "manager/jobe_files.h"
-#include "manager/ruff_pool.h"
+#include "manager/ruff/pool.h"
 #include "manager/settings.h"
 #include "manager/watch.h"
 
@@ -82,7 +82,7 @@ int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h,
 			   struct cuv_error *err);
 /* POST /api/v1/run (route_run.c) */
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
-/* POST /api/v1/execute (dialect_agent.c) */
+/* POST /api/v1/execute (dialect/agent.c) */
 void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);
 /* /api/v1/runs/… (route_runs.c); a run that is answered later is accepted by route_run.c */
 void cuv_route_runs_list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client);

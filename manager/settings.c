@@ -5,7 +5,7 @@
 #include "lib/proto/messages.h"
 #include "manager/origins.h"
 #include "manager/profiles.h"
-#include "manager/ruff_pool.h"
+#include "manager/ruff/pool.h"
 #include "nixenv/pylock_kinds.h"
 
 #include <arpa/inet.h>

@@ -9,7 +9,7 @@ BASE_SRC := $(wildcard lib/base/*.c lib/proto/*.c)
 NIXENV_SRC := $(wildcard nixenv/*.c)
 BUILDER_SRC := $(wildcard nixenv/builder/*.c)
 LAUNCHER_SRC := $(wildcard worker-image/launcher/*.c)
-MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c))
+MANAGER_SRC := $(filter-out manager/main.c,$(wildcard manager/*.c manager/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 # The pins of images and tools travel along: they say which store paths are ours.
 PYTHON_PINS := $(wildcard worker-image/image/python3*.json)
@@ -19,9 +19,9 @@ RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) nixenv/builder/pep517.py
 # The API's document, and the routes that it makes (manager/openapi/README.md).
 OPENAPI := $(wildcard manager/openapi/*.json)
 # Which rules there are to choose from.
-RUFF_RULES := manager/ruff_rules.txt
+RUFF_RULES := manager/ruff/rules.txt
 # Programs and a list of packages that the dialects' runs have.
-DIALECT_FILES := manager/dialect_main.py manager/dialect_case.py manager/data-science.txt
+DIALECT_FILES := manager/dialect/script.py manager/dialect/case.py manager/dialect/data-science.txt
 
 LIB_BASE := $(BUILD)/libcuvette-base.a
 LIB_NIXENV := $(BUILD)/libcuvette-nixenv.a
@@ -41,7 +41,7 @@ $(OBJ)/%.o: %.c
 define archive
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 endef
 
 $(LIB_BASE): $(call objs,$(BASE_SRC))

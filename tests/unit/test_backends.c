@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What queue and results promise of runs that are answered later: each begins once, ends once, and is found again. */
 #include "manager/backends.h"
-#include "manager/runs.h"
+#include "manager/runs/runs.h"
 #include "tests/unit/store_test.h"
 
 #include <errno.h>

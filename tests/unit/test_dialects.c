@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the dialects are made of: JSON that is passed on, lists of sites, comparing of output. */
-#include "manager/dialect_files.h"
-#include "manager/dialect_learn.h"
+#include "manager/dialect/files.h"
+#include "manager/dialect/learn.h"
 #include "manager/json_text.h"
 #include "manager/origins.h"
 #include "nixenv/requirements.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of the Jobe dialect: words, run_spec, outcomes, the cache of files. */
 #include "lib/base/clock.h"
-#include "manager/jobe_files.h"
-#include "manager/jobe_outcome.h"
-#include "manager/jobe_spec.h"
-#include "manager/jobe_words.h"
+#include "manager/dialect/jobe_files.h"
+#include "manager/dialect/jobe_outcome.h"
+#include "manager/dialect/jobe_spec.h"
+#include "manager/dialect/jobe_words.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>

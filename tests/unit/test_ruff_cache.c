@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "manager/ruff_cache.h"
+#include "manager/ruff/cache.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a kept ruff says, as our answer. (Arbitrary bytes are the fuzz target's.) */
-#include "manager/ruff_guard.h"
-#include "manager/ruff_lsp.h"
+#include "manager/ruff/guard.h"
+#include "manager/ruff/lsp.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "manager/ruff_pool.h"
+#include "manager/ruff/pool.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions in the store: whose they are, what of a run is kept, their bounds and their end. */
-#include "manager/dialect_sessions.h"
-#include "manager/runs_store.h"
+#include "manager/dialect/sessions.h"
+#include "manager/runs/store.h"
 #include "manager/sessions.h"
 #include "tests/unit/store_test.h"
 

@@ -5,10 +5,10 @@
  * to another reader too.
  */
 #include "lib/base/utf8.h"
-#include "manager/dialect_agent.h"
-#include "manager/dialect_learn.h"
-#include "manager/dialect_main.h"
-#include "manager/dialect_sessions.h"
+#include "manager/dialect/agent.h"
+#include "manager/dialect/learn.h"
+#include "manager/dialect/script.h"
+#include "manager/dialect/sessions.h"
 #include "manager/json_text.h"
 
 #include <string.h>

@@ -6,9 +6,9 @@
  */
 #include "lib/base/utf8.h"
 #include "lib/proto/bundle.h"
-#include "manager/jobe_files.h"
-#include "manager/jobe_outcome.h"
-#include "manager/jobe_spec.h"
+#include "manager/dialect/jobe_files.h"
+#include "manager/dialect/jobe_outcome.h"
+#include "manager/dialect/jobe_spec.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Input: code. Whatever it is, looking at it ends; and what is let through holds
  * what the guard is for, counted in a simpler way. */
-#include "manager/ruff_guard.h"
+#include "manager/ruff/guard.h"
 
 #include <string.h>
 

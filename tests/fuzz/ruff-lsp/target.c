@@ -4,8 +4,8 @@
  * changing size, which must give the same messages; each is then taken as every
  * kind of answer.
  */
-#include "manager/lint.h"
-#include "manager/ruff_lsp.h"
+#include "manager/ruff/lint.h"
+#include "manager/ruff/lsp.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * length. However it came and was asked for, the events' texts are those of the whole.
  */
 #include "lib/base/utf8.h"
-#include "manager/runs_events.h"
+#include "manager/runs/events.h"
 
 #include "tests/fuzz/text.h"
 
