@@ -171,8 +171,13 @@ static void begin_lint(struct job *j, enum side_kind kind)
 	_cleanup_close_ int code = cuv_memfd("main.py", j->spec->code, j->spec->code_len);
 	enum cuv_lint_tool tool = kind == SIDE_FORMAT ? CUV_LINT_FORMAT : CUV_LINT_CHECK;
 
-	if (code < 0 || cuv_lint_run(tool, j->spec->lint_settings, python_of(j), j->tools, j->spec->run_id, &run) < 0 ||
-	    begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
+	if (code < 0 || cuv_lint_run(tool, j->spec->lint_settings, python_of(j), j->tools, j->spec->run_id, &run) < 0) {
+		s->ended = true;
+		return;
+	}
+	/* Whose turn it is for a box goes by this. */
+	snprintf(run.tenant, sizeof(run.tenant), "%s", j->spec->tenant ? j->spec->tenant : "");
+	if (begin_run(j->peers, &run, &code, 1, s, NULL) < 0)
 		s->ended = true;
 }
 

@@ -16,6 +16,7 @@ static struct cuv_task *task_of(const char *tenant)
 	struct cuv_task *t = &tasks[n_tasks++];
 
 	assert_true(n_tasks <= ARRAY_SIZE(tasks));
+	t->run.stream = false;
 	snprintf(t->run.tenant, sizeof(t->run.tenant), "%s", tenant);
 	return t;
 }
@@ -62,6 +63,33 @@ TEST(one_of_another_is_before_a_thousand_of_one)
 	assert_string_equal(next(0), "one");
 }
 
+/* A kept ruff, or a source that is built. */
+TEST(a_run_with_a_stream_is_no_box_of_its_tenant)
+{
+	set_up(2);
+	slots.slot[0].task = task_of("");
+	slots.slot[0].task->run.stream = true;
+	slots.slot[1].task = task_of("many");
+	wait_for_box("many");
+	wait_for_box("");
+	assert_string_equal(next(1), "");
+	slots.slot[0].task = NULL;
+}
+
+TEST(there_may_be_any_number_of_tenants)
+{
+	char name[16];
+
+	set_up(50);
+	for (unsigned i = 0; i < 50; i++) {
+		(void)snprintf(name, sizeof(name), "t%u", i);
+		slots.slot[i].task = task_of(name);
+		wait_for_box(name);
+	}
+	wait_for_box("last");
+	assert_string_equal(next(0), "last");
+}
+
 TEST(the_oldest_goes_first_where_all_have_as_much)
 {
 	set_up(3);
@@ -81,6 +109,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_of_another_is_before_a_thousand_of_one),
 		cmocka_unit_test(the_oldest_goes_first_where_all_have_as_much),
+		cmocka_unit_test(a_run_with_a_stream_is_no_box_of_its_tenant),
+		cmocka_unit_test(there_may_be_any_number_of_tenants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

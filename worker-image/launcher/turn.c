@@ -3,18 +3,35 @@
 
 #include <string.h>
 
+/* Tenants whose boxes are counted once for each choice; those of more than these as often as
+ * they have runs that wait. */
+#define SEEN_MAX 32
+
 static unsigned boxes_of(const struct cuv_slots *s, const char *tenant)
 {
 	unsigned boxes = 0;
 
-	for (unsigned i = 0; i < s->n; i++)
-		boxes += s->slot[i].task && strcmp(s->slot[i].task->run.tenant, tenant) == 0;
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct cuv_task *t = s->slot[i].task;
+
+		/* Runs with a stream have places of their own. */
+		boxes += t && !t->run.stream && strcmp(t->run.tenant, tenant) == 0;
+	}
 	return boxes;
+}
+
+static bool has(const char *const *seen, size_t n, const char *tenant)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(seen[i], tenant) == 0)
+			return true;
+	return false;
 }
 
 size_t cuv_turn_next(const struct cuv_slots *s, struct cuv_task *const *queue, size_t n)
 {
-	const char *looked_at = NULL;
+	const char *seen[SEEN_MAX];
+	size_t n_seen = 0;
 	unsigned fewest = UINT32_MAX;
 	size_t found = 0;
 
@@ -23,10 +40,10 @@ size_t cuv_turn_next(const struct cuv_slots *s, struct cuv_task *const *queue, s
 		const char *tenant = queue[i]->run.tenant;
 		unsigned boxes;
 
-		/* Mostly they are one's own, one behind the other. */
-		if (looked_at && strcmp(looked_at, tenant) == 0)
+		if (has(seen, n_seen, tenant))
 			continue;
-		looked_at = tenant;
+		if (n_seen < SEEN_MAX)
+			seen[n_seen++] = tenant;
 		boxes = boxes_of(s, tenant);
 		if (boxes < fewest) {
 			fewest = boxes;
