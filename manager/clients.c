@@ -230,12 +230,14 @@ bool cuv_clients_is_good(struct cuv_clients *a, const struct cuv_client *c)
 
 bool cuv_clients_are_many(struct cuv_clients *a)
 {
-	bool many;
+	unsigned good = a->env_key != NULL;
+	const struct cuv_client_key *k;
 
 	pthread_mutex_lock(&a->lock);
-	many = HASH_COUNT(a->keys) + (a->env_key != NULL) > 1;
+	for (k = a->keys; k && good < 2; k = k->hh.next)
+		good += k->info.revoked_s == 0 && k->info.scopes & CUV_SCOPE_RUN;
 	pthread_mutex_unlock(&a->lock);
-	return many;
+	return good > 1;
 }
 
 /* --- how much --- */

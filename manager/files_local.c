@@ -365,13 +365,18 @@ int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t ma
 			struct cuv_error *err)
 {
 	struct local *l = calloc(1, sizeof(*l));
+	pthread_rwlockattr_t attr;
 	int r;
 
 	if (!l)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for " FILE_NAME);
 	*l = (struct local){.store = store, .fd = -1, .max = max_bytes / BLOCK * BLOCK};
 	l->files = (struct cuv_files){.put = put, .get = get, .remove = remove_file, .close = close_local};
-	pthread_rwlock_init(&l->lock, NULL);
+	/* Who reads all the time must not keep others' answers from being written. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&l->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	TAILQ_INIT(&l->extents);
 	r = open_file(l, folder, err);
 	if (r == 0) {

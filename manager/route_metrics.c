@@ -77,7 +77,7 @@ static void now(struct cuv_server *s, struct cuv_buf *b)
 	gauge(b, "cuvette_runs_running", "Requests that have a place for runs.", atomic_load(&s->runs));
 	gauge(b, "cuvette_runs_places", "Places for runs.", s->runs_max);
 	gauge(b, "cuvette_runs_waiting", "Runs that wait to be answered later.", cuv_runs_waiting(s->runs_later));
-	gauge(b, "cuvette_runs_later", "Of these, those that are under way.", cuv_runs_active(s->runs_later));
+	gauge(b, "cuvette_runs_later", "Runs that are answered later and under way.", cuv_runs_active(s->runs_later));
 	gauge(b, "cuvette_requests_active", "Requests under way, this one too.", atomic_load(&s->active));
 	gauge(b, "cuvette_memory_bytes", "Memory that requests are charged with.",
 	      (double)atomic_load(&s->budget.used_bytes));

@@ -151,8 +151,10 @@ int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error 
 		return cuv_store_failed(s, err);
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	/* What is sorted or set aside stays in memory: later there are no files to make. */
+	/* What is committed is there after a power cut too: a run that was accepted, a key that was revoked,
+	 * and whose a piece of the files of answers is. */
 	r = run_sql(s,
-		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
 		    "PRAGMA journal_size_limit = 16777216",
 		    err);
 	/* A transaction that writes opens all of its files. */

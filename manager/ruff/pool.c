@@ -14,7 +14,7 @@
 
 #define TICK_MS 1000	/* how often an idle server is looked after */
 #define QUEUE_MS 1000	/* longest wait for a server */
-#define QUEUED_MAX 1024 /* as many as there may be clients */
+#define QUEUED_MAX 4096 /* as many as there may be clients */
 /* A server is replaced before its box's time is over, and not both at once. */
 #define AGE_MS (CUV_LINT_SERVER_MS * 4 / 5)
 #define AGE_STEP_MS (CUV_LINT_SERVER_MS / 10)
