@@ -55,6 +55,9 @@ class Contract:
         operation = item and item.get(method.lower(), item.get("get") if method == "HEAD" else None)
         if item and not operation and status == 405:
             return  # in the words of the path's other operations
+        # An encoded slash is one too where the operation takes a part of a path without any.
+        if operation and "%2f" in path.lower() and str(status) not in operation["responses"]:
+            operation = None
         if operation is None:
             value = json.loads(body) if body else None
             for dialect in ("DialectError", "JobeMessage"):

@@ -16,7 +16,7 @@ import time
 import client
 import pytest
 
-FILES = 300
+FILES = 300 if os.environ.get("CUVETTE_TEST_FULL") else 100
 SIZE_MAX = 60_000
 NUMBERS = itertools.count(1)
 

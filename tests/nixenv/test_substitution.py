@@ -240,7 +240,7 @@ def test_cache_of_a_stock_nix(pair):
     public = subprocess.run(["nix", "--extra-experimental-features", "nix-command", "key", "convert-secret-to-public"],
                             input=secret.read_text(), capture_output=True, text=True, check=True, timeout=60).stdout
     os.chown(secret, uid, uid)
-    nix(pair.first, "nix", "copy", "--to", f"file://{cache}?compression=xz&secret-key={secret}",
+    nix(pair.first, "nix", "copy", "--to", f"file://{cache}?compression=xz&compression-level=0&secret-key={secret}",
         f"/nix/store/{made['env']}")
     with Server() as server:
         for file in cache.rglob("*"):

@@ -10,8 +10,8 @@ import os
 import pathlib
 import sys
 
-# Those that take longest first, so that neither of the two at once is left alone at the end.
-FOLDERS = ("api", "sandbox", "nixenv", "image", "fault", "cli", "fidelity")
+# Those that take longest first, so that none of the three at once is left alone at the end.
+FOLDERS = ("nixenv", "api", "sandbox", "image", "cli", "fault", "fidelity")
 PROGRAM_SECONDS = 300
 API_ROUND = "tests/api/test_round.py"  # the end-to-end round that sanitizer builds run too
 

@@ -24,6 +24,7 @@ SETTLE_S = 2.5  # for the zygote to be ready, to have failed, to be tried again 
 PATIENCE_S = 8.0
 RUN_S = 7.0  # the longest that an answer may take: a zygote has 5 s to fork, then the run goes cold
 VICTIM_S = 3.0  # for a run that takes some 20 ms, on a machine that is kept busy by the suite itself
+WARM_S = 30.0  # for its zygote to have started
 AFTER = 4
 STRANGER_S = 2.5  # until whoever should not be in a zygote is seen there, and it is ended
 UNSEALED_S = 2.0  # a process that is ending on a busy machine
@@ -158,21 +159,28 @@ class Neighbour:
 
     def __init__(self, started):
         self._launcher, self._stop, self.wrong, self.runs = started, threading.Event(), [], 0
+        self._warm, self._why_cold = False, ""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self):
-        while not self._stop.wait(0.15):
+        began = time.monotonic()
+        # On a busy machine all may be over before its zygote has started.
+        while not self._stop.wait(0.15) or not (self._warm or self.wrong or time.monotonic() - began > WARM_S):
             since = time.monotonic()
             observed = self._launcher.send(_program("print('answered')\n"), [], tenant=VICTIM_TENANT)
             self.wrong += _judge("a neighbour's run", observed, time.monotonic() - since, VICTIM_S)
-            if self.runs > 8 and observed.path == "cold" and not self.wrong:
+            if self._warm and observed.path == "cold" and not self.wrong:
                 self.wrong.append(f"a neighbour's run was cold: {observed.why_cold}")
+            self._warm |= observed.path != "cold"
+            self._why_cold = observed.why_cold
             self.runs += 1
+        if not self._warm and not self.wrong:
+            self.wrong.append(f"a neighbour was never warm: {self._why_cold}")
 
     def end(self) -> list:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(WARM_S + 30)
         # How long each took was judged; these are to show that there were some.
         return self.wrong[:3] or ([] if self.runs > 2 else [f"a neighbour had {self.runs} runs only"])
 
