@@ -183,6 +183,11 @@ struct sqlite3 *cuv_store_take(struct cuv_store *s)
 	return s->db;
 }
 
+struct sqlite3 *cuv_store_try(struct cuv_store *s)
+{
+	return pthread_mutex_trylock(&s->lock) == 0 ? s->db : NULL;
+}
+
 void cuv_store_give(struct cuv_store *s)
 {
 	pthread_mutex_unlock(&s->lock);

@@ -26,6 +26,8 @@ void cuv_store_close(struct cuv_store **s);
 
 /* The connection, until it is given back. */
 struct sqlite3 *cuv_store_take(struct cuv_store *s);
+/* The same, but NULL when somebody has it just now. */
+struct sqlite3 *cuv_store_try(struct cuv_store *s);
 void cuv_store_give(struct cuv_store *s);
 /* Has another process written since the last time this was asked? Also true the
  * first time; what we write ourselves does not count. The connection must have been

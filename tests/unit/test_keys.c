@@ -224,6 +224,18 @@ TEST(bounds)
 	cuv_clients_done(&a);
 }
 
+TEST(the_store_is_one_at_a_times)
+{
+	struct cuv_store *s = *state;
+
+	assert_non_null(cuv_store_try(s));
+	assert_null(cuv_store_try(s));
+	cuv_store_give(s);
+	assert_non_null(cuv_store_take(s));
+	assert_null(cuv_store_try(s));
+	cuv_store_give(s);
+}
+
 TEST(a_later_versions_file_is_left_alone)
 {
 	struct cuv_store *s = *state, *again = NULL;
@@ -245,6 +257,7 @@ int main(void)
 		WITH_STORE(open_until_there_is_a_key),
 		WITH_STORE(each_key_is_another_client),
 		WITH_STORE(bounds),
+		WITH_STORE(the_store_is_one_at_a_times),
 		WITH_STORE(a_later_versions_file_is_left_alone),
 	};
 
