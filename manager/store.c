@@ -58,6 +58,9 @@ static const char *const migrations[] = {
 	"CREATE INDEX session_bytes ON session (tenant, bytes);"
 	"CREATE TABLE session_file (session INTEGER NOT NULL, name TEXT NOT NULL, clock INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (session, name));",
+	/* A list has no tasks of sessions, and what comes behind a body is read through it. */
+	"DROP INDEX run_tenant;"
+	"CREATE INDEX run_listed ON run (tenant, seq) WHERE session = 0;",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

@@ -305,10 +305,10 @@ static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned s
 		const char *after, uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
 		struct cuv_error *err)
 {
-	static const char sql[] =
-		"SELECT " ROW_COLUMNS
-		" FROM run WHERE tenant = ?1 AND session = 0 AND seq < ?2 AND (?3 >> state) & 1 AND (ended_s = 0 OR "
-		"ended_s >= ?4) ORDER BY seq DESC LIMIT ?5";
+	/* Kind and session are known, and not read: they come behind the body. */
+	static const char sql[] = "SELECT id, tenant, request_id, state, accepted_s, ended_s, 0, 0 FROM run WHERE "
+				  "tenant = ?1 AND session = 0 AND seq < ?2 AND (?3 >> state) & 1 AND (ended_s = 0 OR "
+				  "ended_s >= ?4) ORDER BY seq DESC LIMIT ?5";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	sqlite3_int64 below = INT64_MAX;
 	uint32_t n = 0;

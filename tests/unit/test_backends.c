@@ -281,6 +281,29 @@ TEST(a_list_has_ones_own_the_latest_first_in_pages)
 	assert_int_equal(err.code, CUV_E_NOT_FOUND);
 }
 
+/* Pages that the database reads for it. */
+TEST(a_list_reads_no_bodies)
+{
+	_cleanup_buf_ struct cuv_buf large = CUV_BUF_INIT(50000);
+	int pages = 0, ignored;
+
+	memset(cuv_buf_room(&large, 50000), 'x', 50000);
+	cuv_buf_grew(&large, 50000);
+	for (int i = 0; i < 60; i++) {
+		struct cuv_runs_row row = {
+			.tenant = "me", .state = CUV_RUNS_QUEUED, .session = i % 2 ? 100 + i : 0, .task = "t"};
+
+		(void)snprintf(row.id, sizeof(row.id), "%d", i);
+		assert_ok(in.queue->add(in.queue, &row, &large, &err));
+	}
+	open_again();
+	assert_int_equal(list("me", ALL, NULL, 3, "585654"), 1);
+	assert_int_equal(sqlite3_db_status(cuv_store_take(store), SQLITE_DBSTATUS_CACHE_MISS, &pages, &ignored, 0),
+			 SQLITE_OK);
+	cuv_store_give(store);
+	assert_true(pages < 30);
+}
+
 static bool collect(void *arg, const struct cuv_runs_row *row, size_t bytes)
 {
 	struct cuv_buf *ids = arg;
@@ -491,6 +514,7 @@ int main(void)
 		WITH_BACKENDS(of_beginning_and_cancelling_one_succeeds),
 		WITH_BACKENDS(a_line_has_an_end_and_so_have_all),
 		WITH_BACKENDS(a_list_has_ones_own_the_latest_first_in_pages),
+		WITH_BACKENDS(a_list_reads_no_bodies),
 		WITH_BACKENDS(others_dont_find_it),
 		WITH_BACKENDS(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
 		WITH_BACKENDS(answers_expire_by_age_bytes_and_number_the_oldest_first),
