@@ -10,7 +10,9 @@ int cuv_backends_open_local(struct cuv_store *store, const char *folder, uint32_
 	int r;
 
 	*ret = (struct cuv_backends){.queue = cuv_queue_local_new(store, runs_max)};
-	r = cuv_files_local_new(store, folder, FILES_BYTES_MAX, &ret->files, err);
+	r = cuv_results_local_clean(store, err);
+	if (r == 0)
+		r = cuv_files_local_new(store, folder, FILES_BYTES_MAX, &ret->files, err);
 	if (r == 0)
 		ret->results = cuv_results_local_new(store, ret->files);
 	if (r == 0 && (!ret->queue || !ret->results))

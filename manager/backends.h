@@ -28,6 +28,9 @@ void cuv_backends_close(struct cuv_backends *b);
 /* --- what they are made of --- */
 
 struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max);
+/* Before there are files: those that no run has for its answer are forgotten. 0, or negative with
+ * err set. */
+int cuv_results_local_clean(struct cuv_store *store, struct cuv_error *err);
 struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files);
 /* The file takes max_bytes at most. */
 int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t max_bytes, struct cuv_files **ret,

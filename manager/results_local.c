@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Results in the service's database; answers that are big as files (files.h), by the id of
- * their run. A run's row says that its answer is a file, so one that has no row, because
- * somebody died between the two, is removed before its run ends in another way.
+ * their run. A run's row says that its answer is a file, so one that has no such row, because
+ * somebody died between the two or the store failed, is removed at the next start.
  */
 #include "manager/backends.h"
 #include "manager/runs/store.h"
@@ -22,6 +22,7 @@ struct local {
 	pthread_mutex_t big; /* who ends a run with a file; that it had not ended before holds meanwhile */
 };
 
+#define FOLDER "runs/"
 typedef char file_name[CUV_FILES_NAME_MAX + 1];
 
 static struct local *of(struct cuv_results *r)
@@ -31,7 +32,7 @@ static struct local *of(struct cuv_results *r)
 
 static const char *name_of(const char *id, file_name ret)
 {
-	(void)snprintf(ret, sizeof(file_name), "runs/%s", id);
+	(void)snprintf(ret, sizeof(file_name), FOLDER "%s", id);
 	return ret;
 }
 
@@ -107,13 +108,7 @@ static int find(struct cuv_results *r, const char *tenant, const char *task, cha
 
 static int interrupt(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err)
 {
-	_cleanup_strv_ struct cuv_strv begun = CUV_STRV_INIT;
-	struct local *l = of(r);
-	int done = cuv_runs_store_begun(l->store, &begun, err);
-
-	if (done == 0)
-		done = remove_files(l, &begun, err);
-	return done < 0 ? done : cuv_runs_store_interrupt(l->store, now_s, answer, err);
+	return cuv_runs_store_interrupt(of(r)->store, now_s, answer, err);
 }
 
 /* A row whose file is gone has expired, too; a file without a row would stay. */
@@ -134,6 +129,11 @@ static void close_local(struct cuv_results *r)
 {
 	pthread_mutex_destroy(&of(r)->big);
 	free(of(r));
+}
+
+int cuv_results_local_clean(struct cuv_store *store, struct cuv_error *err)
+{
+	return cuv_runs_store_clean_files(store, FOLDER, err);
 }
 
 struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files)

@@ -469,20 +469,22 @@ static int add_texts(struct cuv_store *s, sqlite3_stmt *q, struct cuv_strv *ret,
 	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }
 
-static int begun(struct cuv_store *s, sqlite3 *db, struct cuv_strv *ret, struct cuv_error *err)
+static int clean_files(struct cuv_store *s, sqlite3 *db, const char *folder, struct cuv_error *err)
 {
+	static const char sql[] = "DELETE FROM file WHERE substr(name, 1, length(?1)) = ?1 AND NOT EXISTS (SELECT 1 "
+				  "FROM run WHERE id = substr(file.name, length(?1) + 1) AND in_file)";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db, "SELECT id FROM run WHERE ended_s = 0 AND state > ?1", &q, err);
+	int r = prepare(s, db, sql, &q, err);
 
 	if (r < 0)
 		return r;
-	(void)sqlite3_bind_int(q, 1, CUV_RUNS_QUEUED);
-	return add_texts(s, q, ret, err);
+	(void)sqlite3_bind_text(q, 1, folder, -1, SQLITE_STATIC);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
 }
 
-int cuv_runs_store_begun(struct cuv_store *s, struct cuv_strv *ret, struct cuv_error *err)
+int cuv_runs_store_clean_files(struct cuv_store *s, const char *folder, struct cuv_error *err)
 {
-	int r = begun(s, cuv_store_take(s), ret, err);
+	int r = clean_files(s, cuv_store_take(s), folder, err);
 
 	cuv_store_give(s);
 	return r;

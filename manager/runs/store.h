@@ -39,9 +39,9 @@ int cuv_runs_store_find(struct cuv_store *s, const char *tenant, const char *tas
 			struct cuv_error *err);
 /* One that waits ends as cancelled. -ENOENT when there is none that does. */
 int cuv_runs_store_cancel(struct cuv_store *s, const char *id, int64_t now_s, struct cuv_error *err);
-/* Adds the ids of those that have begun and not ended; of those whose answer is a file that
- * are beyond the bounds of expire(). */
-int cuv_runs_store_begun(struct cuv_store *s, struct cuv_strv *ret, struct cuv_error *err);
+/* Forgets the files (files.h) in this folder, as "runs/", that no run has for its answer. */
+int cuv_runs_store_clean_files(struct cuv_store *s, const char *folder, struct cuv_error *err);
+/* Adds the ids of those whose answer is a file that are beyond the bounds of expire(). */
 int cuv_runs_store_old_files(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
 			     struct cuv_strv *ret, struct cuv_error *err);
 /* Those that have begun and not ended end as failed with this answer. */

@@ -438,11 +438,21 @@ TEST(a_file_whose_run_did_not_come_to_its_end_is_removed)
 	assert_ok(begin("a", "request"));
 	/* As far as it came before somebody was killed. */
 	assert_ok(in.files->put(in.files, "runs/a", x, BIG, &err));
+	/* Or came to another end, while a file could not be removed; and one of somebody else. */
+	add("b", "me", "request");
+	assert_ok(end("b", CUV_RUNS_FAILED, NOW, WHY));
+	assert_ok(in.files->put(in.files, "runs/b", x, BIG, &err));
+	assert_ok(in.files->put(in.files, "runs/never", x, BIG, &err));
+	assert_int_equal(file_size(), 3 * BIG);
 	open_again();
-	assert_int_equal(file_size(), BIG);
+	assert_int_equal(file_size(), 0);
 	assert_ok(in.results->interrupt(in.results, NOW, WHY, &err));
 	assert_int_equal(state_of("a", "me", WHY), CUV_RUNS_FAILED);
-	assert_int_equal(file_size(), 0);
+	assert_int_equal(state_of("b", "me", WHY), CUV_RUNS_FAILED);
+	assert_ok(in.files->put(in.files, "others/b", x, BIG, &err));
+	open_again();
+	assert_int_equal(file_size(), BIG);
+	assert_ok(in.files->remove(in.files, "others/b", &err));
 	/* And what was written when not even the row was. */
 	assert_ok(truncate_to(5000));
 	open_again();
