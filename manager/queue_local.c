@@ -34,9 +34,10 @@ struct local {
 	struct cuv_queue queue;
 	struct cuv_store *store; /* borrowed */
 	uint32_t max;
-	pthread_mutex_t lock; /* of all below; never held while the store is asked */
-	struct line *lines;   /* the next one's turn first; n of none is 0 */
-	uint32_t n;	      /* of all lines */
+	pthread_mutex_t lock;	 /* of all below; never held while the store is asked */
+	struct line *lines;	 /* the next one's turn first; n of none is 0 */
+	uint32_t n;		 /* of all lines */
+	struct waiting *storing; /* have a place, and no request yet */
 	size_t bytes;
 	int64_t busy[BUSY_MAX]; /* sessions of which a run is under way; 0: room for another */
 };
@@ -166,13 +167,30 @@ static struct waiting *first_ready(struct local *a, const struct line *l)
 	return w && w->row.session && !find_busy(a, 0) ? NULL : w;
 }
 
-static unsigned count_session(const struct line *l, int64_t session)
+static unsigned count_in(const struct waiting *w, int64_t session)
 {
 	unsigned n = 0;
 
-	for (const struct waiting *w = l && session ? l->first : NULL; w; w = w->next)
+	for (; w; w = w->next)
 		n += w->row.session == session;
 	return n;
+}
+
+/* Those that wait, and will. */
+static unsigned count_session(const struct local *a, const char *tenant, int64_t session)
+{
+	const struct line *l = session ? find(a, tenant) : NULL;
+
+	return session ? count_in(l ? l->first : NULL, session) + count_in(a->storing, session) : 0;
+}
+
+static void end_storing(struct local *a, const struct waiting *w)
+{
+	struct waiting **at = &a->storing;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
 }
 
 /* --- the queue --- */
@@ -233,10 +251,14 @@ static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct
 		return cuv_budget_exhausted(err, "request");
 	pthread_mutex_lock(&a->lock);
 	r = check_locked(a, row->tenant, w->bytes, err);
-	if (r == 0 && count_session(find(a, row->tenant), row->session) >= CUV_RUNS_SESSION_MAX)
+	if (r == 0 && count_session(a, row->tenant, row->session) >= CUV_RUNS_SESSION_MAX)
 		r = full(err, "as many tasks of this session wait as may");
 	if (r == 0 && take_place(a, row->tenant, w->bytes) < 0)
 		r = cuv_budget_exhausted(err, "request");
+	if (r == 0) {
+		w->next = a->storing;
+		a->storing = w;
+	}
 	pthread_mutex_unlock(&a->lock);
 	if (r < 0) {
 		free(w);
@@ -244,6 +266,7 @@ static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct
 	}
 	r = cuv_runs_store_add(a->store, row, request, err);
 	pthread_mutex_lock(&a->lock);
+	end_storing(a, w);
 	if (r == 0)
 		enqueue(a, w);
 	else
