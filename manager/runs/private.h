@@ -35,7 +35,7 @@ struct cuv_runs_entry {
 	struct cuv_run_events events;
 	size_t counted;			/* of the events, in events_bytes */
 	struct cuv_runs_worker *worker; /* while it is under way */
-	char *lost;			/* owned; an error that could not be stored */
+	char *lost;			/* owned; an error that could not be stored yet: not forgotten before */
 	unsigned refs;			/* who looks at it outside of the lock */
 	bool forgotten;			/* not in the table any more */
 	pthread_cond_t moved;

@@ -104,7 +104,7 @@ static void forget_oldest(struct cuv_runs *a)
 
 void cuv_runs_forget_old(struct cuv_runs *a, int64_t now_s)
 {
-	while (a->first_ended && a->first_ended->row.ended_s + CUV_RUNS_KEEP_S < now_s)
+	while (a->first_ended && !a->first_ended->lost && a->first_ended->row.ended_s + CUV_RUNS_KEEP_S < now_s)
 		forget_oldest(a);
 }
 
@@ -126,7 +126,7 @@ void cuv_runs_count(struct cuv_runs *a, struct cuv_runs_entry *e)
 void cuv_runs_moved(struct cuv_runs *a, struct cuv_runs_entry *e)
 {
 	cuv_runs_count(a, e);
-	while (a->events_bytes > a->events_max && a->first_ended && a->first_ended != e)
+	while (a->events_bytes > a->events_max && a->first_ended && a->first_ended != e && !a->first_ended->lost)
 		forget_oldest(a);
 	if (a->events_bytes > a->events_max) {
 		const size_t over = a->events_bytes - a->events_max;
@@ -434,12 +434,14 @@ static void cancel_now(struct cuv_runs *a, struct cuv_runs_entry *e)
 void cuv_runs_cancel_session(struct cuv_runs *a, int64_t session)
 {
 	struct cuv_runs_entry *e, *next;
+	int rounds = 0;
 
 	pthread_mutex_lock(&a->lock);
-	for (e = find_of_session(a, session, NULL); e; e = next) {
+	/* One that was forgotten meanwhile does not say which is next: then it begins anew. */
+	for (e = find_of_session(a, session, NULL); e && rounds <= 2 * CUV_RUNS_SESSION_MAX; e = next, rounds++) {
 		cuv_runs_ref(e);
 		cancel_now(a, e);
-		next = e->forgotten ? NULL : find_of_session(a, session, e);
+		next = find_of_session(a, session, e->forgotten ? NULL : e);
 		cuv_runs_unref(e);
 	}
 	pthread_mutex_unlock(&a->lock);

@@ -318,6 +318,43 @@ static void tidy_sessions(struct cuv_runs *a, uint64_t now)
 	a->sessions = a->sessions || r != 0;
 }
 
+static struct cuv_runs_entry *find_lost(const struct cuv_runs *a)
+{
+	struct cuv_runs_entry *e = a->first_ended;
+
+	while (e && !e->lost)
+		e = e->next;
+	return e;
+}
+
+/* As the next one: what could not be stored when it ended may be now. */
+static void store_lost(struct cuv_runs *a)
+{
+	struct cuv_runs_entry *e;
+	struct cuv_error err;
+	int r = 0;
+
+	while (r == 0 && (e = find_lost(a))) {
+		_cleanup_free_ char *text = strdup(e->lost);
+		const int64_t ended_s = e->row.ended_s;
+
+		if (!text)
+			return;
+		cuv_runs_ref(e);
+		pthread_mutex_unlock(&a->lock);
+		r = a->in.results->end(a->in.results, e->row.id, CUV_RUNS_FAILED, ended_s, text, strlen(text), &err);
+		pthread_mutex_lock(&a->lock);
+		/* Somebody else was faster. */
+		if (r == -ENOENT)
+			r = 0;
+		if (r == 0) {
+			free(e->lost);
+			e->lost = NULL;
+		}
+		cuv_runs_unref(e);
+	}
+}
+
 /* With the lock held, which is left meanwhile. */
 static void tidy(struct cuv_runs *a)
 {
@@ -330,6 +367,7 @@ static void tidy(struct cuv_runs *a)
 		return;
 	a->tidied_ns = now;
 	a->ended_n = a->ended_bytes = 0;
+	store_lost(a);
 	pthread_mutex_unlock(&a->lock);
 	if (a->in.results->expire(a->in.results, cuv_wall_s() - CUV_RUNS_KEEP_S, CUV_RUNS_KEPT_BYTES_MAX,
 				  CUV_RUNS_KEPT_MAX, &err) < 0)
