@@ -7,6 +7,14 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
+
+/* Sessions that expire in one change, unless their first ones have so many bytes; such changes for
+ * one call, and the pause between them: a lock that is taken again at once is nobody else's. */
+#define BATCH_MAX 32
+#define BATCH_BYTES (8ll << 20)
+#define BATCHES_MAX 1000
+#define PAUSE_NS 1000000
 
 void cuv_session_done(struct cuv_session *s)
 {
@@ -193,28 +201,64 @@ int cuv_sessions_remove(struct cuv_store *s, const char *owner, const char *name
 	return r;
 }
 
-static int expire(struct cuv_store *s, sqlite3 *db, int64_t before_s, struct cuv_error *err)
+/* The first few of those that may go, but no more than are quickly removed. */
+static int list_expired(struct cuv_store *s, sqlite3 *db, int64_t before_s, int64_t ids[BATCH_MAX], size_t *ret_n,
+			struct cuv_error *err)
 {
+	static const char sql[] =
+		"SELECT id FROM (SELECT id, SUM(bytes) OVER (ORDER BY used_s, id) - bytes AS earlier FROM "
+		"(SELECT id, used_s, bytes FROM session WHERE used_s < ?1 AND NOT EXISTS (SELECT 1 FROM run WHERE "
+		"run.session = session.id AND run.session <> 0 AND run.ended_s = 0) ORDER BY used_s, id LIMIT ?2)) "
+		"WHERE earlier < ?3";
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step = SQLITE_ROW, r = cuv_sessions_prepare(s, db, sql, &q, err);
+
+	*ret_n = 0;
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, before_s);
+	(void)sqlite3_bind_int64(q, 2, BATCH_MAX);
+	(void)sqlite3_bind_int64(q, 3, BATCH_BYTES);
+	while (*ret_n < BATCH_MAX && (step = sqlite3_step(q)) == SQLITE_ROW)
+		ids[(*ret_n)++] = sqlite3_column_int64(q, 0);
+	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+}
+
+/* How many went. */
+static int expire_some(struct cuv_store *s, sqlite3 *db, int64_t before_s, struct cuv_error *err)
+{
+	int64_t ids[BATCH_MAX];
+	size_t n = 0;
 	int r = cuv_sessions_begin_change(s, db, err);
 
 	if (r < 0)
 		return r;
-	r = run_with(s, db,
-		     "DELETE FROM session WHERE used_s < ?1 AND NOT EXISTS (SELECT 1 FROM run WHERE "
-		     "run.session = session.id AND run.session <> 0 AND run.ended_s = 0)",
-		     before_s, err);
-	if (r == 0 && sqlite3_changes(db) > 0)
-		r = run_with(s, db, "DELETE FROM session_file WHERE session NOT IN (SELECT id FROM session)", 0, err);
+	r = list_expired(s, db, before_s, ids, &n, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = run_with(s, db, "DELETE FROM session_file WHERE session = ?1", ids[i], err);
+		if (r == 0)
+			r = run_with(s, db, "DELETE FROM session WHERE id = ?1", ids[i], err);
+	}
 	r = cuv_sessions_end_change(s, db, r, err);
-	return r == 0 ? number(db, "SELECT EXISTS (SELECT 1 FROM session)", 0) != 0 : r;
+	return r < 0 ? r : (int)n;
 }
 
 int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error *err)
 {
-	int r = expire(s, cuv_store_take(s), before_s, err);
+	const struct timespec others_turn = {.tv_nsec = PAUSE_NS};
+	int r = 1, are_left;
 
+	for (int i = 0; r > 0 && i < BATCHES_MAX; i++) {
+		if (i > 0)
+			(void)nanosleep(&others_turn, NULL);
+		r = expire_some(s, cuv_store_take(s), before_s, err);
+		cuv_store_give(s);
+	}
+	if (r < 0)
+		return r;
+	are_left = number(cuv_store_take(s), "SELECT EXISTS (SELECT 1 FROM session)", 0) != 0;
 	cuv_store_give(s);
-	return r;
+	return are_left;
 }
 
 /* --- what a run needs --- */

@@ -43,8 +43,9 @@ int cuv_sessions_open(struct cuv_store *s, const struct cuv_session_limits *l, c
 /* It is gone, with its files. *ret_id is 0 where there was none. */
 int cuv_sessions_remove(struct cuv_store *s, const char *owner, const char *name, int64_t *ret_id,
 			struct cuv_error *err);
-/* Removes those that were last used before this and of which no run waits or is under way. 1 when
- * others are left, 0 when there is none. */
+/* Removes those that were last used before this and of which no run waits or is under way, a few at
+ * a time, between which others have the store; when they are very many not all. 1 when some are
+ * left, 0 when there is none. */
 int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error *err);
 
 /* Puts a file into a session, in place of what has its name. FILE_REFUSED: it can't have this name
