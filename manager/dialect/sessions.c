@@ -288,10 +288,14 @@ static int upload(struct cuv_server *s, struct cuv_http *h, const struct cuv_cli
 void cuv_session_upload(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
 	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_runner_ struct cuv_runner *u = NULL;
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_form *f = NULL;
 	int r = check_served(s, &err);
 
+	/* It runs nothing, but is as much to receive and to write as what does. */
+	if (r == 0)
+		r = cuv_runner_open_unread(s, client, &charge, h->request_id, &u, &err);
 	if (r == 0 && cuv_charge_add(&charge, sizeof(*f)))
 		f = calloc(1, sizeof(*f));
 	if (r == 0 && !f)
