@@ -62,14 +62,17 @@ int cuv_sessions_program(struct cuv_store *s, int64_t id, char ret[CUV_SESSION_P
 /* Adds its files to an upload; as cuv_upload_file. */
 int cuv_sessions_load(struct cuv_store *s, int64_t id, struct cuv_upload *ret, struct cuv_error *err);
 /* Makes its files what a run left (a bundle), but for the program itself, which is `name` with this
- * content, and for what was put there since the run began. CANCELLED: the session is gone. */
+ * content, and for what was put there since the run began. What of it there is no room for, beside
+ * that, is not kept: ret_why is by the number of an entry why (enum cuv_left), 0 for the others. A file
+ * that the bundle could not have stays as it was. CANCELLED: the session is gone. */
 struct cuv_session_program {
 	const char *name;
 	const char *code;
 	size_t len;
 };
-int cuv_sessions_save(struct cuv_store *s, const struct cuv_session *begun, const struct cuv_buf *bundle,
-		      const struct cuv_session_program *program, struct cuv_error *err);
+int cuv_sessions_save(struct cuv_store *s, const struct cuv_session_limits *l, const struct cuv_session *begun,
+		      const struct cuv_buf *bundle, const struct cuv_session_program *program,
+		      uint8_t ret_why[CUV_BUNDLE_ENTRIES_MAX], struct cuv_error *err);
 /* Its packages from here on. CANCELLED: the session is gone. */
 int cuv_sessions_set_packages(struct cuv_store *s, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
 			      struct cuv_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files of sessions: rows of session, name, clock (which change of the session's files wrote it
- * last), hash and content. What has not changed in a run is not written again.
+ * last), hash and content. What of them a run leaves is in sessions_save.c.
  */
 #include "lib/base/hash.h"
 #include "manager/budget.h"
@@ -9,21 +9,17 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PROGRAMS_MAX 1000
-#define CACHE "__pycache__"
 
 /* A name that is below another one, as `a/b` is below `a`, is between `a/` and `a0`. */
 #define BELOW "(name > ?2 || '/' AND name < ?2 || '0')"
 
 /* --- names --- */
 
-/* Whether a file has a name that makes this one impossible: one of its folders, or below it. Those
- * that changed after `since` alone. Negative: the database failed. */
-static int is_blocked(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t since,
-		      struct cuv_error *err)
+int cuv_sessions_blocked(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t since,
+			 struct cuv_error *err)
 {
 	static const char sql[] = "SELECT 1 FROM session_file WHERE session = ?1 AND clock > ?3 AND "
 				  "(" BELOW " OR (?2 > name || '/' AND ?2 < name || '0')) LIMIT 1";
@@ -72,8 +68,8 @@ int cuv_sessions_program(struct cuv_store *s, int64_t id, char ret[CUV_SESSION_P
 
 /* --- one file --- */
 
-static int write_file(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t clock,
-		      const struct cuv_sha256 *hash, const void *data, size_t len, struct cuv_error *err)
+int cuv_sessions_write(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t clock,
+		       const struct cuv_sha256 *hash, const void *data, size_t len, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = cuv_sessions_prepare(s, db,
@@ -95,8 +91,7 @@ static int write_file(struct cuv_store *s, sqlite3 *db, int64_t id, const char *
 	return cuv_sessions_change(s, db, q, err);
 }
 
-/* After files have changed: what they take, and that they have. -ENOENT: the session is gone. */
-static int count_files(struct cuv_store *s, sqlite3 *db, int64_t id, struct cuv_error *err)
+int cuv_sessions_count(struct cuv_store *s, sqlite3 *db, int64_t id, struct cuv_error *err)
 {
 	static const char sql[] = "UPDATE session SET clock = clock + 1, (bytes, files) = (SELECT COALESCE(SUM(bytes), "
 				  "0), COUNT(*) FROM session_file WHERE session = ?1) WHERE id = ?1";
@@ -109,9 +104,8 @@ static int count_files(struct cuv_store *s, sqlite3 *db, int64_t id, struct cuv_
 	return cuv_sessions_change(s, db, q, err);
 }
 
-/* As it is now; gone: -ENOENT. */
-static int look(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes,
-		uint64_t *ret_files, struct cuv_error *err)
+int cuv_sessions_look(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes,
+		      uint64_t *ret_files, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int step, r = cuv_sessions_prepare(s, db, "SELECT clock, bytes, files FROM session WHERE id = ?1", &q, err);
@@ -146,7 +140,7 @@ static int check_room(struct cuv_store *s, sqlite3 *db, const struct cuv_session
 {
 	const int64_t before = size_of(db, id, name);
 	uint64_t bytes, files, room;
-	int r = look(s, db, id, ret_clock, &bytes, &files, err);
+	int r = cuv_sessions_look(s, db, id, ret_clock, &bytes, &files, err);
 
 	if (r == -ENOENT)
 		return cuv_error_set(err, CUV_E_NOT_FOUND, "the session was terminated meanwhile; send it again");
@@ -174,13 +168,13 @@ static int put(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits
 		return r;
 	r = check_room(s, db, l, id, name, len, &clock, err);
 	if (r == 0)
-		r = is_blocked(s, db, id, name, -1, err);
+		r = cuv_sessions_blocked(s, db, id, name, -1, err);
 	if (r > 0)
 		r = cuv_error_set(err, CUV_E_FILE_REFUSED, "the session has a file where a folder would have to be");
 	if (r == 0)
-		r = write_file(s, db, id, name, clock + 1, hash, data, len, err);
+		r = cuv_sessions_write(s, db, id, name, clock + 1, hash, data, len, err);
 	if (r == 0)
-		r = count_files(s, db, id, err);
+		r = cuv_sessions_count(s, db, id, err);
 	return cuv_sessions_end_change(s, db, r, err);
 }
 
@@ -234,159 +228,5 @@ int cuv_sessions_load(struct cuv_store *s, int64_t id, struct cuv_upload *ret, s
 	int r = load(s, cuv_store_take(s), id, ret, err);
 
 	cuv_store_give(s);
-	return r;
-}
-
-/* --- and out of it --- */
-
-/* A file as it was, by name. */
-struct known {
-	char *name;
-	int64_t clock;
-	struct cuv_sha256 hash;
-	bool seen;
-};
-struct saving {
-	struct cuv_store *store;
-	sqlite3 *db;
-	const struct cuv_session *begun;
-	const struct cuv_session_program *program;
-	struct known *known;
-	size_t n, size;
-	int64_t clock; /* of the files that change now */
-	bool uploads;  /* some were put since the run began */
-};
-
-static int add_known(struct saving *w, sqlite3_stmt *q)
-{
-	struct known *k = &w->known[w->n];
-
-	k->name = strdup((const char *)sqlite3_column_text(q, 0));
-	k->clock = sqlite3_column_int64(q, 1);
-	if (sqlite3_column_bytes(q, 2) == (int)sizeof(k->hash.bytes))
-		memcpy(k->hash.bytes, sqlite3_column_blob(q, 2), sizeof(k->hash.bytes));
-	w->uploads = w->uploads || k->clock > w->begun->clock;
-	w->n += k->name != NULL;
-	return k->name ? 0 : -ENOMEM;
-}
-
-static int list_known(struct saving *w, size_t files, struct cuv_error *err)
-{
-	static const char sql[] = "SELECT name, clock, hash FROM session_file WHERE session = ?1 ORDER BY name";
-	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = cuv_sessions_prepare(w->store, w->db, sql, &q, err);
-
-	if (r < 0)
-		return r;
-	w->known = calloc(files + 1, sizeof(*w->known));
-	w->size = files;
-	if (!w->known)
-		return cuv_budget_exhausted(err, "answer");
-	(void)sqlite3_bind_int64(q, 1, w->begun->id);
-	while ((step = sqlite3_step(q)) == SQLITE_ROW)
-		if (w->n == w->size || add_known(w, q) < 0)
-			return cuv_budget_exhausted(err, "answer");
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
-}
-
-static int by_name(const void *key, const void *item)
-{
-	return strcmp(key, ((const struct known *)item)->name);
-}
-
-static bool is_program(const struct cuv_session_program *p, const struct cuv_bundle_entry *e)
-{
-	return strcmp(e->name, p->name) == 0 && e->size == p->len && memcmp(e->data, p->code, p->len) == 0;
-}
-
-/* Python writes these anew for files that were copied in. */
-static bool is_cache(const char *name)
-{
-	const char *at = strstr(name, CACHE "/");
-
-	return at && (at == name || at[-1] == '/');
-}
-
-static int save_file(struct saving *w, const struct cuv_bundle_entry *e, struct cuv_error *err)
-{
-	struct known *k = w->n ? bsearch(e->name, w->known, w->n, sizeof(*w->known), by_name) : NULL;
-	struct cuv_sha256 hash;
-	int r = 0;
-
-	if (is_program(w->program, e) || is_cache(e->name))
-		return 0;
-	if (k)
-		k->seen = true;
-	/* What was put there since is what its owner wants. */
-	if (k && k->clock > w->begun->clock)
-		return 0;
-	if (w->uploads)
-		r = is_blocked(w->store, w->db, w->begun->id, e->name, w->begun->clock, err);
-	if (r != 0)
-		return CUV_MIN(r, 0);
-	cuv_sha256(e->data, e->size, &hash);
-	if (k && memcmp(hash.bytes, k->hash.bytes, sizeof(hash.bytes)) == 0)
-		return 0;
-	return write_file(w->store, w->db, w->begun->id, e->name, w->clock, &hash, e->data, (size_t)e->size, err);
-}
-
-static int remove_file(struct saving *w, const char *name, struct cuv_error *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(w->store, w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q,
-				     err);
-
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_int64(q, 1, w->begun->id);
-	(void)sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
-}
-
-static int save_all(struct saving *w, const struct cuv_buf *bundle, struct cuv_error *err)
-{
-	struct cuv_bundle_reader reader = {.at = (const uint8_t *)bundle->data, .left = bundle->len};
-	struct cuv_bundle_entry e;
-	int r = 0, more = 0;
-
-	while (r == 0 && (more = cuv_bundle_next(&reader, &e)) > 0)
-		if (e.kind == CUV_BUNDLE_FILE)
-			r = save_file(w, &e, err);
-	if (r == 0 && more < 0)
-		return cuv_error_set(err, CUV_E_INTERNAL, "the run's files can't be read; send it again");
-	for (size_t i = 0; r == 0 && i < w->n; i++)
-		if (!w->known[i].seen && w->known[i].clock <= w->begun->clock)
-			r = remove_file(w, w->known[i].name, err);
-	return r == 0 ? count_files(w->store, w->db, w->begun->id, err) : r;
-}
-
-static int save(struct saving *w, const struct cuv_buf *bundle, struct cuv_error *err)
-{
-	uint64_t bytes, files;
-	int r = cuv_sessions_begin_change(w->store, w->db, err);
-
-	if (r < 0)
-		return r;
-	r = look(w->store, w->db, w->begun->id, &w->clock, &bytes, &files, err);
-	w->clock++;
-	if (r == 0)
-		r = list_known(w, (size_t)files, err);
-	if (r == 0)
-		r = save_all(w, bundle, err);
-	if (r == -ENOENT)
-		r = cuv_sessions_gone(err);
-	return cuv_sessions_end_change(w->store, w->db, r, err);
-}
-
-int cuv_sessions_save(struct cuv_store *s, const struct cuv_session *begun, const struct cuv_buf *bundle,
-		      const struct cuv_session_program *program, struct cuv_error *err)
-{
-	struct saving w = {.store = s, .db = cuv_store_take(s), .begun = begun, .program = program};
-	int r = save(&w, bundle, err);
-
-	cuv_store_give(s);
-	for (size_t i = 0; i < w.n; i++)
-		free(w.known[i].name);
-	free(w.known);
 	return r;
 }

@@ -3,6 +3,7 @@
 #ifndef CUV_SESSIONS_PRIVATE_H
 #define CUV_SESSIONS_PRIVATE_H
 
+#include "lib/base/hash.h"
 #include "manager/sessions.h"
 #include "nixenv/requirements.h"
 
@@ -20,5 +21,20 @@ int cuv_sessions_begin_change(struct cuv_store *s, sqlite3 *db, struct cuv_error
 int cuv_sessions_end_change(struct cuv_store *s, sqlite3 *db, int r, struct cuv_error *err);
 /* What the files of a session that take so much now may take in all. */
 uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, uint64_t bytes);
+
+/* --- files --- */
+
+/* Whether a file has a name that makes this one impossible: one of its folders, or below it. Those
+ * that changed after `since` alone. Negative: the database failed. */
+int cuv_sessions_blocked(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t since,
+			 struct cuv_error *err);
+/* Writes one, in place of what has its name. */
+int cuv_sessions_write(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t clock,
+		       const struct cuv_sha256 *hash, const void *data, size_t len, struct cuv_error *err);
+/* After they have changed: what they take, and that they have. -ENOENT: the session is gone. */
+int cuv_sessions_count(struct cuv_store *s, sqlite3 *db, int64_t id, struct cuv_error *err);
+/* As it is now; gone: -ENOENT. */
+int cuv_sessions_look(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes,
+		      uint64_t *ret_files, struct cuv_error *err);
 
 #endif

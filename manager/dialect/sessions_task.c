@@ -24,6 +24,7 @@ struct task {
 	struct cuv_session session;
 	struct cuv_upload files;
 	struct cuv_strv artifacts;
+	uint8_t not_kept[CUV_BUNDLE_ENTRIES_MAX]; /* enum cuv_left */
 	char program[CUV_SESSION_PROGRAM_SIZE];
 	struct cuv_requirements *source;
 	struct cuv_buf lines, canonical;
@@ -80,7 +81,8 @@ static void set_limits(struct task *t)
 	struct cuv_limits *limits = &t->spec.limits;
 
 	limits->value[CUV_LIMIT_ARTIFACTS] = l->files + 1;
-	limits->value[CUV_LIMIT_ARTIFACTS_SIZE] = t->session.room + CUV_CODE_BYTES_MAX;
+	limits->value[CUV_LIMIT_ARTIFACTS_SIZE] =
+		CUV_MIN(t->session.room + t->spec.code_len, cuv_limit_info(CUV_LIMIT_ARTIFACTS_SIZE)->max);
 	limits->value[CUV_LIMIT_FILE] = CUV_MAX(t->session.room, CUV_MIB);
 	limits->value[CUV_LIMIT_WORK] = t->session.room + PROGRAM_BYTES + l->files * PAGE_BYTES;
 }
@@ -124,8 +126,9 @@ static bool is_lost(const struct cuv_buf *bundle)
 	       e.why == CUV_LEFT_UNREADABLE && !e.name[0];
 }
 
-/* What is kept need not be in the answer: of the bundle only what was left out stays. */
-static void drop_files(struct cuv_buf *bundle)
+/* What is kept need not be in the answer: of the bundle only what was left out stays, and what was
+ * not kept as if it had been. */
+static void drop_files(const struct task *t, struct cuv_buf *bundle)
 {
 	struct cuv_bundle_reader reader = {.at = (const uint8_t *)bundle->data, .left = bundle->len};
 	struct cuv_bundle_entry e;
@@ -133,10 +136,13 @@ static void drop_files(struct cuv_buf *bundle)
 	size_t len = 0;
 
 	while (cuv_bundle_next(&reader, &e) > 0) {
-		const size_t n = (size_t)(reader.at - from);
+		const uint8_t why = e.kind == CUV_BUNDLE_LEFT ? (uint8_t)e.why : t->not_kept[reader.n - 1];
+		const size_t n = (size_t)(reader.at - from) - (e.kind == CUV_BUNDLE_FILE ? (size_t)e.size : 0);
 
-		if (e.kind == CUV_BUNDLE_LEFT) {
+		if (why) {
 			memmove(bundle->data + len, from, n);
+			bundle->data[len] = CUV_BUNDLE_LEFT;
+			bundle->data[len + 1] = (char)why;
 			len += n;
 		}
 		from = reader.at;
@@ -146,14 +152,15 @@ static void drop_files(struct cuv_buf *bundle)
 	bundle->len = len;
 }
 
-static int keep_files(const struct task *t, struct cuv_runner *u, struct cuv_job_result *result, struct cuv_error *err)
+static int keep_files(struct task *t, struct cuv_runner *u, struct cuv_job_result *result, struct cuv_error *err)
 {
 	const struct cuv_session_program program = {t->program, t->spec.code, t->spec.code_len};
 	int r = 0;
 
 	if (result->run.collected && !is_lost(&result->artifacts))
-		r = cuv_sessions_save(u->server->clients->store, &t->session, &result->artifacts, &program, err);
-	drop_files(&result->artifacts);
+		r = cuv_sessions_save(u->server->clients->store, cuv_profile_sessions(), &t->session,
+				      &result->artifacts, &program, t->not_kept, err);
+	drop_files(t, &result->artifacts);
 	return r;
 }
 

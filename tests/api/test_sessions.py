@@ -207,8 +207,27 @@ def test_a_session_has_bounds(user, session):
     # A run has no more room than is left, and what can't be kept all the same is named.
     assert "File too large" in user.execute(session, "open('f', 'wb').write(bytes(8 << 20))", "error")["errors"]
     found = user.execute(session, "import os\nfor n in os.listdir(): os.remove(n)\nfor n in 'abc': os.truncate(os.open(n, os.O_CREAT | os.O_RDWR), 900000)")
-    assert [f["name"] for f in found["files_not_kept"]] == ["c"]
-    assert user.output(session, "import os\nprint(sorted(os.listdir()))") == "['a', 'b', 'main.py']\n"
+    assert [f["name"] for f in found["files_not_kept"]] == ["b", "c"]
+    assert user.output(session, "import os\nprint(sorted(os.listdir()))") == "['a', 'main.py']\n"
+
+
+def test_what_a_run_did_not_touch_stays_when_not_all_can_be_kept(user, session):
+    user.upload(session, "z", b"z")
+    found = user.execute(session, "for i in range(7): open(f'a{i}', 'w').write('x')")
+    assert [f["name"] for f in found["files_not_kept"]] == ["a5", "a6", "main.py", "z"], found
+    assert all(f["reason"].startswith("there were") for f in found["files_not_kept"]), found
+    left = user.output(session, LIST).split()[::2]
+    assert left == ["a0", "a1", "a2", "a3", "a4", "main.py", "z"]
+
+
+def test_uploads_count_for_their_key(users, session):
+    service = users[0].service
+    user = User(service, cuvette(service.state, "create", "--name", uuid.uuid4().hex, "--rate", "2").strip())
+    client.wait_until(lambda: user.get("/status/execute/exec-no-00000000").status_code == 404, 10, "the key is known")
+    user.upload(session, "f", b"x")
+    user.upload(session, "f", b"x")
+    assert "a minute" in user.upload(session, "f", b"x", 429)["detail"]
+    user.terminate(session)
 
 
 def test_a_key_has_bounds(users):

@@ -51,9 +51,25 @@ static void assert_files(int64_t id, const char *all)
 	assert_string_equal(cuv_buf_str(&got), all);
 }
 
+static int64_t count(const char *sql)
+{
+	sqlite3_stmt *q = NULL;
+	int64_t n;
+
+	assert_int_equal(sqlite3_prepare_v2(cuv_store_take(store), sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int64(q, 0);
+	cuv_store_finish(&q);
+	cuv_store_give(store);
+	return n;
+}
+
 struct left {
-	const char *name, *text;
+	const char *name, *text; /* NULL: it was left out, */
+	enum cuv_left why;	 /* for this */
 };
+
+static uint8_t not_kept[CUV_BUNDLE_ENTRIES_MAX];
 
 /* What a run left, as the launcher would send it. */
 static int save(const struct cuv_session *begun, const struct left *files, size_t n)
@@ -64,6 +80,10 @@ static int save(const struct cuv_session *begun, const struct left *files, size_
 
 	assert_ok(cuv_bundle_open(&w, "test"));
 	for (size_t i = 0; i < n; i++) {
+		if (!files[i].text) {
+			assert_ok(cuv_bundle_left(&w, files[i].why, 0, files[i].name));
+			continue;
+		}
 		assert_ok(cuv_bundle_begin(&w, CUV_BUNDLE_FILE, 0, files[i].name));
 		assert_ok(cuv_bundle_data(&w, files[i].text, strlen(files[i].text)));
 		assert_ok(cuv_bundle_end(&w));
@@ -72,7 +92,7 @@ static int save(const struct cuv_session *begun, const struct left *files, size_
 	assert_true(len >= 0);
 	cuv_buf_grew(&bundle, (size_t)len);
 	cuv_bundle_close(&w);
-	return cuv_sessions_save(store, begun, &bundle, &program, &err);
+	return cuv_sessions_save(store, &limits, begun, &bundle, &program, not_kept, &err);
 }
 
 static struct cuv_session begin(int64_t id)
@@ -108,9 +128,12 @@ TEST(a_run_replaces_what_was_there_but_not_what_came_meanwhile)
 {
 	const int64_t id = open_of("me", "s");
 	_cleanup_session_ struct cuv_session s = {0};
-	static const struct left first[] = {
-		{"a", "1"}, {"d/x", "2"}, {"main.py", CODE}, {"d/__pycache__/x.pyc", "3"}, {"__pycache__/y", "4"}};
-	static const struct left second[] = {{"a", "run"}, {"d/x", "run"}, {"main.py", "another"}};
+	static const struct left first[] = {{"a", "1", 0},
+					    {"d/x", "2", 0},
+					    {"main.py", CODE, 0},
+					    {"d/__pycache__/x.pyc", "3", 0},
+					    {"__pycache__/y", "4", 0}};
+	static const struct left second[] = {{"a", "run", 0}, {"d/x", "run", 0}, {"main.py", "another", 0}};
 
 	assert_ok(put(id, "old", "old"));
 	s = begin(id);
@@ -134,7 +157,7 @@ TEST(a_run_replaces_what_was_there_but_not_what_came_meanwhile)
 TEST(what_came_meanwhile_keeps_its_folder)
 {
 	const int64_t id = open_of("me", "s");
-	static const struct left left[] = {{"a/b", "run"}, {"c", "run"}};
+	static const struct left left[] = {{"a/b", "run", 0}, {"c", "run", 0}};
 	_cleanup_session_ struct cuv_session s = begin(id);
 
 	assert_ok(put(id, "a", "put"));
@@ -143,10 +166,78 @@ TEST(what_came_meanwhile_keeps_its_folder)
 	assert_files(id, "a=put c/d=put ");
 }
 
+TEST(what_a_run_leaves_has_the_room_that_there_is)
+{
+	char sixty[61] = "";
+	const int64_t id = open_of("me", "s"), other = open_of("me", "t");
+	const struct left left[] = {{"a", sixty, 0}, {"b", sixty, 0}, {"c", "", 0}, {"z", "z", 0}};
+	const struct left changed[] = {{"a", "1", 0}, {"b", "2", 0}, {"c", "3", 0}, {"z", sixty, 0}};
+	_cleanup_session_ struct cuv_session s = {0};
+
+	memset(sixty, 'x', 60);
+	assert_ok(put(id, "z", "z"));
+	s = begin(id);
+	assert_ok(put(id, "u", "uploaded"));
+	assert_ok(save(&s, left, ARRAY_SIZE(left)));
+	assert_files(id, "a=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx u=uploaded z=z ");
+	assert_int_equal(not_kept[0], 0);
+	assert_int_equal(not_kept[1], CUV_LEFT_COUNT);
+	assert_int_equal(not_kept[2], CUV_LEFT_COUNT);
+	assert_int_equal(not_kept[3], 0);
+	/* What was written anew and has no room is gone; what the key has elsewhere counts. */
+	memset(sixty, 'y', 60);
+	assert_ok(put(other, "f", sixty));
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_int_equal(s.room, 90);
+	assert_ok(put(other, "g", "0123456789"));
+	assert_ok(put(id, "u", "0123456789"));
+	assert_ok(save(&s, changed, ARRAY_SIZE(changed)));
+	assert_files(id, "a=1 b=2 u=0123456789 ");
+	assert_int_equal(not_kept[2], CUV_LEFT_COUNT);
+	assert_int_equal(not_kept[3], CUV_LEFT_COUNT);
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_ok(save(&s,
+		       (struct left[]){{"a", "12345678901234567890123456789012345678901234567890", 0},
+				       {"b", "12345678901234567890123456789012345678901234567890", 0},
+				       {"u", "0123456789", 0}},
+		       3));
+	assert_int_equal(not_kept[1], CUV_LEFT_SIZE);
+	assert_files(id, "a=12345678901234567890123456789012345678901234567890 u=0123456789 ");
+}
+
+TEST(what_could_not_be_looked_at_is_not_taken_for_deleted)
+{
+	const int64_t id = open_of("me", "s");
+	static const struct left left[] = {{"n", "n", 0}, {"z", NULL, CUV_LEFT_COUNT}};
+	static const struct left link[] = {{"z", NULL, CUV_LEFT_KIND}};
+	static const struct left more[] = {
+		{"f", "a file now", 0}, {"x/y", "a folder now", 0}, {"", NULL, CUV_LEFT_MORE}};
+	_cleanup_session_ struct cuv_session s = {0};
+
+	assert_ok(put(id, "gone", "1"));
+	assert_ok(put(id, "z", "2"));
+	s = begin(id);
+	assert_ok(save(&s, left, ARRAY_SIZE(left)));
+	assert_files(id, "n=n z=2 ");
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_ok(save(&s, link, ARRAY_SIZE(link)));
+	assert_files(id, "");
+	assert_ok(put(id, "f/g", "1"));
+	assert_ok(put(id, "x", "2"));
+	assert_ok(put(id, "z", "3"));
+	cuv_session_done(&s);
+	s = begin(id);
+	assert_ok(save(&s, more, ARRAY_SIZE(more)));
+	assert_files(id, "f=a file now x/y=a folder now z=3 ");
+}
+
 TEST(a_session_that_is_gone_keeps_nothing)
 {
 	const int64_t id = open_of("me", "s");
-	static const struct left left[] = {{"a", "run"}};
+	static const struct left left[] = {{"a", "run", 0}};
 	_cleanup_session_ struct cuv_session s = begin(id);
 	struct cuv_session again;
 	int64_t gone;
@@ -218,6 +309,27 @@ TEST(an_idle_one_goes_unless_something_of_it_waits)
 	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 0);
 }
 
+TEST(many_expire_in_more_than_one_change)
+{
+	static const struct cuv_session_limits many = {
+		.bytes = 10 << 20, .files = 3, .sessions = 100, .key_bytes = 1 << 30, .all_bytes = 1 << 30};
+	_cleanup_free_ char *large = calloc(1, 5 << 20);
+	char name[16];
+	int64_t id;
+
+	assert_non_null(large);
+	for (int i = 0; i < 70; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		assert_ok(cuv_sessions_open(store, &many, "me", name, NOW, &id, &err));
+		assert_ok(cuv_sessions_put(store, &many, id, "f", large, i < 4 ? 5 << 20 : 1, &err));
+	}
+	assert_ok(cuv_sessions_open(store, &many, "me", "new", NOW + 1, &id, &err));
+	assert_ok(cuv_sessions_put(store, &many, id, "f", "x", 1, &err));
+	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 1);
+	assert_int_equal(count("SELECT COUNT(*) FROM session"), 1);
+	assert_int_equal(count("SELECT COUNT(*) FROM session_file"), 1);
+}
+
 static int profile(const char *text)
 {
 	return cuv_profile_set(CUV_PROFILE_SESSIONS, text, &err);
@@ -255,10 +367,13 @@ int main(void)
 		WITH_STORE(a_name_is_of_its_owner),
 		WITH_STORE(a_run_replaces_what_was_there_but_not_what_came_meanwhile),
 		WITH_STORE(what_came_meanwhile_keeps_its_folder),
+		WITH_STORE(what_a_run_leaves_has_the_room_that_there_is),
+		WITH_STORE(what_could_not_be_looked_at_is_not_taken_for_deleted),
 		WITH_STORE(a_session_that_is_gone_keeps_nothing),
 		WITH_STORE(room_is_counted_for_a_session_a_key_and_all),
 		WITH_STORE(a_program_is_called_as_no_file_is),
 		WITH_STORE(an_idle_one_goes_unless_something_of_it_waits),
+		WITH_STORE(many_expire_in_more_than_one_change),
 		cmocka_unit_test(settings_change_what_they_name),
 	};
 

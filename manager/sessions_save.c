@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run leaves of a session's files. First it is known of each file that was there whether it
+ * stays, then what is new or has changed is written while there is room: so what has not changed is
+ * never given up for what is new. Where not all could be looked at, what was not seen is not
+ * taken for deleted. Contents are hashed before the store is taken, which others wait for.
+ */
+#include "manager/budget.h"
+#include "manager/sessions_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE "__pycache__"
+
+/* A file as it was, by name. */
+struct known {
+	char *name;
+	int64_t clock;
+	uint64_t bytes;
+	struct cuv_sha256 hash;
+	enum fate {
+		FATE_UNSEEN,  /* it was not found any more */
+		FATE_STAYS,   /* as it is */
+		FATE_CHANGED, /* the run has written it */
+		FATE_GONE,    /* something else has its name, or needs it for a folder */
+	} fate;
+};
+
+struct saving {
+	struct cuv_store *store;
+	sqlite3 *db;
+	const struct cuv_session *begun;
+	const struct cuv_session_program *program;
+	const struct cuv_buf *bundle;
+	struct cuv_sha256 *hashes; /* of the bundle's files, by the number of the entry */
+	uint8_t *why;
+	struct known *known;
+	size_t n, size;
+	int64_t clock; /* of the files that change now */
+	bool uploads;  /* some were put since the run began */
+	bool blind;    /* there may be files that were not looked at */
+	uint64_t room, files_max;
+	uint64_t bytes, files; /* that are kept so far */
+};
+
+/* --- what the run left --- */
+
+static bool is_program(const struct cuv_session_program *p, const struct cuv_bundle_entry *e)
+{
+	return strcmp(e->name, p->name) == 0 && e->size == p->len && memcmp(e->data, p->code, p->len) == 0;
+}
+
+/* Python writes these anew for files that were copied in. */
+static bool is_cache(const char *name)
+{
+	const char *at = strstr(name, CACHE "/");
+
+	return at && (at == name || at[-1] == '/');
+}
+
+static bool is_wanted(const struct saving *w, const struct cuv_bundle_entry *e)
+{
+	return e->kind == CUV_BUNDLE_FILE && !is_program(w->program, e) && !is_cache(e->name);
+}
+
+/* Calls each with all entries and their numbers. */
+static int each_entry(struct saving *w,
+		      int (*each)(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err),
+		      struct cuv_error *err)
+{
+	struct cuv_bundle_reader reader = {.at = (const uint8_t *)w->bundle->data, .left = w->bundle->len};
+	struct cuv_bundle_entry e;
+	int r = 0, more = 0;
+
+	while (r == 0 && (more = cuv_bundle_next(&reader, &e)) > 0)
+		r = each(w, &e, reader.n - 1, err);
+	return r == 0 && more < 0 ? cuv_error_set(err, CUV_E_INTERNAL, "the run's files can't be read; send it again")
+				  : r;
+}
+
+static int hash_file(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	(void)err;
+	if (is_wanted(w, e))
+		cuv_sha256(e->data, (size_t)e->size, &w->hashes[i]);
+	return 0;
+}
+
+/* --- what was there --- */
+
+static int add_known(struct saving *w, sqlite3_stmt *q)
+{
+	struct known *k = &w->known[w->n];
+
+	k->name = strdup((const char *)sqlite3_column_text(q, 0));
+	k->clock = sqlite3_column_int64(q, 1);
+	if (sqlite3_column_bytes(q, 2) == (int)sizeof(k->hash.bytes))
+		memcpy(k->hash.bytes, sqlite3_column_blob(q, 2), sizeof(k->hash.bytes));
+	k->bytes = (uint64_t)sqlite3_column_int64(q, 3);
+	/* What was put there since is what its owner wants. */
+	if (k->clock > w->begun->clock) {
+		k->fate = FATE_STAYS;
+		w->uploads = true;
+	}
+	w->n += k->name != NULL;
+	return k->name ? 0 : -ENOMEM;
+}
+
+static int list_known(struct saving *w, size_t files, struct cuv_error *err)
+{
+	static const char sql[] = "SELECT name, clock, hash, bytes FROM session_file WHERE session = ?1 ORDER BY name";
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int step, r = cuv_sessions_prepare(w->store, w->db, sql, &q, err);
+
+	if (r < 0)
+		return r;
+	w->known = calloc(files + 1, sizeof(*w->known));
+	w->size = files;
+	if (!w->known)
+		return cuv_budget_exhausted(err, "answer");
+	(void)sqlite3_bind_int64(q, 1, w->begun->id);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		if (w->n == w->size || add_known(w, q) < 0)
+			return cuv_budget_exhausted(err, "answer");
+	return step == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
+}
+
+static int by_name(const void *key, const void *item)
+{
+	return strcmp(key, ((const struct known *)item)->name);
+}
+
+static struct known *find_known(const struct saving *w, const char *name)
+{
+	return w->n ? bsearch(name, w->known, w->n, sizeof(*w->known), by_name) : NULL;
+}
+
+/* --- which of it stays --- */
+
+static void compare_left(struct saving *w, const struct cuv_bundle_entry *e, struct known *k)
+{
+	const bool is_there = e->why == CUV_LEFT_SIZE || e->why == CUV_LEFT_COUNT || e->why == CUV_LEFT_UNREADABLE;
+
+	if (e->why == CUV_LEFT_MORE || e->why == CUV_LEFT_UNREADABLE || (is_there && !e->name[0]))
+		w->blind = true;
+	if (!k || k->fate != FATE_UNSEEN)
+		return;
+	if (is_there)
+		k->fate = FATE_STAYS;
+	else if (e->why == CUV_LEFT_KIND || e->why == CUV_LEFT_FOLDER)
+		k->fate = FATE_GONE;
+}
+
+static int compare(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	struct known *k = find_known(w, e->name);
+
+	(void)err;
+	if (e->kind == CUV_BUNDLE_LEFT)
+		compare_left(w, e, k);
+	else if (k && k->fate == FATE_UNSEEN && is_wanted(w, e))
+		k->fate = memcmp(w->hashes[i].bytes, k->hash.bytes, sizeof(k->hash.bytes)) == 0 ? FATE_STAYS
+												: FATE_CHANGED;
+	return 0;
+}
+
+static bool is_below(const char *name, const char *folder)
+{
+	const size_t len = strlen(folder);
+
+	return strncmp(name, folder, len) == 0 && name[len] == '/';
+}
+
+/* A file that was not seen can't be where another one has a folder, or below another one. */
+static int rule_out(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	(void)i;
+	(void)err;
+	for (size_t n = 0; e->kind == CUV_BUNDLE_FILE && n < w->n; n++) {
+		struct known *k = &w->known[n];
+
+		if (k->fate == FATE_UNSEEN && (is_below(k->name, e->name) || is_below(e->name, k->name)))
+			k->fate = FATE_GONE;
+	}
+	return 0;
+}
+
+static int remove_file(struct saving *w, const char *name, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	int r = cuv_sessions_prepare(w->store, w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q,
+				     err);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(q, 1, w->begun->id);
+	(void)sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
+}
+
+/* Removes what goes, and counts what stays. */
+static int settle(struct saving *w, struct cuv_error *err)
+{
+	int r = each_entry(w, compare, err);
+
+	if (r == 0 && w->blind)
+		r = each_entry(w, rule_out, err);
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		const struct known *k = &w->known[i];
+
+		if (k->fate == FATE_STAYS || (k->fate == FATE_UNSEEN && w->blind)) {
+			w->bytes += k->bytes;
+			w->files++;
+		} else if (k->fate != FATE_CHANGED) {
+			r = remove_file(w, k->name, err);
+		}
+	}
+	return r;
+}
+
+/* --- what is new --- */
+
+static enum cuv_left check_room(const struct saving *w, uint64_t bytes)
+{
+	if (w->files >= w->files_max)
+		return CUV_LEFT_COUNT;
+	return bytes > w->room - CUV_MIN(w->bytes, w->room) ? CUV_LEFT_SIZE : _CUV_LEFT_NONE;
+}
+
+static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	const struct known *k = find_known(w, e->name);
+	int r = 0;
+
+	if (!is_wanted(w, e) || (k && k->fate != FATE_CHANGED))
+		return 0;
+	if (w->uploads)
+		r = cuv_sessions_blocked(w->store, w->db, w->begun->id, e->name, w->begun->clock, err);
+	if (r != 0)
+		return CUV_MIN(r, 0);
+	w->why[i] = (uint8_t)check_room(w, e->size);
+	/* What it was is not what it is. */
+	if (w->why[i])
+		return k ? remove_file(w, k->name, err) : 0;
+	w->bytes += e->size;
+	w->files++;
+	return cuv_sessions_write(w->store, w->db, w->begun->id, e->name, w->clock, &w->hashes[i], e->data,
+				  (size_t)e->size, err);
+}
+
+static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
+{
+	uint64_t bytes, files;
+	int r = cuv_sessions_begin_change(w->store, w->db, err);
+
+	if (r < 0)
+		return r;
+	r = cuv_sessions_look(w->store, w->db, w->begun->id, &w->clock, &bytes, &files, err);
+	if (r == 0) {
+		w->clock++;
+		w->room = cuv_sessions_room(w->db, l, w->begun->id, bytes);
+		w->files_max = l->files;
+		r = list_known(w, (size_t)files, err);
+	}
+	if (r == 0)
+		r = settle(w, err);
+	if (r == 0)
+		r = each_entry(w, write_new, err);
+	if (r == 0)
+		r = cuv_sessions_count(w->store, w->db, w->begun->id, err);
+	if (r == -ENOENT)
+		r = cuv_sessions_gone(err);
+	return cuv_sessions_end_change(w->store, w->db, r, err);
+}
+
+int cuv_sessions_save(struct cuv_store *s, const struct cuv_session_limits *l, const struct cuv_session *begun,
+		      const struct cuv_buf *bundle, const struct cuv_session_program *program,
+		      uint8_t ret_why[CUV_BUNDLE_ENTRIES_MAX], struct cuv_error *err)
+{
+	struct saving w = {.store = s, .begun = begun, .program = program, .bundle = bundle, .why = ret_why};
+	int r;
+
+	memset(ret_why, 0, CUV_BUNDLE_ENTRIES_MAX);
+	w.hashes = calloc(CUV_BUNDLE_ENTRIES_MAX, sizeof(*w.hashes));
+	r = w.hashes ? each_entry(&w, hash_file, err) : cuv_budget_exhausted(err, "answer");
+	if (r == 0) {
+		w.db = cuv_store_take(s);
+		r = save(&w, l, err);
+		cuv_store_give(s);
+	}
+	for (size_t i = 0; i < w.n; i++)
+		free(w.known[i].name);
+	free(w.known);
+	free(w.hashes);
+	return r;
+}
