@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEX_LEN 64
@@ -213,7 +214,7 @@ static const json_t *built_entry(const json_t *package)
 	return json_object_get(json_object_get(json_object_get(package, "tool"), "cuvette"), "wheel");
 }
 
-/* Whose version it is, where the lock says none. */
+/* Its version is the package's, where the lock says none; else it must be the same. */
 static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struct cuv_locked *p)
 {
 	_cleanup_buf_ struct cuv_buf version = CUV_BUF_INIT(64);
@@ -231,9 +232,10 @@ static int built_wheel(struct cuv_pylock_reader *r, const json_t *package, struc
 	if (e < 0 || check_wheel_name(r, &f, p->name) < 0 || read_hash(r, entry, &hash) < 0 ||
 	    read_size(r, entry, &size) < 0)
 		return -EINVAL;
-	if (!p->version[0] &&
-	    (wheel_version(r, &f, NULL, &version) < 0 || cuv_lock_set_version(p, cuv_buf_str(&version)) < 0))
+	if (wheel_version(r, &f, p->version[0] ? p->version : NULL, &version) < 0)
 		return -EINVAL;
+	if (!p->version[0] && cuv_lock_set_version(p, cuv_buf_str(&version)) < 0)
+		return no_memory(r);
 	return cuv_lock_set_wheel(p, f.name, &hash, size) < 0 ? no_memory(r) : 0;
 }
 
@@ -369,17 +371,36 @@ static int refuse_kind(struct cuv_pylock_reader *r, const json_t *entry, const c
 typedef int source_reader(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
 			  const char *version);
 
-/* Of a kind that needs to be allowed, unless the wheel that it came to is there. */
+/* The builder can't tell the root of an archive from a source distribution, which it would
+ * fetch: without an address it looks for what it has built of it already, and no further. */
+static void withhold_address(struct cuv_locked *p)
+{
+	if (p->origin.commit || p->origin.subdirectory)
+		return;
+	free(p->origin.url);
+	p->origin.url = NULL;
+	p->origin.user_url = false;
+}
+
+/* Of a kind that needs to be allowed, unless the wheel that it came to is named: then
+ * that one is looked for, and nothing is fetched. */
 static int source_of_kind(struct cuv_pylock_reader *r, const json_t *package, unsigned kind, const char *key,
 			  source_reader *read, const char *name, const char *version)
 {
 	const json_t *entry = json_object_get(package, key);
+	struct cuv_locked *p;
 
 	if (!(r->o->kinds & kind) && !built_entry(package))
 		return refuse_kind(r, entry, key, name);
 	if (read(r, package, entry, name, version) < 0)
 		return -EINVAL;
-	return (r->o->kinds & kind) || r->lock.packages[r->lock.n - 1].file ? 0 : refuse_kind(r, entry, key, name);
+	if (r->o->kinds & kind)
+		return 0;
+	p = &r->lock.packages[r->lock.n - 1];
+	if (!p->file)
+		return refuse_kind(r, entry, key, name);
+	withhold_address(p);
+	return 0;
 }
 
 /* An archive may be a wheel, as tools lock a requirement's own address: 0 when it

@@ -104,8 +104,11 @@ static int fetch(struct work *k, struct cuv_error *err)
 		return k->sdist_fd < 0 ? internal(k, err, "its source", -errno) : 0;
 	}
 	if (!k->p->origin.url)
-		return cuv_error_set(err, CUV_E_BUILD_FAILED,
-				     "%s: nothing says where its source distribution can be fetched", k->what);
+		return cuv_error_set(err, CUV_E_LOCK_UNSUPPORTED,
+				     "%s was not built here, and nothing says where its source can be fetched: the "
+				     "lock has no address, or one of an `archive`, which this service does not take "
+				     "(CUVETTE_LOCK_KINDS)",
+				     k->what);
 	cuv_path_join(k->folder, "sdist", path);
 	if (cuv_download_all(&item, 1, &o, err) < 0)
 		return -EINVAL;

@@ -35,7 +35,8 @@ static int64_t date_of(const struct cuv_make *m, const struct cuv_locked *p)
 }
 
 /* Of an archive without a subdirectory nothing is left but its address and hash, as of a
- * source distribution: whoever read the lock has asked. */
+ * source distribution: whoever read the lock has asked, and withholds the address of one
+ * that is not allowed. */
 static int check_kind(const struct cuv_make *m, const struct cuv_locked *p, const char *what, struct cuv_error *err)
 {
 	const unsigned kind = p->origin.commit ? CUV_LOCK_VCS : p->origin.subdirectory ? CUV_LOCK_ARCHIVE : 0;

@@ -412,6 +412,15 @@ TEST(a_source_with_its_wheel_needs_no_leave)
 	assert_int_equal(cuv_lock_pending(&l), 0);
 	assert_string_equal(l.packages[0].version, "2.0");
 	assert_string_equal(l.packages[1].version, "1.0");
+	/* An archive's root is not to be told from a source distribution: nobody is told its address. */
+	assert_string_equal(l.packages[0].origin.file, "a.zip");
+	assert_null(l.packages[0].origin.url);
+	assert_false(l.packages[0].origin.user_url);
+	assert_string_equal(l.packages[1].origin.url, "https://g.invalid/c.git");
+	cuv_lock_done(&l);
+	assert_ok(upload(text, true, &l, &err));
+	assert_string_equal(l.packages[0].origin.url, "https://h.invalid/a.zip");
+	assert_true(l.packages[0].origin.user_url);
 	assert_int_equal(upload(foreign, false, &pending, &err), -EINVAL);
 	assert_int_equal(err.code, CUV_E_LOCK_UNSUPPORTED);
 	assert_int_equal(upload(unknown, false, &pending, &err), -EINVAL);
@@ -419,6 +428,30 @@ TEST(a_source_with_its_wheel_needs_no_leave)
 	assert_ok(upload(unknown, true, &pending, &err));
 	assert_int_equal(cuv_lock_pending(&pending), 1);
 	assert_string_equal(pending.packages[0].version, "");
+}
+
+/* Whether the wheel is there or not. */
+TEST(a_source_and_its_wheel_are_of_one_version)
+{
+	static const char *const texts[] = {
+		V P "sdist = " ENTRY("a-1.0.tar.gz", H1) "\n" BUILT("a-2.0-py3-none-any.whl"),
+		V P "archive = { url = \"https://h.invalid/a.zip\", subdirectory = \"x\", hashes = { sha256 = \"" H1
+		    "\" } }\n" BUILT("a-1.1-py3-none-any.whl"),
+		V P GIT("") BUILT("a-1.0.post1-py3-none-any.whl"),
+	};
+	static const char same[] = V P GIT("") BUILT("a-1-py3-none-any.whl");
+	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT;
+	struct cuv_error err;
+
+	/* Source distributions are looked at only where they are built. */
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		for (int sources = i == 0; sources <= 1; sources++) {
+			assert_int_equal(upload(texts[i], sources, &l, &err), -EINVAL);
+			assert_int_equal(err.code, CUV_E_LOCK_INVALID);
+			assert_non_null(strstr(err.message, "is not of the version 1.0"));
+		}
+	assert_ok(upload(same, false, &l, &err));
+	assert_string_equal(l.packages[0].version, "1.0");
 }
 
 TEST(sources_that_are_none)
@@ -541,6 +574,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(sources_leave_the_lock_pending),
 		cmocka_unit_test(a_source_with_its_wheel_needs_no_leave),
+		cmocka_unit_test(a_source_and_its_wheel_are_of_one_version),
 		cmocka_unit_test(sources_that_are_none),
 		cmocka_unit_test(kinds_that_an_operator_may_allow),
 		cmocka_unit_test(the_text_of_a_lock_is_that_lock),
