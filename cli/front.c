@@ -89,8 +89,13 @@ int cuv_front_path(const char *path, struct cuv_error *err)
 	const char *name = strrchr(path, '/');
 
 	if (path[0] == '/' && name[1] && strcmp(name, "/.") != 0 && strcmp(name, "/..") != 0 &&
-	    strlen(path) < ADDRESS_SIZE)
-		return 0;
+	    strlen(path) < ADDRESS_SIZE) {
+		if (strlen(name + 1) <= CUV_FRONT_NAME_MAX)
+			return 0;
+		return cuv_error_set(err, CUV_E_BAD_REQUEST,
+				     "listen-unix: the name `%s` of the socket is too long: it may have %d bytes",
+				     name + 1, CUV_FRONT_NAME_MAX);
+	}
 	return cuv_error_set(err, CUV_E_BAD_REQUEST,
 			     "listen-unix: `%s` is not the absolute path of a file, of at most %zu bytes", path,
 			     ADDRESS_SIZE - 1);
@@ -127,7 +132,7 @@ static int open_folder(const char *path, struct cuv_front *f, struct cuv_error *
 static void address_of(const struct cuv_front *f, struct sockaddr_un *ret)
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-	(void)snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%.80s", f->folder, f->name);
+	(void)snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", f->folder, f->name);
 }
 
 /* Whether somebody listens there. */

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 struct cuv_front_settings {
-	const char *path; /* borrowed; NULL: there is to be none */
+	const char *path; /* as cuv_front_path takes it; borrowed; NULL: there is to be none */
 	mode_t mode;
 	uid_t uid; /* (uid_t)-1 and (gid_t)-1: ours */
 	gid_t gid;
@@ -23,13 +23,17 @@ struct cuv_front_settings {
 int cuv_front_mode(const char *text, mode_t *ret, struct cuv_error *err);
 /* "USER", "USER:GROUP" or ":GROUP", names or numbers. As above. */
 int cuv_front_owner(const char *text, uid_t *ret_uid, gid_t *ret_gid, struct cuv_error *err);
-/* Whether it is an absolute path of a socket's length. As above. */
+/* The socket is bound by its name in a folder that is open, "/proc/self/fd/FD/NAME", which
+ * must fit into an address whatever number the folder has. */
+#define CUV_FRONT_NAME_MAX 80
+/* Whether it is an absolute path of a socket's length, and its last part is no longer than
+ * CUV_FRONT_NAME_MAX bytes. As above. */
 int cuv_front_path(const char *path, struct cuv_error *err);
 
 struct cuv_front {
 	int fd;	    /* listens; -1: there is none */
 	int folder; /* where it is */
-	char name[108];
+	char name[CUV_FRONT_NAME_MAX + 1];
 	dev_t dev; /* of what we made there */
 	ino_t ino;
 };

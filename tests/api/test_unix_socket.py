@@ -144,7 +144,7 @@ def test_a_socket_wants_a_key_and_sensible_settings(place):
     path = place / "http.sock"
     state = client.suite_state()
     assert "cuvette key create" in refused(state, path) and not path.exists()
-    for bad in ("relative.sock", "/", "/tmp/..", "/tmp/" + "x" * 110):
+    for bad in ("relative.sock", "/", "/tmp/..", "/tmp/" + "x" * 81, "/tmp/" + "x" * 110):
         assert "listen-unix" in refused(state, bad, status=2)
     for mode in ("rw", "0999", "01777", "7", "00660"):
         assert "unix-mode" in refused(state, path, "--unix-mode", mode, status=2)
