@@ -21,14 +21,22 @@ bool cuv_charge_add(struct cuv_charge *c, size_t bytes)
 			return false;
 	} while (!atomic_compare_exchange_weak(&c->budget->used_bytes, &used, used + bytes));
 	c->bytes += bytes;
+	c->most_bytes = CUV_MAX(c->most_bytes, c->bytes);
 	return true;
+}
+
+void cuv_charge_back(struct cuv_charge *c, size_t to_bytes)
+{
+	if (to_bytes >= c->bytes)
+		return;
+	if (c->budget)
+		atomic_fetch_sub(&c->budget->used_bytes, c->bytes - to_bytes);
+	c->bytes = to_bytes;
 }
 
 void cuv_charge_done(struct cuv_charge *c)
 {
-	if (c->budget)
-		atomic_fetch_sub(&c->budget->used_bytes, c->bytes);
-	c->bytes = 0;
+	cuv_charge_back(c, 0);
 }
 
 int cuv_budget_exhausted(struct cuv_error *err, const char *what)

@@ -2,7 +2,7 @@
 /*
  * One number bounds the memory that all requests together may hold. Each
  * request has a charge on the budget, which grows before its buffers do and is
- * given back as a whole at its end. Safe from many threads.
+ * given back at its end, or in part when a part of its work is over. Safe from many threads.
  */
 #ifndef CUV_BUDGET_H
 #define CUV_BUDGET_H
@@ -23,6 +23,7 @@ void cuv_budget_init(struct cuv_budget *b, size_t max_bytes);
 struct cuv_charge {
 	struct cuv_budget *budget; /* borrowed; NULL: never refuses */
 	size_t bytes;
+	size_t most_bytes; /* that it has been */
 };
 #define CUV_CHARGE_INIT(b) ((struct cuv_charge){.budget = (b)})
 
@@ -30,6 +31,8 @@ struct cuv_charge {
 bool cuv_charge_add(struct cuv_charge *c, size_t bytes);
 /* What a client is told then: OVERLOADED, of a "request" or an "answer". -1. */
 int cuv_budget_exhausted(struct cuv_error *err, const char *what);
+/* Gives back what is more than this, of which the memory is free again. */
+void cuv_charge_back(struct cuv_charge *c, size_t to_bytes);
 /* Gives back all of it. */
 void cuv_charge_done(struct cuv_charge *c);
 #define _cleanup_charge_ _cleanup_(cuv_charge_done)

@@ -145,6 +145,6 @@ void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_cl
 		cuv_http_reply_error(h, &err, NULL);
 	else if (r < 0)
 		h->code = err.code;
-	if (charge.bytes > TRIM_BYTES)
+	if (charge.most_bytes > TRIM_BYTES)
 		malloc_trim(0);
 }

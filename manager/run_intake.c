@@ -78,6 +78,7 @@ static int run_case(struct cuv_runner *u, const struct cuv_run_request *request,
 		    bool *success, struct cuv_error *err)
 {
 	const struct cuv_run_case *c = &request->cases.items[i];
+	const size_t held = u->charge->bytes;
 	struct cuv_job_spec spec = request->spec;
 	struct cuv_job_result result;
 	int r;
@@ -99,6 +100,9 @@ static int run_case(struct cuv_runner *u, const struct cuv_run_request *request,
 		r = tell(follower, i, cuv_answer_case(&spec, &result), *body, err);
 	*success = *success && r == 0 && result.run.status == CUV_RUN_SUCCESS;
 	cuv_job_result_done(&result);
+	/* Nothing is left of it but what the first one has put into the body. */
+	if (i > 0 && follower && follower->apart)
+		cuv_charge_back(u->charge, held);
 	return r;
 }
 

@@ -423,6 +423,30 @@ TEST(a_budget_is_shared)
 	cuv_charge_done(&unbounded);
 }
 
+TEST(a_part_of_a_charge_is_given_back)
+{
+	struct cuv_budget b;
+	struct cuv_charge one = CUV_CHARGE_INIT(&b), two = CUV_CHARGE_INIT(&b), unbounded = CUV_CHARGE_INIT(NULL);
+
+	cuv_budget_init(&b, 100);
+	assert_true(cuv_charge_add(&one, 30));
+	assert_true(cuv_charge_add(&one, 50));
+	assert_false(cuv_charge_add(&two, 40));
+	cuv_charge_back(&one, 80);
+	cuv_charge_back(&one, SIZE_MAX);
+	assert_int_equal(b.used_bytes, 80);
+	cuv_charge_back(&one, 30);
+	assert_int_equal(one.bytes, 30);
+	assert_int_equal(one.most_bytes, 80);
+	assert_int_equal(b.used_bytes, 30);
+	assert_true(cuv_charge_add(&two, 70));
+	cuv_charge_done(&one);
+	cuv_charge_done(&two);
+	assert_int_equal(b.used_bytes, 0);
+	assert_true(cuv_charge_add(&unbounded, SIZE_MAX));
+	cuv_charge_back(&unbounded, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +465,7 @@ int main(void)
 		cmocka_unit_test(each_field_has_its_size),
 		cmocka_unit_test(memory_is_charged_before_it_is_taken),
 		cmocka_unit_test(a_budget_is_shared),
+		cmocka_unit_test(a_part_of_a_charge_is_given_back),
 	};
 
 	return cmocka_run_group_tests_name("run form", tests, NULL, NULL);
