@@ -3,6 +3,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "nixenv/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,16 +48,35 @@ static bool is_plain(const struct cuv_url *u)
 	       (len == 0 || (len == strlen("/simple") && strncmp(u->path, "/simple", len) == 0));
 }
 
+/* Whether an address is likely one of the operator's own network, which no password need
+ * guard: no https, an address that is nobody's on the internet, or a name that is not for
+ * all, being one word or below a domain that is kept for such networks. */
+static bool is_internal(const struct cuv_site *s)
+{
+	static const char *const kept[] = {".internal", ".local", ".localhost", ".home.arpa"};
+	const char *what = cuv_address_text_refused(s->host);
+	const size_t len = strlen(s->host);
+
+	if (!s->https || (what && what[0]))
+		return true;
+	if (!what)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (len > strlen(kept[i]) && strcmp(s->host + len - strlen(kept[i]), kept[i]) == 0)
+			return true;
+	return !strchr(s->host, '.');
+}
+
 /* Whether not everybody may have what is there. Of an index without a password nobody knows
  * that: its address may be the secret, or its network. The default one is taken for the
- * public's, the operator's word counts for others. */
+ * public's where it does not look like the operator's own; else the operator's word counts. */
 static bool is_closed(const struct cuv_settings *s, const struct cuv_place *p)
 {
 	if (needs_credentials(s, p))
 		return true;
 	if (p->cache || p->listed || cuv_access_open(&s->access, &p->url))
 		return false;
-	return !p->standard || !is_plain(&p->url);
+	return !p->standard || !is_plain(&p->url) || is_internal(&p->url.site);
 }
 
 /* Whether some index has what others may not have, as far as is known. */

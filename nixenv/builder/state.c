@@ -233,7 +233,7 @@ static int make_folders(struct cuv_builder_state *s)
 		{"damaged", s->damaged},
 		{CUV_LEASES_FOLDER, leases},
 		{"sdists", s->sdists},
-		{"public-2", s->publics},
+		{"public-3", s->publics},
 		{"nars", s->nars},
 		{"interpreters", s->interpreters},
 	};

@@ -14,7 +14,7 @@
  *   leases/<store name>               who uses an environment (lib/base/lease.h)
  *   leases/<key>                      who makes one (turn.h)
  *   damaged/<store name>              what `env verify` has found to be other than built
- *   public-2/<store name>             what may be shared (public.h)
+ *   public-3/<store name>             what may be shared (public.h)
  *   nars/                             packed archives for clients of the cache (share.h)
  *   cache.secret, cache.public        the key that signs for it
  *   cuvette.db                        sizes and times of use (ledger.h)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an environment costs that another service has made already."""
 
+import os
 import pathlib
 
 import client
@@ -31,7 +32,9 @@ def shared(report: Report, service, folder: pathlib.Path, length) -> None:
     report.head("An environment from another service's signed cache, on the loopback")
     rows = []
     service.stop()
-    with client.fresh_state() as other, client.Service(other, CACHE_SHARE="1", API_KEY=KEY) as first:
+    # A mirror in the machine's own network is not public by itself.
+    public = {"CUVETTE_PUBLIC_INDEXES": os.environ.get("UV_DEFAULT_INDEX", "")}
+    with client.fresh_state() as other, client.Service(other, CACHE_SHARE="1", API_KEY=KEY, **public) as first:
         trusted = (other / "nix/cache.public").read_text().strip()
         caches = f"http://anybody:{KEY}@127.0.0.1:{first.port} {trusted}"
         for name, (text, code, rounds) in ENVIRONMENTS.items():

@@ -53,7 +53,7 @@ def state_files(state: pathlib.Path) -> set[str]:
     """What lies in the state folder, without what is meant to grow: store, its
     register and logs, known environments, caches."""
     grows = ("nix/nix/store", "nix/nix/var", "nix/home", "nix/uv-cache", "nix/known", "nix/locks", "nix/leases",
-             "nix/damaged", "nix/sdists", "nix/public-2", "nix/interpreters", "nix/cuvette.db", "nix/gc.lock",
+             "nix/damaged", "nix/sdists", "nix/public-3", "nix/interpreters", "nix/cuvette.db", "nix/gc.lock",
              "nix/install.", "nix/resolve.")
     found = set()
     for folder, names, files in os.walk(state):

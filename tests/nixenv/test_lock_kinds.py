@@ -6,15 +6,19 @@ import io
 import os
 import pathlib
 import subprocess
+import sys
 import tarfile
 import tempfile
 import tomllib
 
 import pytest
-from helpers import BUILD, clean_state, nix
+from helpers import BUILD, ROOT, clean_state, nix
 from repositories import GitServer, Repository, usable
 from sdists import BACKEND, PLAIN, PYPROJECT
 from served import Server, make_certificate, wheel
+
+sys.path.insert(0, str(ROOT / "tests/api"))
+from client import Service  # noqa: E402
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "a test"\n'
 CODE = "def build_wheel(folder, config=None, metadata=None):\n    return wheel(folder, requires=['cuv-lib'])\n"
@@ -119,7 +123,7 @@ def test_commit_of_a_repository(place):
     assert place.build(lock, kinds="vcs,archive")[0] == digest
     assert len(place.host.seen) == seen
     # It is nobody else's: no note that it is public.
-    assert not list((place.state / "nix/public-2").glob("*cuv-kind*"))
+    assert not list((place.state / "nix/public-3").glob("*cuv-kind*"))
     assert place.cuvette("env", "gc", "--env-count", "0").returncode == 0
     place.forget_wheels()
     refused, why = place.build(lock)
@@ -152,6 +156,35 @@ def test_archive_with_a_subdirectory(place):
                        (place.packed(digest="0" * 64), "hash-mismatch")):
         refused, why = place.build(text, kinds="archive")
         assert refused is None and code in why, why
+
+
+def test_root_of_an_archive_that_says_what_it_comes_to(place):
+    """A wheel's name beside it is no leave to fetch it; what was built of it is found."""
+    def flat(name):
+        path = f"/x/{name}.tar.gz"
+        archive = place.files.files[path] = tar_of({f"top/{file}": text for file, text in project(f"cuv_{name}").items()})
+        return (HEAD + f'[[packages]]\nname = "cuv-{name}"\narchive = {{ url = "{place.files.site}{path}", hashes = '
+                f'{{ sha256 = "{hashlib.sha256(archive).hexdigest()}" }} }}\n[packages.tool.cuvette]\n'
+                'as-of = 2024-09-01T00:00:00Z\n')
+
+    def post(lock, name, digest):
+        lock += f'wheel = {{ name = "cuv_{name}-1.0-py3-none-any.whl", hashes = {{ sha256 = "{digest}" }} }}\n'
+        return service.post([("code", ("main.py", b"print(1)\n")), ("lock", ("pylock.toml", lock.encode()))],
+                            {"lint": "off"})
+
+    known = flat("flat")
+    digest, why = place.build(known, kinds="archive")
+    assert digest, why
+    [package] = tomllib.loads(place.lock_of(digest))["packages"]
+    asked = len(place.files.seen)
+    with Service(place.state, UV_DEFAULT_INDEX=place.files.index, NETRC="/dev/null",
+                 CUVETTE_TRUSTED_ORIGINS=place.files.site) as service:
+        refused = post(flat("never"), "never", "0" * 64)
+        assert refused.status_code == 422 and refused.json()["error"]["code"] == "lock-unsupported", refused.text
+        assert "CUVETTE_LOCK_KINDS" in refused.json()["error"]["message"]
+        found = post(known, "flat", package["tool"]["cuvette"]["wheel"]["hashes"]["sha256"])
+        assert found.status_code == 200 and found.json()["environment"]["digest"] == digest, found.text
+    assert len(place.files.seen) == asked
 
 
 def test_kinds_that_no_setting_allows(place):

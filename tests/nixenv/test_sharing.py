@@ -31,7 +31,8 @@ def hashes(state, names):
 
 
 def settings(index, **more):
-    return {"UV_DEFAULT_INDEX": index, "NETRC": "/dev/null", **more}
+    """The index is one of this machine: that it is public nobody would guess."""
+    return {"UV_DEFAULT_INDEX": index, "CUVETTE_PUBLIC_INDEXES": index, "NETRC": "/dev/null", **more}
 
 
 class Shared:
@@ -41,11 +42,14 @@ class Shared:
         self.state, self.server = state, server
         server.add(wheel("alpha", requires=("beta",), payload=os.urandom(300_000)))
         server.add(wheel("beta"))
+        server.add(wheel("delta"))
         closed.add(wheel("gamma"))
         closed.auth = basic("who", "word")
         self.public = environment_of(state, "alpha\n", *DATE, env=settings(server.index))
         private = settings(closed.index.replace("://", "://who:word@"), UV_INDEX=server.index)
         self.private = environment_of(state, "gamma\nbeta\n", *DATE, env=private)
+        own = settings(server.index, CUVETTE_PUBLIC_INDEXES="")
+        self.unlisted = environment_of(state, "delta\n", *DATE, env=own)
         self.service = Service(state, CACHE_SHARE="1", API_KEY=KEY, **settings(server.index))
 
     @property
@@ -125,6 +129,10 @@ def test_private_things_are_not_there(shared):
     for name in shared.private["closure"]:
         public = "-beta-" in name
         assert shared.narinfo(name).status_code == (200 if public else 404), name
+    # An index of an inner network has no password; it is public when the operator says so.
+    for name in shared.unlisted["closure"]:
+        if name not in shared.public["closure"]:
+            assert shared.narinfo(name).status_code == 404, name
     gamma = next(name for name in shared.private["closure"] if "-gamma-" in name)
     hash_text = hashes(shared.state, [gamma])[gamma].removeprefix("sha256:")
     assert shared.get(f"/nar/{gamma[:32]}-{hash_text}.nar.zst").status_code == 404

@@ -24,7 +24,7 @@ DATE = ("--exclude-newer", "2024-09-01")
 
 
 def base_settings(index, **more):
-    return {"UV_DEFAULT_INDEX": index, "NETRC": "/dev/null", **more}
+    return {"UV_DEFAULT_INDEX": index, "CUVETTE_PUBLIC_INDEXES": index, "NETRC": "/dev/null", **more}
 
 
 def hashes(state, names):
