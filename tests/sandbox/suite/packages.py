@@ -146,7 +146,9 @@ def _judge(what: str, observed, seconds: float, most: float, accepts: tuple = ()
     elif observed.status in accepts:
         pass
     elif observed.status != "success" or not observed.stdout.rstrip().endswith("answered") or observed.stderr:
-        wrong.append(f"{observed.status} {observed.return_code} [{observed.path}] {observed.stdout[-200:]}{observed.stderr[-200:]}")
+        # One that has only not come to its end is late, as below.
+        kind = programs.Late if observed.status == "timeout" else str
+        wrong.append(kind(f"{observed.status} {observed.return_code} [{observed.path}] {observed.stdout[-200:]}{observed.stderr[-200:]}"))
     wrong += [line[:200] + f" [{observed.path}]" for line in observed.stdout.splitlines()
               if line.startswith("HOLE") and line.split()[1] not in accepts]
     if seconds > most:
