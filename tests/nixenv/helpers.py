@@ -98,14 +98,28 @@ def failure_of(state, requirements, *options, env=None):
     return answer["failure"]
 
 
+def executed(trace):
+    """The programs of all execve that came to be; strace splits a call in two lines
+    where another process says something meanwhile."""
+    begun, programs = {}, []
+    for line in trace.splitlines():
+        pid, _, call = line.partition(" ")
+        if found := re.match(r' *execve\("([^"]+)"', call):
+            begun[pid] = found[1]
+        elif not re.match(r" *<\.\.\. execve resumed", call):
+            continue
+        if call.endswith(" = 0"):
+            programs.append(begun[pid].rpartition("/")[2])
+    return programs
+
+
 def traced(tmp_path, argv, env=None):
     """Answers, and the programs that were executed."""
     log = tmp_path / "strace"
     done = subprocess.run(["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", str(log), *argv],
                           capture_output=True, text=True, timeout=ANSWER_S, env=environment(env), check=False)
     assert done.returncode == 0, done.stderr
-    programs = re.findall(r'execve\("([^"]+)".*\) = 0$', log.read_text(), re.M)
-    return [json.loads(line) for line in done.stdout.splitlines()], [p.rpartition("/")[2] for p in programs]
+    return [json.loads(line) for line in done.stdout.splitlines()], executed(log.read_text())
 
 
 def physical(state, store_name):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A package index on the loopback that behaves as a test wants it to."""
+"""A package index that behaves as a test wants it to: on the loopback, if nothing else is said."""
 import base64
 import contextlib
 import hashlib
@@ -7,6 +7,7 @@ import http.server
 import io
 import json
 import pathlib
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -88,11 +89,20 @@ class Reply:
         self.head(302, 0, Location=to)
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    """Without the question what the address is called, which asks the network."""
+    daemon_threads = True
+
+    def server_bind(self):
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
+
 class Server:
     """Files by path; `behaviours` are functions of a Reply by path, for our downloader
     only, and `resolver` the same for all others; `auth` is what the Authorization header must be. `seen` are the requests."""
 
-    def __init__(self, tls=None):
+    def __init__(self, tls=None, address="127.0.0.1"):
         self.files, self.behaviours, self.seen, self.auth, self.counts = {}, {}, [], None, {}
         self.projects, self.resolver = {}, {}
         outer = self
@@ -109,14 +119,13 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        self.http = Listener((address, 0), Handler)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
             self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         self.port = self.http.server_address[1]
-        self.site = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        self.site = f"http{'s' if tls else ''}://{address}:{self.port}"
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self):

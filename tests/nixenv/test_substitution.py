@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # tests/run: seconds=600
 """Environments from the caches of others: taken when signed and whole, else built."""
+import concurrent.futures
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -20,7 +22,9 @@ sys.path.insert(0, str(ROOT / "tests/api"))
 from client import Service  # noqa: E402
 
 KEY = "sesame-of-the-test"
-DATE = ("--exclude-newer", "2024-09-01")
+DAY = "2024-09-01"
+DATE = ("--exclude-newer", DAY)
+CLONE_NEWNET = 0x40000000
 
 
 def base_settings(index, **more):
@@ -47,7 +51,7 @@ class Pair:
 
     def add(self, name, **more):
         made = wheel(name, **more)
-        self.wheels[name] = made[1], self.server.add(made)
+        self.wheels[name] = made, self.server.add(made)
 
     def make(self, name):
         """Two packages, and their environment in the first."""
@@ -289,6 +293,18 @@ class Machine:
         for words in (("link", "set", "lo", "up"), ("addr", "add", f"{address}/30", "dev", port), ("link", "set", port, "up")):
             self.do("ip", *words)
 
+    def here(self, make):
+        """What make() gives, with the sockets that it opens being this machine's."""
+        def enter():
+            with open(f"/proc/{self.holder.pid}/ns/net", "rb") as space:
+                if ctypes.CDLL(None, use_errno=True).setns(space.fileno(), CLONE_NEWNET) < 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            return make()
+
+        # A thread of its own, which ends here: the others stay where they are.
+        with concurrent.futures.ThreadPoolExecutor(1) as threads:
+            return threads.submit(enter).result()
+
     def serve(self, state, address, log, **env):
         """`cuvette serve` in here, when it is ready."""
         with open(log, "wb") as out:
@@ -314,39 +330,93 @@ class Machine:
         self.holder.wait(60)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces that reach each other are root's to make")
-def test_two_machines(pair, tmp_path):
-    """The second has no index, only a cable to the first: what it runs came from there, and by
-    the first's key only."""
-    made = pair.make("cable")
-    pair.service.stop()
-    a, b = Machine(), Machine()
-    code = tmp_path / "main.py"
-    code.write_text("import cable_a, cable_b\nprint(cable_a.VERSION, cable_a.__file__)\n")
+class Cable:
+    """The first's service on one machine, beside an index of the same wheels; what the second
+    says on the other one."""
 
-    def run(key, log):
-        b.serve(pair.second, "10.77.0.2", log, API_KEY="other", CUVETTE_CACHES=f"http://x:{KEY}@10.77.0.1:8000 {key}")
-        text = b.do("curl", "-sS", "--max-time", "150", "-H", "X-API-Key: other", "-F", f"env={made['digest']}", "-F",
-                    f"code=@{code}", "http://10.77.0.2:8000/api/v1/run")
-        assert KEY not in log.read_text() + text
+    def __init__(self, pair, folder):
+        self.pair, self.folder, self.a, self.b = pair, folder, Machine(), Machine()
+        self.code, self.log = folder / "main.py", None
+
+    def __enter__(self):
+        try:
+            self.a.do("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "cable1", "netns", self.b.holder.pid)
+            self.a.plug("10.77.0.1", "cable0")
+            self.b.plug("10.77.0.2", "cable1")
+            self.index = self.a.here(lambda: Server(address="10.77.0.1")).__enter__()
+            self.a.serve(self.pair.first, "10.77.0.1", self.folder / "a.log", API_KEY=KEY, CACHE_SHARE="1")
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        self.a.end()
+        self.b.end()
+        if hasattr(self, "index"):
+            self.index.__exit__()
+
+    def second(self, key):
+        """The second's service, anew, with the first for its cache."""
+        self.b.stop()
+        self.log = self.folder / f"b-{time.monotonic_ns()}.log"
+        self.b.serve(self.pair.second, "10.77.0.2", self.log, API_KEY="other", **base_settings(self.index.index),
+                     CUVETTE_CACHES=f"http://x:{KEY}@10.77.0.1:8000 {key}")
+
+    def run(self, name, *form):
+        """The answer to a program of the two packages."""
+        module = name.replace("-", "_")
+        self.code.write_text(f"import {module}_a, {module}_b\nprint({module}_a.VERSION, {module}_a.__file__)\n")
+        words = [word for field in (*form, f"code=@{self.code}", "lint=off") for word in ("-F", field)]
+        text = self.b.do("curl", "-sS", "--max-time", "150", "-H", "X-API-Key: other", *words, "http://10.77.0.2:8000/api/v1/run")
+        assert KEY not in self.log.read_text() + text
         return json.loads(text)
 
-    try:
-        a.do("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "cable1", "netns", b.holder.pid)
-        a.plug("10.77.0.1", "cable0")
-        b.plug("10.77.0.2", "cable1")
-        a.serve(pair.first, "10.77.0.1", tmp_path / "a.log", API_KEY=KEY, CACHE_SHARE="1")
-        answer = run(pair.key.partition(":")[0] + ":" + "A" * 43 + "=", tmp_path / "foreign.log")
-        assert answer.get("error", {}).get("code") == "environment-unknown", answer
-        assert '"event":"narinfo-refused"' in (tmp_path / "foreign.log").read_text()
-        b.stop()
-        answer = run(pair.key, tmp_path / "b.log")
+    def build(self, name):
+        """The same of requirements, which the second may build from the index."""
+        for package in ("a", "b"):
+            self.index.add(self.pair.wheels[f"{name}-{package}"][0])
+        file = self.folder / "requirements.txt"
+        file.write_text(f"{name}-a\n")
+        return self.run(name, f"requirements=@{file}", f"exclude_newer={DAY}")
+
+    def events(self, name):
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == name]
+
+    def same(self, answer, made):
+        """The environment is the first's, to the byte, and the program ran in it."""
         assert answer.get("environment", {}).get("digest") == made["digest"], answer
         assert answer["stdout"].startswith(f"1.0 /nix/store/{made['env']}/"), answer
-        assert pair.same(made)
-        assert '"event":"substituted"' in (tmp_path / "b.log").read_text()
-        assert not pair.installed("cable")
+        return self.pair.same(made)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces that reach each other are root's to make")
+def test_two_machines(pair, tmp_path):
+    """The second has a cable to the first, no more: what is signed by its key comes from there, what
+    is foreign-signed or tampered with is refused and built instead, and it is the same."""
+    made, abroad, spoiled = (pair.make(name) for name in ("cable", "abroad", "spoiled"))
+    victim = next(name for name in spoiled["closure"] if "-spoiled-b-" in name)
+    pair.copy([victim], pair.server)  # it is packed then
+    pair.service.stop()
+    [packed] = (pair.first / "nix/nars").glob(f"{victim[:32]}-*")
+    packed.write_bytes(other_bytes(packed.read_bytes()))
+    try:
+        with Cable(pair, tmp_path) as cable:
+            cable.second(pair.key.partition(":")[0] + ":" + "A" * 43 + "=")
+            answer = cable.run("cable", f"env={made['digest']}")
+            assert answer.get("error", {}).get("code") == "environment-unknown", answer
+            assert cable.same(cable.build("abroad"), abroad)
+            assert {event["why"] for event in cable.events("narinfo-refused")} == {"not signed by a trusted key"}
+            assert not cable.events("substituted") and pair.installed("abroad")
+            fetched = len(cable.index.seen)
+
+            cable.second(pair.key)
+            assert cable.same(cable.run("cable", f"env={made['digest']}"), made)
+            assert cable.events("substituted") and not pair.installed("cable")
+            assert len(cable.index.seen) == fetched
+            assert cable.same(cable.build("spoiled"), spoiled)
+            assert [event["path"] for event in cable.events("substitute-refused")] == [victim]
+            assert list((pair.second / "nix/nix/store").glob("*-spoiled_b-*.whl"))
     finally:
-        a.end()
-        b.end()
         pair.service.start()
