@@ -89,14 +89,15 @@ static int check_number(struct cuv_store *s, sqlite3 *db, const struct cuv_sessi
 			struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(s, db, "SELECT COUNT(*) FROM session WHERE tenant = ?1", &q, err);
+	int step, r = cuv_sessions_prepare(s, db, "SELECT sessions FROM session_use WHERE tenant = ?1", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, owner, -1, SQLITE_STATIC);
-	if (sqlite3_step(q) != SQLITE_ROW)
+	step = sqlite3_step(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
 		return cuv_store_failed(s, err);
-	if ((uint64_t)sqlite3_column_int64(q, 0) < l->sessions)
+	if (step == SQLITE_DONE || (uint64_t)sqlite3_column_int64(q, 0) < l->sessions)
 		return 0;
 	cuv_error_set(err, CUV_E_RATE_LIMITED,
 		      "this key has %u sessions, and may have no more: terminate those that are not needed",
@@ -270,11 +271,11 @@ static uint64_t left_of(uint64_t max, uint64_t used)
 
 uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, uint64_t bytes)
 {
-	const uint64_t others = (uint64_t)number(
-		db,
-		"SELECT COALESCE(SUM(bytes), 0) FROM session WHERE tenant = (SELECT tenant FROM session WHERE id = ?1)",
-		id);
-	const uint64_t all = (uint64_t)number(db, "SELECT COALESCE(SUM(bytes), 0) FROM session", id);
+	const uint64_t others = (uint64_t)number(db,
+						 "SELECT COALESCE(SUM(bytes), 0) FROM session_use WHERE tenant = "
+						 "(SELECT tenant FROM session WHERE id = ?1)",
+						 id);
+	const uint64_t all = (uint64_t)number(db, "SELECT COALESCE(SUM(bytes), 0) FROM session_use", id);
 	const uint64_t more = CUV_MIN(left_of(l->key_bytes, others), left_of(l->all_bytes, all));
 
 	return CUV_MIN(CUV_MAX(l->bytes, bytes), bytes + more);

@@ -61,6 +61,18 @@ static const char *const migrations[] = {
 	/* A list has no tasks of sessions, and what comes behind a body is read through it. */
 	"DROP INDEX run_tenant;"
 	"CREATE INDEX run_listed ON run (tenant, seq) WHERE session = 0;",
+	/* What the sessions of a key take is known, however many there are. */
+	"CREATE TABLE session_use (tenant TEXT PRIMARY KEY, sessions INTEGER NOT NULL, bytes INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"INSERT INTO session_use SELECT tenant, COUNT(*), SUM(bytes) FROM session GROUP BY tenant;"
+	"CREATE TRIGGER session_made AFTER INSERT ON session BEGIN INSERT INTO session_use VALUES (NEW.tenant, 1, "
+	"NEW.bytes) ON CONFLICT (tenant) DO UPDATE SET sessions = sessions + 1, bytes = bytes + NEW.bytes; END;"
+	"CREATE TRIGGER session_written AFTER UPDATE OF bytes ON session BEGIN UPDATE session_use SET bytes = bytes + "
+	"NEW.bytes - OLD.bytes WHERE tenant = NEW.tenant; END;"
+	"CREATE TRIGGER session_gone AFTER DELETE ON session BEGIN UPDATE session_use SET sessions = sessions - 1, "
+	"bytes = bytes - OLD.bytes WHERE tenant = OLD.tenant; DELETE FROM session_use WHERE tenant = OLD.tenant AND "
+	"sessions = 0; END;"
+	"DROP INDEX session_bytes;",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Dialect 'pyexec': sessions whose files and packages are kept between runs, and whose tasks are asked for later."""
 
+import collections
+import concurrent.futures
 import contextlib
 import os
+import pathlib
 import signal
 import sqlite3
 import subprocess
@@ -58,6 +61,23 @@ class User:
         assert answer.status_code == 200 and answer.json() == {"status": "terminated"}, answer.text
 
 
+def waiting(mark, code="") -> str:
+    """A program that is there and goes on when it is told to."""
+    return ("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n" +
+            client.marked(mark, f"{code}\nsignal.sigtimedwait([signal.SIGUSR1], 100)\n"))
+
+
+def tell(user, mark, task) -> dict:
+    """Until it has ended."""
+    def has_ended() -> bool:
+        for pid in client.processes_with(mark):
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
+        return user.get(task).json()["status"] not in UNDER_WAY
+    client.wait_until(has_ended, 90, "it was told to go on, and has ended")
+    return user.get(task).json()
+
+
 LIST = ("import hashlib, os\nfor at, _, names in sorted(os.walk('.')):\n    for n in sorted(names):\n"
         "        p = os.path.join(at, n)\n        print(p[2:], hashlib.sha256(open(p, 'rb').read()).hexdigest()[:8])\n")
 
@@ -67,7 +87,7 @@ def users():
     """Two keys of a service with little room for sessions."""
     with client.fresh_state() as state:
         keys = [create(state)[1] for _ in range(2)]
-        limits = "size=1MiB,files=6,sessions=8,key_size=3MiB,timeout=20,memory=200MiB"
+        limits = "size=1MiB,files=6,sessions=8,key_size=3MiB,timeout=120,memory=200MiB"
         with client.Service(state, LIMITS_SESSIONS=limits) as service:
             yield [User(service, key) for key in keys]
 
@@ -238,6 +258,8 @@ def test_a_key_has_bounds(users):
     for answer in (user.post("/execute", {"session_id": names[8], "code": "1"}),
                    user.post("/upload", data={"session_id": names[8]}, files={"file": ("x", b"x")})):
         assert answer.status_code == 429 and "8 sessions" in answer.json()["detail"] and "Retry-After" in answer.headers
+    users[0].upload(names[8], "f", b"another key's")
+    users[0].terminate(names[8])
     for name in names[:3]:
         user.upload(name, "f", b"x" * (1 << 20))
     user.upload(names[3], "f", b"x", 413)
@@ -260,13 +282,12 @@ def test_terminate_ends_what_is_under_way_and_what_waits(user, session):
 def test_what_is_uploaded_during_a_run_wins(user, session):
     user.upload(session, "f", b"before")
     mark = client.new_mark()
-    code = client.marked(mark, "import time\nopen('f', 'w').write('of the run')\nopen('g', 'w').write('g')\n"
-                               "print('x' * 100000, flush=True)\ntime.sleep(1)\n")
+    code = waiting(mark, "open('f', 'w').write('of the run')\nopen('g', 'w').write('g')\nprint('x' * 100000, flush=True)")
     task = user.task("/execute", session_id=session, code=code)
     client.wait_until(lambda: client.processes_with(mark), 60, "it runs")
     user.upload(session, "f", b"uploaded")
     user.upload(session, "h", b"h")
-    assert user.ended(task)["status"] == "success"
+    assert tell(user, mark, task)["status"] == "success"
     assert user.output(session, "print(open('f').read(), open('g').read(), open('h').read())") == "uploaded g h\n"
 
 
@@ -311,22 +332,67 @@ def test_what_waits_and_what_is_kept_outlives_a_kill_and_what_had_begun_is_retry
         assert user.ended(waiting)["output"] == "kept\n"
 
 
-def sessions(state) -> int:
+def ask(state, sql) -> list:
     with contextlib.closing(sqlite3.connect(f"file:{state}/manager/service.db?mode=ro", uri=True)) as db:
-        return db.execute("SELECT COUNT(*) FROM session").fetchone()[0]
+        return [row[0] for row in db.execute(sql)]
 
 
-# It waits for seconds to pass; tests/unit/test_sessions.c does not.
+def test_an_idle_session_expires_and_one_with_a_task_does_not():
+    mark = client.new_mark()
+    names = "SELECT name FROM session"
+    with client.fresh_state() as state, client.Service(state, LIMITS_SESSIONS="idle=1,timeout=120") as service:
+        user, busy = User(service), None
+
+        # Where all stands still for a while, a session may have expired before there is anything of it.
+        def is_there() -> bool:
+            nonlocal busy
+            if not busy or user.get(busy).json()["status"] not in UNDER_WAY:
+                busy = user.task("/execute", session_id="busy", code=waiting(mark))
+            return bool(client.processes_with(mark))
+        client.wait_until(is_there, 60, "it runs")
+        client.wait_until(lambda: user.post("/upload", data={"session_id": "idle"}, files={"file": ("f", b"x")})
+                          .status_code == 200, 60, "it was uploaded")
+        # Also without anybody who asks for something.
+        client.wait_until(lambda: ask(state, names) == ["busy"], 60, "the idle one has gone")
+        assert tell(user, mark, busy)["status"] == "success"
+        client.wait_until(lambda: ask(state, names) == [], 60, "the other one has gone")
+        assert ask(state, "SELECT COUNT(*) FROM session_file") == [0]
+
+
+def attack(service, key, names) -> collections.Counter:
+    """An upload for each name, on one connection after the other; how often which status came."""
+    found = collections.Counter()
+    with service.client() as http:
+        for name in names:
+            answer = http.post("/upload", data={"session_id": name}, files={"file": ("f", b"x")}, headers={"X-API-Key": key})
+            found[answer.status_code] += 1
+            if answer.status_code == 429:
+                assert "1000 sessions" in answer.json()["detail"] and "Retry-After" in answer.headers, answer.text
+    return found
+
+
+# As many as this take minutes; tests/unit/test_sessions_many.c and test_a_key_has_bounds have the short form.
 if os.environ.get("CUVETTE_TEST_FULL"):
-    def test_an_idle_session_expires_and_one_with_a_task_does_not():
-        with client.fresh_state() as state, client.Service(state, LIMITS_SESSIONS="idle=2") as service:
-            user = User(service)
-            user.upload("idle", "f", b"x")
-            busy = user.task("/execute", session_id="busy", code="import time\ntime.sleep(8)")
-            # Also without anybody who asks for something.
-            client.wait_until(lambda: sessions(state) == 1, 60, "the idle one has gone")
-            assert user.ended(busy)["status"] == "success"
-            client.wait_until(lambda: sessions(state) == 0, 60, "the other one has gone")
+    def test_a_hundred_thousand_sessions_hinder_nobody():
+        with client.fresh_state() as state:
+            one, other = create(state)[1], create(state)[1]
+            with client.Service(state) as service, contextlib.closing(sqlite3.connect(state / "manager/service.db")) as db:
+                with db:  # what a hundred others have, with a file each
+                    rows = [(i + 1, f"of-{i % 100}", f"name-{i}", 4102444800) for i in range(100000)]
+                    db.executemany("INSERT INTO session (id, tenant, name, used_s, bytes, files) VALUES (?, ?, ?, ?, 1, 1)", rows)
+                    db.execute("INSERT INTO session_file SELECT id, 'f', 1, zeroblob(32), 1, 'x' FROM session")
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                    halves = [pool.submit(attack, service, one, [f"{n}-{i}" for i in range(50000)]) for n in range(2)]
+                    rounds = 0
+                    while not rounds or not all(half.done() for half in halves):
+                        user, name = User(service, other), uuid.uuid4().hex
+                        user.upload(name, "f", b"mine")
+                        assert user.output(name, "print(open('f').read())") == "mine\n"
+                        user.terminate(name)
+                        rounds += 1
+                assert sum((half.result() for half in halves), collections.Counter()) == {200: 1000, 429: 99000}
+                resident = pathlib.Path(f"/proc/{service.pid_of('cuvette-manager')}/status").read_text()
+                assert int(resident.split("VmHWM:")[1].split()[0]) < 128 << 10, resident
 
 
 def test_settings_that_cannot_be_are_said(tmp_path):
