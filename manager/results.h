@@ -39,8 +39,9 @@ struct cuv_results {
 	/* Before anything else: those that had begun in a process of before and have not ended
 	 * end as failed, with this answer. */
 	int (*interrupt)(struct cuv_results *r, int64_t now_s, const char *answer, struct cuv_error *err);
-	/* Forgets those that ended before this, and the oldest others until the answers take at
-	 * most max_bytes and are at most max_n. */
+	/* Forgets those that ended before this, and others until the answers take at most max_bytes and
+	 * are at most max_n: the oldest of the client that has the most, so that nobody loses any who has
+	 * less than an equal part. */
 	int (*expire)(struct cuv_results *r, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
 		      struct cuv_error *err);
 	void (*close)(struct cuv_results *r);

@@ -73,6 +73,9 @@ static const char *const migrations[] = {
 	"bytes = bytes - OLD.bytes WHERE tenant = OLD.tenant; DELETE FROM session_use WHERE tenant = OLD.tenant AND "
 	"sessions = 0; END;"
 	"DROP INDEX session_bytes;",
+	/* Which answers go to make room is by whose they are. */
+	"DROP INDEX run_ended;"
+	"CREATE INDEX run_ended ON run (ended_s, seq, bytes, tenant);",
 };
 
 int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)

@@ -18,7 +18,7 @@
 #include "manager/runs/row.h"
 #include "manager/server.h"
 
-/* Answers are kept so long, and the oldest go earlier when they are more than this. */
+/* Answers are kept so long, and when they are more than this the oldest of who has the most go earlier. */
 #define CUV_RUNS_KEEP_S 600
 #define CUV_RUNS_KEPT_MAX 10000u
 #define CUV_RUNS_KEPT_BYTES_MAX (256u << 20)

@@ -401,10 +401,17 @@ int cuv_runs_store_each_queued(struct cuv_store *s,
 	return r;
 }
 
-/* The window's sums are over those that are younger, and itself. */
+/* What is too old, and what there is no room for. All clients have the room together: an answer counts
+ * after those of others that have fewer younger ones beside them, so that it is the oldest of
+ * whoever has the most that go, and nobody loses any whose answers take less than an equal part. The sums are
+ * over itself and those that count before it; where there is room for all nothing is sorted. */
+#define KEPT "ended_s >= MAX(?1, 1)"
 #define OLD                                                                                                            \
-	"seq IN (SELECT seq FROM (SELECT seq, ended_s, SUM(bytes) OVER w AS sum, ROW_NUMBER() OVER w AS n FROM run "   \
-	"WHERE ended_s > 0 WINDOW w AS (ORDER BY ended_s DESC, seq DESC)) WHERE ended_s < ?1 OR sum > ?2 OR n > ?3)"
+	"seq IN (SELECT seq FROM run WHERE ended_s > 0 AND ended_s < ?1 UNION ALL SELECT seq FROM (SELECT seq, "       \
+	"SUM(bytes) OVER (ORDER BY own_bytes, seq DESC) AS sum, ROW_NUMBER() OVER (ORDER BY own_n, seq DESC) AS n "    \
+	"FROM (SELECT seq, bytes, SUM(bytes) OVER own AS own_bytes, ROW_NUMBER() OVER own AS own_n FROM run "          \
+	"WHERE " KEPT " AND (SELECT SUM(bytes) > ?2 OR COUNT(*) > ?3 FROM run WHERE " KEPT ") WINDOW own AS "          \
+	"(PARTITION BY tenant ORDER BY ended_s DESC, seq DESC))) WHERE sum > ?2 OR n > ?3)"
 
 static int prepare_old(struct cuv_store *s, sqlite3 *db, const char *sql, int64_t before_s, uint64_t max_bytes,
 		       uint64_t max_n, sqlite3_stmt **ret, struct cuv_error *err)

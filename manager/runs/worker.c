@@ -24,7 +24,7 @@
 #define SESSIONS_S 60u
 /* So much may be kept beyond the bounds until then. */
 #define TIDY_BYTES (16u << 20)
-#define TIDY_N 200
+#define TIDY_N 500
 /* Nobody waits at the other end, so a box may be waited for longer. */
 #define BOX_WAIT_MS 600000u
 #define PROGRESS_NS (CUV_NS_PER_S / 4)

@@ -357,6 +357,56 @@ TEST(answers_expire_by_age_bytes_and_number_the_oldest_first)
 	assert_int_equal(state_of("waits", "me", ""), CUV_RUNS_QUEUED);
 }
 
+/* Ends so many of the client's, of 10 bytes each, the later ones later. */
+static void end_many(const char *tenant, int n, int64_t now_s)
+{
+	char id[16];
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(id, sizeof(id), "%s%d", tenant, i);
+		add(id, tenant, "r");
+		assert_ok(end(id, CUV_RUNS_DONE, now_s + i, "1234567890"));
+	}
+}
+
+/* The oldest of each are gone: so many are left of this client's. */
+static void assert_left(const char *tenant, int n, int left)
+{
+	char id[16];
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(id, sizeof(id), "%s%d", tenant, i);
+		assert_int_equal(state_of(id, tenant, i < n - left ? "" : "1234567890"),
+				 i < n - left ? -ENOENT : CUV_RUNS_DONE);
+	}
+}
+
+TEST(answers_of_one_client_push_out_its_own_first)
+{
+	end_many("few", 3, NOW);
+	end_many("many", 40, NOW + 100);
+	assert_ok(in.results->expire(in.results, 0, 200, 1000, &err));
+	assert_left("few", 3, 3);
+	assert_left("many", 40, 17);
+	assert_ok(in.results->expire(in.results, 0, 1000, 10, &err));
+	assert_left("few", 3, 3);
+	assert_left("many", 40, 7);
+	/* Equal parts; what is too old takes none. */
+	end_many("more", 6, NOW + 200);
+	assert_ok(in.results->expire(in.results, 0, 120, 1000, &err));
+	assert_left("few", 3, 3);
+	assert_left("many", 40, 4);
+	assert_left("more", 6, 5);
+	assert_ok(in.results->expire(in.results, NOW + 100, 1000, 9, &err));
+	assert_left("few", 3, 0);
+	assert_left("many", 40, 4);
+	assert_left("more", 6, 5);
+	/* Alone it may have all. */
+	end_many("one", 20, NOW + 1000);
+	assert_ok(in.results->expire(in.results, NOW + 1000, 200, 20, &err));
+	assert_left("one", 20, 20);
+}
+
 static long file_size(void)
 {
 	struct stat st;
@@ -528,6 +578,7 @@ int main(void)
 		WITH_BACKENDS(others_dont_find_it),
 		WITH_BACKENDS(after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),
 		WITH_BACKENDS(answers_expire_by_age_bytes_and_number_the_oldest_first),
+		WITH_BACKENDS(answers_of_one_client_push_out_its_own_first),
 		WITH_BACKENDS(a_big_answer_is_a_file_and_like_any_other),
 		WITH_BACKENDS(a_file_whose_run_did_not_come_to_its_end_is_removed),
 		WITH_BACKENDS(files_are_whole_or_not_there_and_have_an_end),
