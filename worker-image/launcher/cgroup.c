@@ -199,6 +199,15 @@ int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s)
 	return cuv_cgroup_slot_open(c, s->slot, s);
 }
 
+int cuv_cgroup_slot_refused_processes(struct cuv_cgroup_slot *s, uint64_t *ret)
+{
+	const int dir = cuv_cgroup_dir_of(s, CUV_CG_PIDS);
+	char text[128];
+	const int n = dir < 0 ? -ENOENT : cuv_cgroup_slot_read(s, dir, "pids.events", sizeof(text), text);
+
+	return n < 0 ? n : cuv_cgroup_find_key(text, "max", ret);
+}
+
 int cuv_cgroup_slot_open_procs(const struct cuv_cgroup_slot *s, int ret_fds[CUV_CGROUP_HIERARCHIES_MAX])
 {
 	size_t i;

@@ -72,8 +72,6 @@ struct cuv_cgroup_ops {
 	int (*set_limits)(struct cuv_cgroup_slot *s, const struct cuv_limits *l);
 	/* The same for a slot that is fresh and keeps its limits: the peak only. */
 	int (*restart)(struct cuv_cgroup_slot *s);
-	/* Its weight against others' where CPUs are short; 100 is the usual one. */
-	int (*set_weight)(const struct cuv_cgroup_slot *s, unsigned percent);
 	/* Fits for a run as it is: nothing of an earlier run would be counted for it. */
 	bool (*is_fresh)(struct cuv_cgroup_slot *s);
 	/* A descriptor that poll(2) reports (ret_events) when memory ran out; -1 if
@@ -110,6 +108,9 @@ int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms);
 
 /* The folder in the first hierarchy that holds the controller, or -1. */
 int cuv_cgroup_dir_of(const struct cuv_cgroup_slot *s, unsigned controller);
+
+/* How often its limit of processes has stood in the way of one, ever. 0 or -errno. */
+int cuv_cgroup_slot_refused_processes(struct cuv_cgroup_slot *s, uint64_t *ret);
 
 /* Reads a file of a slot, which is one of its folders', into ret as text; for files
  * of a line or a few that are read again and again (kept). How many bytes, or -errno. */

@@ -16,7 +16,6 @@
 #define RESIDUE_BYTES_MAX (4 * CUV_MIB)
 #define CHARGE_BYTES_MAX (256 * 1024) /* the kernel asks for up to 64 pages at once */
 #define PERIOD_US 100000u
-#define SHARES_USUAL 1024
 #define QUOTA_US_MIN 1000u
 
 static int prepare_instance(_unused_ int dir, _unused_ unsigned controllers)
@@ -61,13 +60,6 @@ static int set_limits(struct cuv_cgroup_slot *s, const struct cuv_limits *l)
 	if (r == 0 && cpuacct >= 0) /* the only value it takes: starts from nothing */
 		r = cuv_cgroup_write(cpuacct, "cpuacct.usage", "0");
 	return r;
-}
-
-static int set_weight(const struct cuv_cgroup_slot *s, unsigned percent)
-{
-	const int cpu = cuv_cgroup_dir_of(s, CUV_CG_CPU);
-
-	return cpu >= 0 ? cuv_cgroup_write_u64(cpu, "cpu.shares", SHARES_USUAL * percent / 100) : 0;
 }
 
 static int restart(struct cuv_cgroup_slot *s)
@@ -151,7 +143,6 @@ const struct cuv_cgroup_ops cuv_cgroup_v1 = {
 	.name = "v1",
 	.prepare_instance = prepare_instance,
 	.set_limits = set_limits,
-	.set_weight = set_weight,
 	.restart = restart,
 	.is_fresh = is_fresh,
 	.watch_oom = watch_oom,

@@ -66,11 +66,6 @@ static int set_limits(struct cuv_cgroup_slot *s, const struct cuv_limits *l)
 	return r;
 }
 
-static int set_weight(const struct cuv_cgroup_slot *s, unsigned percent)
-{
-	return s->cgroups->controllers & CUV_CG_CPU ? cuv_cgroup_write_u64(s->dir[0], "cpu.weight", percent) : 0;
-}
-
 /* One that is fresh has no peak to be set back. */
 static int restart(struct cuv_cgroup_slot *s)
 {
@@ -133,7 +128,6 @@ const struct cuv_cgroup_ops cuv_cgroup_v2 = {
 	.name = "v2",
 	.prepare_instance = prepare_instance,
 	.set_limits = set_limits,
-	.set_weight = set_weight,
 	.restart = restart,
 	.is_fresh = is_fresh,
 	.watch_oom = watch_oom,

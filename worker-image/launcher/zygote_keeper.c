@@ -21,13 +21,12 @@
 #include <unistd.h>
 
 #define LOOK_MS 5000
+#define PROCESSES_IMPORT_MS 100
+#define PROCESSES_WARM_MS 1000
 #define UNANSWERED_MAX 4 /* a box maker that hangs holds up whoever asks it for a box */
 #define LEAVE_MS 2000
 /* More CPU time than forking takes is foreign code at work between the runs. */
 #define IDLE_CPU_NS (1500 * CUV_NS_PER_MS)
-/* Nobody waits for imports, and they may be anybody's. */
-#define IMPORT_WEIGHT 15
-#define USUAL_WEIGHT 100
 #define FORK_CPU_NS (50 * CUV_NS_PER_MS)
 
 struct zygote_keeper {
@@ -37,6 +36,8 @@ struct zygote_keeper {
 	uint64_t cpu_ns; /* at the last look */
 	uint32_t forks;
 	unsigned unanswered; /* looks */
+	uint64_t processes_ns; /* when to look whether there are too many */
+	uint64_t refused;      /* processes in this slot, before it was ours */
 };
 
 static void tell(const struct zygote_keeper *z, const struct cuv_zygote_news *news)
@@ -70,12 +71,6 @@ _noreturn_ static void over(const struct zygote_keeper *z, const char *why)
 	leave(z);
 }
 
-static void set_weight(const struct zygote_keeper *z, unsigned percent)
-{
-	if (z->k.has_cgroup)
-		(void)z->k.seat->cgroups->ops->set_weight(&z->k.cgroup, percent);
-}
-
 static uint64_t cpu_used(struct zygote_keeper *z)
 {
 	struct cuv_cgroup_usage u = {0};
@@ -93,8 +88,6 @@ static void on_news(struct zygote_keeper *z, const struct cuv_box_event *e)
 
 	if (z->warm && cpu > z->cpu_ns + IDLE_CPU_NS + (e->forks - z->forks) * FORK_CPU_NS)
 		over(z, "its packages work while no program runs");
-	if (!z->warm)
-		set_weight(z, USUAL_WEIGHT);
 	z->warm = true;
 	z->unanswered = 0;
 	z->cpu_ns = cpu;
@@ -131,6 +124,20 @@ static void on_status(struct zygote_keeper *z)
 	}
 }
 
+/* There is room for what zygotes and their boxes need. Who goes on for all that holds
+ * up everybody: each fork waits for the locks of the files that all pythons have
+ * mapped, one after the other. Version 1 tells nobody, so it is looked at. */
+static void look_at_processes(struct zygote_keeper *z)
+{
+	uint64_t refused;
+
+	z->processes_ns = cuv_deadline_ms(z->warm ? PROCESSES_WARM_MS : PROCESSES_IMPORT_MS);
+	if (!z->k.has_cgroup || cuv_cgroup_slot_refused_processes(&z->k.cgroup, &refused) < 0)
+		z->processes_ns = CUV_NEVER;
+	else if (refused > z->refused)
+		over(z, "its packages start more processes than there may be");
+}
+
 static void look(struct zygote_keeper *z)
 {
 	char ask = 'p';
@@ -151,7 +158,7 @@ _noreturn_ static void serve(struct zygote_keeper *z)
 			{.fd = z->k.init_fd, .events = POLLIN},
 		};
 
-		if (poll(p, ARRAY_SIZE(p), cuv_deadline_poll_ms(z->look_ns)) < 0)
+		if (poll(p, ARRAY_SIZE(p), cuv_deadline_poll_ms(CUV_MIN(z->look_ns, z->processes_ns))) < 0)
 			continue; /* EINTR */
 		if (p[0].revents)
 			leave(z);
@@ -159,6 +166,8 @@ _noreturn_ static void serve(struct zygote_keeper *z)
 			on_status(z);
 		if (p[2].revents)
 			over(z, "it ended");
+		if (cuv_now_ns() >= z->processes_ns)
+			look_at_processes(z);
 		if (cuv_now_ns() >= z->look_ns)
 			look(z);
 	}
@@ -177,7 +186,8 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 	z.k.task.fds[0] = cuv_memfd("stdin", "", 0);
 	z.k.task.n_fds = 1;
 	r = cuv_keeper_begin(&z.k, &err);
-	set_weight(&z, IMPORT_WEIGHT);
+	if (z.k.has_cgroup)
+		(void)cuv_cgroup_slot_refused_processes(&z.k.cgroup, &z.refused);
 	if (r == 0)
 		r = cuv_privileges_keep_kill();
 	if (r == 0)

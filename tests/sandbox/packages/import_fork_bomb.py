@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Its import forks without end."""
 # import: no
+# warm: yes
 import os
 
 while True:

@@ -21,13 +21,14 @@ from . import leftovers, program as programs
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "packages"
 NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
 SETTLE_S = 2.5  # for the zygote to be ready, to have failed, to be tried again without it
-PATIENCE_S = 8.0
+PATIENCE_S = 30.0
 RUN_S = 7.0  # the longest that an answer may take: a zygote has 5 s to fork, then the run goes cold
 VICTIM_S = 3.0  # for a run that takes some 20 ms, on a machine that is kept busy by the suite itself
-WARM_S = 30.0  # for its zygote to have started
+NOTICED_S = 40.0  # less than an import may take
+WARM_S = 60.0  # for a zygote to have started, on such a machine
 AFTER = 4
-STRANGER_S = 2.5  # until whoever should not be in a zygote is seen there, and it is ended
-UNSEALED_S = 2.0  # a process that is ending on a busy machine
+STRANGER_S = 20.0  # until whoever should not be in a zygote is seen there, and it is ended
+UNSEALED_S = 20.0  # a process that is ending, or being made, on a busy machine
 VICTIM_TENANT = "victim"
 
 ANSWER = '''
@@ -64,6 +65,7 @@ class Package:
     text: str
     about: str
     imports: bool = True
+    warm: bool = False
     accepts: tuple = ()
 
     @property
@@ -88,9 +90,10 @@ def load(names: list) -> list:
     found = {}
     for path in sorted(FOLDER.glob("*.py")):
         text = path.read_text()
-        heads = dict(re.findall(r"^# (import|accepts): (.+)$", text, re.M))
+        heads = dict(re.findall(r"^# (import|warm|accepts): (.+)$", text, re.M))
         accepts = heads.get("accepts", " - ").partition(" - ")[0].split()
-        found[path.stem] = Package(path.stem, text, text.split('"""')[1].splitlines()[0], heads.get("import") != "no", tuple(accepts))
+        found[path.stem] = Package(path.stem, text, text.split('"""')[1].splitlines()[0], heads.get("import") != "no",
+                                   heads.get("warm") == "yes", tuple(accepts))
     if unknown := set(names) - set(found):
         raise BadPackage(f"no such package: {', '.join(sorted(unknown))}")
     return [p for name, p in found.items() if not names or name in names]
@@ -187,14 +190,19 @@ class Neighbour:
         return self.wrong[:3] or ([] if self.runs > 2 else [f"a neighbour had {self.runs} runs only"])
 
 
-def unsealed(root: int, instance: str) -> list:
-    """What stays so: a process that is just being made, or is just ending, is not yet or
-    no longer where it belongs, on a busy machine for a while."""
-    wrong, until = set(_unsealed(root, instance)), time.monotonic() + UNSEALED_S
+def lasting(look, seconds: float) -> list:
+    """What is seen at every look until then."""
+    wrong, until = set(look()), time.monotonic() + seconds
     while wrong and time.monotonic() < until:
         time.sleep(0.1)
-        wrong &= set(_unsealed(root, instance))
+        wrong &= set(look())
     return sorted(wrong)
+
+
+def unsealed(root: int, instance: str) -> list:
+    """A process that is just being made, or is just ending, is not yet or no longer
+    where it belongs, on a busy machine for a while."""
+    return lasting(lambda: _unsealed(root, instance), UNSEALED_S)
 
 
 def _unsealed(root: int, instance: str) -> list:
@@ -252,9 +260,14 @@ def _runs(package: Package, started, closure: tuple) -> tuple:
         wrong += one("a run", ANSWER)[0]
         wrong += unsealed(started.process.pid, started.instance)
     if not paths.keys() <= {"cold"}:  # warm by now, or without it: who was left there is gone
-        first = strangers(started.process.pid)
-        time.sleep(STRANGER_S if first else 0)
-        wrong += sorted(set(first) & set(strangers(started.process.pid)))
+        wrong += lasting(lambda: strangers(started.process.pid), STRANGER_S)
+    until = time.monotonic() + NOTICED_S
+    while package.warm and paths.keys() <= {"cold"} and time.monotonic() < until:
+        time.sleep(0.3)
+        found, why = one("a run", ANSWER)
+        wrong += found
+    if package.warm and paths.keys() <= {"cold"}:
+        wrong.append(programs.Late(f"it stayed cold: {why}"))
     for n in range(AFTER):
         found, why = one(f"run {n} after", ANSWER)
         wrong += found
