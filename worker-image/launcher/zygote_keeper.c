@@ -35,7 +35,7 @@ struct zygote_keeper {
 	uint64_t look_ns;
 	uint64_t cpu_ns; /* at the last look */
 	uint32_t forks;
-	unsigned unanswered; /* looks */
+	unsigned unanswered;   /* looks */
 	uint64_t processes_ns; /* when to look whether there are too many */
 	uint64_t refused;      /* processes in this slot, before it was ours */
 };
