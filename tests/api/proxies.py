@@ -105,7 +105,7 @@ def running(command: list[str], folder: pathlib.Path, ports):
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -86,7 +86,7 @@ def test_nothing_is_asked_for(service):
 @pytest.mark.parametrize("ending, status", [("raise SystemExit(3)", "error"), ("import os; os.kill(os.getpid(), 9)", "killed"),
                                             ("while True: pass", "timeout"), ("x = 'x' * (1 << 30)", "out-of-memory")])
 def test_however_it_ended(service, isolation, ending, status):
-    answer = run(service, f"open('a', 'w').write('x')\n{ending}", ["a"], isolation=isolation, timeout="1", memory="64MiB")
+    answer = run(service, f"open('a', 'w').write('x')\n{ending}", ["a"], isolation=isolation, timeout="3", memory="64MiB")
     assert answer["status"] == status and names(answer) == ["a"]
 
 

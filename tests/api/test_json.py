@@ -121,7 +121,7 @@ def test_cases_in_a_form(service):
 
 def test_a_case_that_dies_dies_alone(service):
     code = "import sys, os\nif sys.stdin.read() == 'k': os.kill(os.getpid(), 9)\nwhile len(sys.argv) > 1: pass"
-    got = answer(service, code=code, timeout=1, cases=[{"stdin": "k"}, {}, {"args": ["x"]}, {}])
+    got = answer(service, code=code, timeout=3, cases=[{"stdin": "k"}, {}, {"args": ["x"]}, {}])
     assert [c["status"] for c in got["cases"]] == ["killed", "success", "timeout", "success"]
 
 

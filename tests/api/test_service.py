@@ -144,7 +144,7 @@ def test_sigterm_answers_what_runs_and_refuses_what_comes(tmp_path):
                     os.kill(pid, signal.SIGUSR1)
             worker.join(60)
             assert result.get("stdout") == "to its end\n"
-            assert service.process.wait(20) == 0
+            assert service.process.wait(120) == 0
             with pytest.raises(httpx.TransportError):
                 service.get("/health")
         finally:

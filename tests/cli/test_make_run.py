@@ -81,7 +81,7 @@ def make_run(*words, **options):
         except subprocess.TimeoutExpired:
             os.killpg(running.process.pid, signal.SIGKILL)
             running.process.wait()
-        running.reader.join(timeout=20)
+        running.reader.join(timeout=120)
         running.process.stdout.close()
 
 
@@ -123,7 +123,7 @@ def test_first_second_and_beside_each_other(someone):
 
         with make_run(state, who=who) as beside:
             assert beside.process.wait(timeout=60) == 0
-            beside.reader.join(timeout=10)
+            beside.reader.join(timeout=120)
             assert "a service runs on" in beside.text and f"the service goes on at {url}" in beside.text
             assert beside.answer()["environment"]["digest"] == digest
         mine = list(shell.children(first.process))

@@ -67,7 +67,7 @@ def holding(state, requirements, *options):
             yield answer
         finally:
             process.stdin.close()
-            process.wait(30)
+            process.wait(120)
             process.stdout.close()
             process.stderr.close()
 

@@ -223,7 +223,7 @@ def test_builder_ends_on_sigterm_and_hang_up():
     try:
         asking.process.stdout.readline()
         asking.process.stdin.close()  # envask closes the supervisor's socket
-        asking.process.wait(10)
+        asking.process.wait(120)
         assert asking.process.returncode == 0
     finally:
         asking.end()
