@@ -83,6 +83,8 @@ void cuv_http_reply_parts(struct cuv_http *h, int status, const char *headers, c
  * client is gone, or was too slow; nothing more can be sent. */
 bool cuv_http_begin(struct cuv_http *h, int status, const char *headers, const char *content_type);
 bool cuv_http_send(struct cuv_http *h, const void *data, size_t len);
+/* Who has had nothing for so long is sent something, before a proxy gives the connection up. */
+#define CUV_HTTP_KEEP_ALIVE_NS (5 * CUV_NS_PER_S)
 /* Whether the client has hung up, or will send nothing more. */
 bool cuv_http_is_gone(const struct cuv_http *h);
 /* value is borrowed. */

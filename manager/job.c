@@ -547,6 +547,8 @@ static int step(struct job *j)
 			deadline = CUV_MIN(deadline, j->side[i].deadline_ns);
 	}
 	p[_SIDE_MAX] = (struct pollfd){.fd = j->events->cancel_fd, .events = gone};
+	if (j->events->waits)
+		deadline = CUV_MIN(deadline, cuv_deadline_ms(CUV_JOB_WAITS_MS));
 	r = poll(p, _SIDE_MAX + 1, cuv_deadline_poll_ms(deadline));
 	if (r < 0 && errno != EINTR)
 		return fail(j, CUV_E_INTERNAL, 0, "the service could not wait for the run");
@@ -554,6 +556,8 @@ static int step(struct job *j)
 		return 0;
 	if (p[_SIDE_MAX].revents & (gone | POLLHUP | POLLERR | POLLNVAL))
 		return fail(j, CUV_E_CANCELLED, 0, "the client went away");
+	if (j->events->waits)
+		j->events->waits(j->events->arg);
 	for (i = 0; i < _SIDE_MAX; i++) {
 		r = 0;
 		if (p[i].revents && i == SIDE_RUFF)

@@ -83,11 +83,13 @@ struct cuv_job_spec {
 	const char *tenant;
 };
 
+#define CUV_JOB_WAITS_MS 1000
 /* Called from the job's thread while it runs; any may be NULL. */
 struct cuv_job_events {
 	void *arg;
 	void (*progress)(void *arg, const struct cuv_env_progress *p);
 	void (*started)(void *arg); /* the program has been executed */
+	void (*waits)(void *arg);   /* every CUV_JOB_WAITS_MS, or sooner, until the job ends */
 	/* Output as it comes. When set, the result's stdout and stderr stay empty, but
 	 * with keep. */
 	void (*output)(void *arg, enum cuv_stream stream, const uint8_t *data, size_t len);

@@ -39,11 +39,45 @@ struct stream {
 	struct cuv_http *h;
 	struct cuv_charge *charge; /* borrowed */
 	bool begun;
+	uint64_t said_ns; /* when something was said last, or could have been; 0: no program has been started yet */
 };
 
 static int gone(struct cuv_error *err)
 {
 	return cuv_error_set(err, CUV_E_CANCELLED, "the client went away");
+}
+
+/* A proxy is not to gather them. */
+static bool begin(struct stream *s)
+{
+	s->begun = s->begun || cuv_http_begin(s->h, 200, "X-Accel-Buffering: no\r\n", LINES_TYPE);
+	return s->begun;
+}
+
+static void on_started(void *arg)
+{
+	struct stream *s = arg;
+
+	if (!s->said_ns)
+		s->said_ns = cuv_now_ns();
+}
+
+/* So that nobody on the way takes the connection for dead: JSON has no use for a space before a
+ * value. Who is gone is seen by the job. */
+static void on_waits(void *arg)
+{
+	struct stream *s = arg;
+
+	if (!s->said_ns || cuv_now_ns() < s->said_ns + CUV_HTTP_KEEP_ALIVE_NS)
+		return;
+	if (begin(s))
+		(void)cuv_http_send(s->h, " ", 1);
+	s->said_ns = cuv_now_ns();
+}
+
+static bool on_charge(void *arg, size_t bytes)
+{
+	return cuv_charge_add(((struct stream *)arg)->charge, bytes);
 }
 
 /* One line: the event, the case's number unless it is negative, and what it is about, an
@@ -70,11 +104,10 @@ static int send_line(struct stream *s, const char *event, json_int_t number, con
 	cuv_buf_add_str(&line, "\n");
 	if (cuv_buf_err(&line) < 0)
 		return cuv_budget_exhausted(err, "answer");
-	/* A proxy is not to gather them. */
-	if (!s->begun && !cuv_http_begin(s->h, 200, "X-Accel-Buffering: no\r\n", LINES_TYPE))
+	if (!begin(s) || !cuv_http_send(s->h, line.data, line.len))
 		return gone(err);
-	s->begun = true;
-	return cuv_http_send(s->h, line.data, line.len) ? 0 : gone(err);
+	s->said_ns = cuv_now_ns();
+	return 0;
 }
 
 static int send_case(void *arg, size_t number, const json_t *answer, struct cuv_error *err)
@@ -82,17 +115,21 @@ static int send_case(void *arg, size_t number, const json_t *answer, struct cuv_
 	return send_line(arg, "case", (json_int_t)number, answer, err);
 }
 
-/* Until the first case has been run an error is an answer as any other. */
+/* Until something has been said an error is an answer as any other. */
 static int run_streamed(struct cuv_runner *u, struct cuv_http *h, const struct cuv_run_request *request,
 			struct cuv_error *err)
 {
-	const struct cuv_job_events events = cuv_runner_events(u, h);
+	struct cuv_job_events events = cuv_runner_events(u, h);
 	struct stream s = {.h = h, .charge = u->charge};
 	struct cuv_run_follower follower = {.apart = true, .arg = &s, .done = send_case};
 	struct cuv_error unsaid;
 	json_t *body = NULL;
 	int r = cuv_runner_begin(u, err);
 
+	events.arg = &s;
+	events.charge = on_charge;
+	events.started = on_started;
+	events.waits = on_waits;
 	if (r == 0)
 		r = cuv_run_perform(u, request, &events, &follower, &body, err);
 	memcpy(h->run_id, u->run_id, sizeof(h->run_id));

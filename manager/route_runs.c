@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_ALIVE_NS (5 * CUV_NS_PER_S)
 #define EVENTS_ROOM (2 * CUV_RUN_EVENTS_ROOM)
 
 static json_t *date(int64_t s)
@@ -213,7 +212,7 @@ static void send_events(struct cuv_http *h, struct cuv_runs_stream *f, struct cu
 	while (more && !cuv_http_is_gone(h)) {
 		cuv_buf_reset(out);
 		more = cuv_runs_next(f, out);
-		if (out->len == 0 && cuv_now_ns() < said_ns + KEEP_ALIVE_NS)
+		if (out->len == 0 && cuv_now_ns() < said_ns + CUV_HTTP_KEEP_ALIVE_NS)
 			continue;
 		if (out->len == 0)
 			cuv_buf_add_str(out, ":\n\n");

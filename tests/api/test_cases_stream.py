@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import textwrap
 
 import client
 import contract
@@ -64,6 +65,24 @@ def test_a_line_comes_when_its_case_is_done_and_who_hangs_up_cancels_the_others(
     client.wait_until(lambda: any('"cancelled"' in line for line in said()), 30, "the request has ended")
     # and those behind it were not begun: each run is a line, and the first one alone was one
     assert sum('"run"' in line for line in said()) == 1
+
+
+def test_while_a_case_runs_the_connection_is_not_silent(service):
+    mark = client.new_mark()
+    code = "import sys\nif sys.stdin.read():\n" + textwrap.indent(client.waiting(mark), "    ") + "print('told')\n"
+    body = {**BASE, "code": code, "timeout": 250, "cases": [{"stdin": "wait"}, {}]}
+    with streamed(service, body) as response:
+        assert response.status_code == 200
+        text = ""
+        for piece in response.iter_text():
+            text += piece
+            # The first case waits to be told: what comes before is no line.
+            if "\n" not in text:
+                assert not text.strip(" "), text
+                client.tell(mark)
+    assert text.startswith(" ")
+    *cases, end = [checked(service, line) for line in text.splitlines()]
+    assert [c["stdout"] for c in cases] == ["told\n"] * 2 and end["event"] == "end"
 
 
 def test_without_a_line_an_error_is_an_answer_as_any_other(service):

@@ -6,8 +6,8 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
+import textwrap
 
 import httpx
 import pytest
@@ -65,6 +65,7 @@ def test_what_a_service_does_it_does_behind_a_proxy(behind, sites):
             assert answer.status_code == 200 and answer.json()["stdout"] == "by TLS\n", answer.text
             assert http.get("/api/v1/environments", headers={"X-API-Key": "none"}).status_code == 401
             events_come_at_once_and_a_refusal_says_when(behind, url, http)
+            lines_come_at_once(http)
         who_hangs_up_cancels(behind, url)
     with reaching(behind, sites[0]) as http:
         large_ones_pass(http)
@@ -85,8 +86,7 @@ def large_ones_pass(http) -> None:
 
 def events_come_at_once_and_a_refusal_says_when(service, url, http) -> None:
     mark = client.new_mark()
-    code = client.marked(mark, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
-                         "print('begun', flush=True)\nsignal.sigtimedwait([signal.SIGUSR1], 100)\nprint('told')\n")
+    code = client.waiting(mark, "print('begun', flush=True)") + "print('told')\n"
     accepted = run(http, code, mode="async", timeout=120)
     assert accepted.status_code == 202
     path = f"/api/v1/runs/{accepted.json()['run_id']}"
@@ -98,11 +98,22 @@ def events_come_at_once_and_a_refusal_says_when(service, url, http) -> None:
             if "begun" in text and not told:
                 refused = http.get(f"{path}/events")
                 assert refused.status_code == 503 and int(refused.headers["retry-after"]) >= 1, refused.text
-                for pid in client.processes_with(mark):
-                    with contextlib.suppress(PermissionError, ProcessLookupError):
-                        os.kill(pid, signal.SIGUSR1)
+                client.tell(mark)
                 told = True
         assert "told" in text and text.rstrip().endswith('{"state":"done","success":true}')
+
+
+def lines_come_at_once(http) -> None:
+    mark = client.new_mark()
+    body = {"requirements": "# none\n", "lint": "off", "mode": "stream", "timeout": 120, "cases": [{}, {"stdin": "wait"}],
+            "code": "import sys\nif sys.stdin.read() == 'wait':\n" + textwrap.indent(client.waiting(mark), "    ") + "print('done')\n"}
+    with http.stream("POST", "/api/v1/run", json=body) as stream:
+        lines = stream.iter_lines()
+        # The second one waits to be told: of a proxy that gathers the first would never come.
+        assert json.loads(next(lines))["case"] == 0
+        client.wait_until(lambda: client.processes_with(mark), 60, "the second case is under way")
+        client.tell(mark)
+        assert [json.loads(line)["event"] for line in lines] == ["case", "end"]
 
 
 def who_hangs_up_cancels(service, url) -> None:

@@ -62,18 +62,10 @@ class User:
         assert answer.status_code == 200 and answer.json() == {"status": "terminated"}, answer.text
 
 
-def waiting(mark, code="") -> str:
-    """A program that is there and goes on when it is told to."""
-    return ("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n" +
-            client.marked(mark, f"{code}\nsignal.sigtimedwait([signal.SIGUSR1], 100)\n"))
-
-
 def tell(user, mark, task) -> dict:
     """Until it has ended."""
     def has_ended() -> bool:
-        for pid in client.processes_with(mark):
-            with contextlib.suppress(PermissionError, ProcessLookupError):
-                os.kill(pid, signal.SIGUSR1)
+        client.tell(mark)
         return user.get(task).json()["status"] not in UNDER_WAY
     client.wait_until(has_ended, 90, "it was told to go on, and has ended")
     return user.get(task).json()
@@ -283,7 +275,7 @@ def test_terminate_ends_what_is_under_way_and_what_waits(user, session):
 def test_what_is_uploaded_during_a_run_wins(user, session):
     user.upload(session, "f", b"before")
     mark = client.new_mark()
-    code = waiting(mark, "open('f', 'w').write('of the run')\nopen('g', 'w').write('g')\nprint('x' * 100000, flush=True)")
+    code = client.waiting(mark, "open('f', 'w').write('of the run')\nopen('g', 'w').write('g')\nprint('x' * 100000, flush=True)")
     task = user.task("/execute", session_id=session, code=code)
     client.wait_until(lambda: client.processes_with(mark), 60, "it runs")
     user.upload(session, "f", b"uploaded")
@@ -348,7 +340,7 @@ def test_an_idle_session_expires_and_one_with_a_task_does_not():
         def is_there() -> bool:
             nonlocal busy
             if not busy or user.get(busy).json()["status"] not in UNDER_WAY:
-                busy = user.task("/execute", session_id="busy", code=waiting(mark))
+                busy = user.task("/execute", session_id="busy", code=client.waiting(mark))
             return bool(client.processes_with(mark))
         client.wait_until(is_there, 60, "it runs")
         client.wait_until(lambda: user.post("/upload", data={"session_id": "idle"}, files={"file": ("f", b"x")})
