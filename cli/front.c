@@ -180,8 +180,12 @@ static int make(const struct cuv_front_settings *s, struct cuv_front *f)
 	(void)umask(mask);
 	if (r < 0)
 		return r;
-	if (fstatat(f->folder, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+	/* Later it is only known for ours by what is found here. */
+	if (fstatat(f->folder, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		r = -errno;
+		(void)unlinkat(f->folder, f->name, 0);
+		return r;
+	}
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	if (fchownat(f->folder, f->name, s->uid, s->gid, AT_SYMLINK_NOFOLLOW) < 0 || listen(f->fd, BACKLOG) < 0)
