@@ -50,6 +50,7 @@ static int start_with_boxes(const struct cuv_crew_spec *spec, struct cuv_crew *c
 
 int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, struct cuv_error *err)
 {
+	const char *wheelhouse = getenv("CUVETTE_WHEELHOUSE");
 	struct cuv_crew_spec crew = {
 		.state = &ret->state,
 		.instance = ret->instance,
@@ -58,6 +59,7 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 		.builder_limits = CUV_BUILDER_LIMITS_DEFAULT,
 		.no_sdists = !sdists_wanted(),
 		.lock_kinds = getenv("CUVETTE_LOCK_KINDS"),
+		.wheelhouse = wheelhouse && wheelhouse[0] ? wheelhouse : NULL,
 		.chores = spec->chores,
 		.cancel_fd = spec->cancel_fd,
 	};
@@ -66,7 +68,8 @@ int cuv_attach_open(const struct cuv_attach_spec *spec, struct cuv_attach *ret, 
 
 	if (!spec->standalone && find_service(spec, ret))
 		return 0;
-	if (cuv_lock_kinds_read(crew.lock_kinds, &kinds, err) < 0)
+	if (cuv_lock_kinds_read(crew.lock_kinds, &kinds, err) < 0 ||
+	    cuv_lock_kinds_check(kinds, crew.wheelhouse, err) < 0)
 		return -EINVAL;
 	r = cuv_state_open(spec->state, &ret->state, err);
 	if (r < 0)

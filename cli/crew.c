@@ -189,6 +189,8 @@ static int join_launcher(const struct cuv_crew_spec *spec, const struct cuv_crew
 		r = cuv_strv_add(args, "--share");
 	if (r == 0 && spec->lock_kinds)
 		r = add_pair(args, "--lock-kinds", spec->lock_kinds);
+	if (r == 0 && spec->wheelhouse)
+		r = add_pair(args, "--wheelhouse", spec->wheelhouse);
 	if (r < 0)
 		return r;
 	d->fds[2] = crew->joint[CUV_ROLE_LAUNCHER].client;

@@ -38,6 +38,7 @@ struct cuv_crew_spec {
 	bool share;		/* builder and manager are a binary cache together */
 	bool no_sdists;		/* the builder builds no source distributions, whoever asks */
 	const char *lock_kinds; /* kinds of lock entries that builder and manager take; NULL: none */
+	const char *wheelhouse; /* folder of the files of the kind `path`, for the builder; NULL: none */
 	bool chores;		/* the builder does them for whoever has its control: only where that is us */
 	/* Of the manager; NULL: its own choice. */
 	const char *listen; /* ADDR:PORT */

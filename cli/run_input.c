@@ -112,7 +112,7 @@ int cuv_run_input_lock(struct cuv_run_input *in, const char *path, const struct 
 	if (!path)
 		return 0;
 	/* Which kinds are taken is known to who makes the environment. */
-	cuv_run_lock_allow(CUV_LOCK_VCS | CUV_LOCK_ARCHIVE);
+	cuv_run_lock_allow(CUV_LOCK_ALL);
 	r = say_read(cuv_read_file(AT_FDCWD, path, &text), path, CUV_UPLOADED_LOCK_BYTES_MAX, err);
 	if (r == 0)
 		r = cuv_run_lock_read(cuv_buf_str(&text), text.len, python, sets, &spec->python, &in->requirements,

@@ -124,6 +124,7 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 		.env_budget = s->env_budget,
 		.no_sdists = s->no_sdists,
 		.lock_kinds = s->lock_kinds,
+		.wheelhouse = s->wheelhouse,
 		.share = s->share,
 		.listen = s->listen,
 		.front_fd = -1,

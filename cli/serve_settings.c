@@ -53,6 +53,7 @@ enum {
 	LOG,
 	SDIST,
 	LOCK_KINDS,
+	WHEELHOUSE,
 	SHARE,
 	ORIGINS,
 	PREWARM,
@@ -108,7 +109,9 @@ static const struct cuv_option options[] = {
 	[SDIST] = {"allow_sdist", 0, "0|1", "ALLOW_SDIST", "1",
 		   "0: packages without a wheel that fits are refused, not built"},
 	[LOCK_KINDS] = {"lock_kinds", 0, "K,K", "CUVETTE_LOCK_KINDS", NULL,
-			"kinds of entries of locks that are built here, too: vcs, archive"},
+			"kinds of entries of locks that are taken, too: vcs, archive, path"},
+	[WHEELHOUSE] = {"wheelhouse", 0, "DIR", "CUVETTE_WHEELHOUSE", NULL,
+			"folder of wheels and sources of your own, for locks with files of the kind path"},
 	[SHARE] = {"cache_share", 0, "0|1", "CACHE_SHARE", "0",
 		   "1: be a signed Nix binary cache for what is public, behind a key"},
 	[ORIGINS] = {"allowed_origins", 0, "URL,URL", "ALLOWED_ORIGINS", NULL,
@@ -214,8 +217,9 @@ static int read_listen(struct cuv_serve_settings *s, struct cuv_error *err)
 static int read_lock_kinds(const struct cuv_serve_settings *s, struct cuv_error *err)
 {
 	unsigned kinds;
+	int r = cuv_lock_kinds_read(s->lock_kinds, &kinds, err);
 
-	return cuv_lock_kinds_read(s->lock_kinds, &kinds, err);
+	return r < 0 ? r : cuv_lock_kinds_check(kinds, s->wheelhouse, err);
 }
 
 static int read_front(struct cuv_serve_settings *s, struct cuv_error *err)
@@ -390,6 +394,7 @@ enum cuv_parsed cuv_serve_settings_read(int argc, char **argv, struct cuv_serve_
 	ret->runs_at_once = v[RUNS_AT_ONCE].text;
 	ret->check = v[CHECK].text != NULL;
 	ret->lock_kinds = v[LOCK_KINDS].text && v[LOCK_KINDS].text[0] ? v[LOCK_KINDS].text : NULL;
+	ret->wheelhouse = v[WHEELHOUSE].text && v[WHEELHOUSE].text[0] ? v[WHEELHOUSE].text : NULL;
 	r = read_switches(ret, &err);
 	if (r == 0)
 		r = read_lock_kinds(ret, &err);

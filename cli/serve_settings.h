@@ -38,6 +38,7 @@ struct cuv_serve_settings {
 	struct cuv_env_budget env_budget;
 	bool no_sdists;
 	const char *lock_kinds; /* NULL: none */
+	const char *wheelhouse; /* NULL: none */
 	bool share;
 	bool prewarm;
 	bool check; /* only print the configuration */

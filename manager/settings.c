@@ -70,7 +70,7 @@ const char *cuv_manager_settings_help(void)
 	       "  --lint-servers N     ruffs that are kept, at most 2; 0: none (2)\n"
 	       "  --origins LIST       web pages that may use POST /execute\n"
 	       "  --jobe-env DIGEST    environment of Jobe's programs that say nothing themselves\n"
-	       "  --lock-kinds LIST    kinds of lock entries that are taken: vcs, archive\n"
+	       "  --lock-kinds LIST    kinds of lock entries that are taken, too: vcs, archive, path\n"
 	       "  --prewarm            make the environment of scripts (dialect E) at once\n"
 	       "  --limits-DIALECT LIST  limits of a dialect's runs, as timeout=5,memory=256MiB\n"
 	       "  --runs-queue N       runs of each client that may wait (mode=async) (1000)\n"

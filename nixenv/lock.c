@@ -73,6 +73,7 @@ int cuv_lock_set_origin(struct cuv_locked *p, const struct cuv_origin *o)
 	struct cuv_origin c = {.kind = o->kind,
 			       .sha256 = o->sha256,
 			       .user_url = o->user_url,
+			       .wheelhouse = o->wheelhouse,
 			       .as_of_s = o->as_of_s,
 			       .rebuilt = o->rebuilt};
 
@@ -199,8 +200,10 @@ static bool origin_valid(const struct cuv_locked *p)
 		return false;
 	if (o->kind != CUV_ORIGIN_BUILT)
 		return p->file && !o->file && !o->url && !o->commit && !o->subdirectory && !o->user_url &&
-		       (o->kind == CUV_ORIGIN_INDEX || (o->kind == CUV_ORIGIN_URL && p->url));
-	if (p->url || (o->subdirectory && !cuv_lock_subdirectory_valid(o->subdirectory)))
+		       !o->wheelhouse &&
+		       (o->kind == CUV_ORIGIN_INDEX || (o->kind == CUV_ORIGIN_URL) == (p->url != NULL));
+	if (p->url || (o->wheelhouse && (o->url || o->commit)) ||
+	    (o->subdirectory && !cuv_lock_subdirectory_valid(o->subdirectory)))
 		return false;
 	return o->commit ? cuv_lock_commit_valid(o->commit) && o->url && !o->file
 			 : o->file && source_file_valid(o->file);

@@ -41,7 +41,8 @@
 #define CUV_ORIGIN_TABLE(X)                                                                                            \
 	X(INDEX, "index", "fetched from a configured index")                                                           \
 	X(URL, "url", "fetched from an address that a user named")                                                     \
-	X(BUILT, "built", "built here from a source distribution or a repository")
+	X(BUILT, "built", "built here from a source distribution or a repository")                                     \
+	X(WHEELHOUSE, "wheelhouse", "a file of whoever runs the builder")
 enum cuv_origin_kind {
 #define X(suffix, name, text) CUV_ORIGIN_##suffix,
 	CUV_ORIGIN_TABLE(X)
@@ -71,10 +72,11 @@ struct cuv_origin {
 	enum cuv_origin_kind kind;
 	char *file;		  /* "docopt-0.6.2.tar.gz"; NULL: a repository */
 	struct cuv_sha256 sha256; /* of that file; zeros for a repository */
-	char *url;		  /* NULL when not known (source distributions only) */
+	char *url;		  /* NULL when not known (source distributions only), or in the wheelhouse */
 	char *commit;		  /* 40 or 64 hex digits; NULL: a source distribution */
 	char *subdirectory;	  /* below its root; NULL: the root */
 	bool user_url;		  /* a user named the address, not an index */
+	bool wheelhouse;	  /* the file is one of whoever runs the builder */
 	int64_t as_of_s;	  /* date of the build requirements, s since 1970; 0: not known */
 	enum cuv_rebuilt rebuilt;
 };
@@ -83,7 +85,7 @@ struct cuv_locked {
 	char *name;
 	char *version;
 	char *file; /* the wheel's file name; NULL: to be built */
-	char *url;  /* NULL when not known, or built */
+	char *url;  /* NULL when not known, built, or in the wheelhouse */
 	struct cuv_sha256 sha256;
 	uint64_t size_bytes; /* 0 when not known */
 	struct cuv_origin origin;

@@ -39,6 +39,7 @@ static json_t *origin_to_json(const struct cuv_origin *o)
 	    (o->file && set_hash(j, "sha256", &o->sha256) < 0) || set_text(j, "url", o->url) < 0 ||
 	    set_text(j, "commit", o->commit) < 0 || set_text(j, "subdirectory", o->subdirectory) < 0 ||
 	    (o->user_url && json_object_set_new(j, "user_url", json_true()) < 0) ||
+	    (o->wheelhouse && json_object_set_new(j, "wheelhouse", json_true()) < 0) ||
 	    (o->as_of_s && json_object_set_new(j, "as_of", json_integer(o->as_of_s)) < 0) ||
 	    (o->rebuilt && set_text(j, "rebuilt", cuv_rebuilt_name(o->rebuilt)) < 0))
 		return NULL;
@@ -148,11 +149,11 @@ static int parse_origin(json_t *j, struct cuv_locked *p)
 			  *rebuilt = "unknown";
 	struct cuv_origin o = {.kind = CUV_ORIGIN_INDEX};
 	json_int_t as_of = 0;
-	int user_url = 0;
+	int user_url = 0, wheelhouse = 0;
 
-	if (json_unpack(j, "{s:s, s?s, s?s, s?s, s?s, s?s, s?b, s?I, s?s !}", "kind", &kind, "file", &file, "sha256",
-			&hex, "url", &url, "commit", &commit, "subdirectory", &subdirectory, "user_url", &user_url,
-			"as_of", &as_of, "rebuilt", &rebuilt) < 0 ||
+	if (json_unpack(j, "{s:s, s?s, s?s, s?s, s?s, s?s, s?b, s?b, s?I, s?s !}", "kind", &kind, "file", &file,
+			"sha256", &hex, "url", &url, "commit", &commit, "subdirectory", &subdirectory, "user_url",
+			&user_url, "wheelhouse", &wheelhouse, "as_of", &as_of, "rebuilt", &rebuilt) < 0 ||
 	    !file != !hex || parse_hash(hex, &o.sha256) < 0)
 		return -EINVAL;
 	while (o.kind < _CUV_ORIGIN_MAX && strcmp(origin_names[o.kind], kind) != 0)
@@ -164,6 +165,7 @@ static int parse_origin(json_t *j, struct cuv_locked *p)
 		return -EINVAL;
 	o.as_of_s = as_of;
 	o.user_url = user_url;
+	o.wheelhouse = wheelhouse;
 	o.file = (char *)(uintptr_t)file;
 	o.url = (char *)(uintptr_t)url;
 	o.commit = (char *)(uintptr_t)commit;

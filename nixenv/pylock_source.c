@@ -15,7 +15,8 @@
 /* One file that an entry names; the texts are the document's. */
 struct file {
 	const json_t *entry;
-	const char *url; /* NULL: there is none */
+	const char *url;  /* NULL: there is none */
+	const char *path; /* NULL: there is none, or a url besides */
 	char name[CUV_WHEEL_FILE_MAX + 1];
 	struct cuv_wheel wheel; /* slices of name */
 	int rank;
@@ -28,22 +29,36 @@ static int no_memory(struct cuv_pylock_reader *r)
 
 /* --- the parts of an entry --- */
 
+/* The last part of a file's address or path; left empty when it is too long. */
+static void base_name(const struct file *f, char ret[CUV_WHEEL_FILE_MAX + 1])
+{
+	const char *slash = f->path ? strrchr(f->path, '/') : NULL, *last = slash ? slash + 1 : f->path;
+
+	ret[0] = '\0';
+	if (f->url && cuv_wheel_file_of_url(f->url, ret) < 0)
+		ret[0] = '\0';
+	else if (last && strlen(last) <= CUV_WHEEL_FILE_MAX)
+		(void)snprintf(ret, CUV_WHEEL_FILE_MAX + 1, "%s", last);
+}
+
 /* The file's name: as it is said, else the last part of address or path. Other
  * names than a wheel's or a source distribution's may have are left empty. */
 static int file_name(struct cuv_pylock_reader *r, struct file *f)
 {
-	const char *name, *path;
+	const char *name;
 	int e = cuv_pylock_text(r, f->entry, "name", &name);
 
 	e = e ? e : cuv_pylock_text(r, f->entry, "url", &f->url);
-	e = e ? e : cuv_pylock_text(r, f->entry, "path", &path);
+	e = e ? e : cuv_pylock_text(r, f->entry, "path", &f->path);
 	if (e < 0)
 		return e;
+	if (f->url)
+		f->path = NULL;
 	f->name[0] = '\0';
 	if (name && strlen(name) <= CUV_WHEEL_FILE_MAX)
 		(void)snprintf(f->name, sizeof(f->name), "%s", name);
-	else if (!name && (f->url || path) && cuv_wheel_file_of_url(f->url ? f->url : path, f->name) < 0)
-		f->name[0] = '\0';
+	else if (!name)
+		base_name(f, f->name);
 	return 0;
 }
 
@@ -99,6 +114,39 @@ static int read_url(struct cuv_pylock_reader *r, const json_t *entry, const char
 			"an address with credentials is not taken: whoever runs the service sets those of "
 			"its indexes");
 	return cuv_buf_add(ret, url, len) < 0 ? no_memory(r) : 0;
+}
+
+/* Whether a file is one of the machine that the lock was made on. */
+static bool is_local(const struct file *f)
+{
+	return f->path || (f->url && strncmp(f->url, "file:", 5) == 0);
+}
+
+/* Such a file is looked for by its last part, so that must be the name of what is meant. */
+static int check_local(struct cuv_pylock_reader *r, const struct file *f)
+{
+	const json_t *at = json_object_get(f->entry, f->path ? "path" : "url");
+	char base[CUV_WHEEL_FILE_MAX + 1];
+
+	if (!(r->o->kinds & CUV_LOCK_PATH))
+		return cuv_pylock_fail(
+			r, at, CUV_E_LOCK_UNSUPPORTED,
+			"a file of the machine that the lock was made on is not to be had here; it needs "
+			"an https `url`, or whoever runs the service to have it in a folder of theirs and "
+			"to allow the kind `path` (CUVETTE_WHEELHOUSE, CUVETTE_LOCK_KINDS)");
+	base_name(f, base);
+	if (f->name[0] && strcmp(base, f->name) == 0)
+		return 0;
+	return cuv_pylock_fail(r, at, CUV_E_LOCK_UNSUPPORTED,
+			       "a file is looked for by the last part of its path, which must be its `name`");
+}
+
+/* Where a file is to be had: appends its address, if it has one. */
+static int read_address(struct cuv_pylock_reader *r, const struct file *f, struct cuv_buf *ret)
+{
+	if (is_local(f))
+		return check_local(r, f);
+	return f->url ? read_url(r, f->entry, f->url, ret) : 0;
 }
 
 /* --- wheels --- */
@@ -186,24 +234,21 @@ static int add_package(struct cuv_pylock_reader *r, const json_t *at, const char
 static int add_wheel(struct cuv_pylock_reader *r, const struct file *f, const char *name, const char *version)
 {
 	_cleanup_buf_ struct cuv_buf url = CUV_BUF_INIT(CUV_URL_MAX), own = CUV_BUF_INIT(64);
-	static const struct cuv_origin by_user = {.kind = CUV_ORIGIN_URL};
+	const struct cuv_origin origin = {.kind = is_local(f) ? CUV_ORIGIN_WHEELHOUSE
+						  : f->url    ? CUV_ORIGIN_URL
+							      : CUV_ORIGIN_INDEX};
 	struct cuv_sha256 hash;
 	uint64_t size;
 
 	if (check_wheel_name(r, f, name) < 0 || wheel_version(r, f, version, &own) < 0 ||
 	    read_hash(r, f->entry, &hash) < 0 || read_size(r, f->entry, &size) < 0)
 		return -EINVAL;
-	if (!f->url && json_object_get(f->entry, "path"))
-		return cuv_pylock_fail(r, json_object_get(f->entry, "path"), CUV_E_LOCK_UNSUPPORTED,
-				       "a wheel at a path of some machine is not to be had here; it needs a `url`");
-	if (f->url && read_url(r, f->entry, f->url, &url) < 0)
+	if (read_address(r, f, &url) < 0)
 		return -EINVAL;
-	if (add_package(r, f->entry, name, cuv_buf_str(&own), f->name, f->url ? cuv_buf_str(&url) : NULL, &hash, size) <
-	    0)
+	if (add_package(r, f->entry, name, cuv_buf_str(&own), f->name, url.len ? cuv_buf_str(&url) : NULL, &hash,
+			size) < 0)
 		return -EINVAL;
-	if (f->url && cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], &by_user) < 0)
-		return no_memory(r);
-	return 0;
+	return cuv_lock_set_origin(&r->lock.packages[r->lock.n - 1], &origin) < 0 ? no_memory(r) : 0;
 }
 
 /* --- sources to build from --- */
@@ -298,16 +343,14 @@ static int source_archive(struct cuv_pylock_reader *r, const json_t *package, co
 		return -EINVAL;
 	if (!f.name[0])
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "the source of %s has no file name", name);
-	if (!f.url && json_object_get(entry, "path"))
-		return cuv_pylock_fail(r, json_object_get(entry, "path"), CUV_E_LOCK_UNSUPPORTED,
-				       "a source at a path of some machine is not to be had here; it needs a `url`");
-	if (archive && !f.url)
+	if (archive && !f.url && !f.path)
 		return cuv_pylock_fail(r, entry, CUV_E_LOCK_INVALID, "the archive of %s needs a `url`", name);
-	if (f.url && read_url(r, entry, f.url, &url) < 0)
+	if (read_address(r, &f, &url) < 0)
 		return -EINVAL;
 	o.file = f.name;
-	o.url = f.url ? (char *)(uintptr_t)cuv_buf_str(&url) : NULL;
-	o.user_url = f.url != NULL;
+	o.url = url.len ? (char *)(uintptr_t)cuv_buf_str(&url) : NULL;
+	o.user_url = o.url != NULL;
+	o.wheelhouse = is_local(&f);
 	o.subdirectory = (char *)(uintptr_t)subdirectory;
 	return add_source(r, package, entry, name, version, &o);
 }
@@ -361,11 +404,17 @@ static int check_single(struct cuv_pylock_reader *r, const json_t *package, cons
 static int refuse_kind(struct cuv_pylock_reader *r, const json_t *entry, const char *kind, const char *name)
 {
 	return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED,
-			       "%s comes from `%s`, which this service does not take; lock it as wheels of an index%s",
-			       name, kind,
-			       strcmp(kind, "directory") == 0 ? ""
-							      : ", or ask whoever runs it to allow that kind "
-								"(CUVETTE_LOCK_KINDS)");
+			       "%s comes from `%s`, which this service does not take; lock it as wheels of an index, "
+			       "or ask whoever runs it to allow that kind (CUVETTE_LOCK_KINDS)",
+			       name, kind);
+}
+
+static int refuse_directory(struct cuv_pylock_reader *r, const json_t *entry, const char *name)
+{
+	return cuv_pylock_fail(r, entry, CUV_E_LOCK_UNSUPPORTED,
+			       "%s comes from a `directory`, which no service takes: a source tree has no hash, so "
+			       "the lock does not say which bytes are meant; lock it as a wheel or an `sdist`",
+			       name);
 }
 
 typedef int source_reader(struct cuv_pylock_reader *r, const json_t *package, const json_t *entry, const char *name,
@@ -380,6 +429,7 @@ static void withhold_address(struct cuv_locked *p)
 	free(p->origin.url);
 	p->origin.url = NULL;
 	p->origin.user_url = false;
+	p->origin.wheelhouse = false;
 }
 
 /* Of a kind that needs to be allowed, unless the wheel that it came to is named: then
@@ -426,7 +476,7 @@ int cuv_pylock_source(struct cuv_pylock_reader *r, const json_t *package, const 
 	if (check_single(r, package, name) < 0)
 		return -EINVAL;
 	if (directory)
-		return refuse_kind(r, directory, "directory", name);
+		return refuse_directory(r, directory, name);
 	if (vcs)
 		return source_of_kind(r, package, CUV_LOCK_VCS, "vcs", source_vcs, name, version);
 	if (archive && (e = archived_wheel(r, archive, name, &best)) <= 0)

@@ -7,9 +7,10 @@
  *
  * Wheels have the origin URL where the file gives an address, else INDEX without
  * one: where they are fetched from is the builder's to decide. What is not a file by
- * hash (`directory`, paths and file: addresses) is refused; `sdist`, `archive` (but
- * for a wheel) and `vcs` are too, unless allowed, and then leave the lock pending
- * (nixenv/lock.h). A `vcs` or `archive` that names the wheel that it came to here, as our
+ * hash (`directory`) is refused; paths and `file:` addresses are unless allowed, and then
+ * are files of the builder's wheelhouse, by their last part (origin WHEELHOUSE); `sdist`,
+ * `archive` (but for a wheel) and `vcs` are too, unless allowed, and then leave the lock
+ * pending (nixenv/lock.h). A `vcs` or `archive` that names the wheel that it came to here, as our
  * own locks do, is taken for that wheel, allowed or not: whether more may be done than
  * look for it is for the builder to know.
  */
@@ -31,7 +32,7 @@
 struct cuv_pylock_options {
 	const struct cuv_python *python;
 	bool sdist;	/* `sdist` where no wheel fits */
-	unsigned kinds; /* CUV_LOCK_…: `archive`, and `vcs` of type git with a commit */
+	unsigned kinds; /* CUV_LOCK_…: `archive`, `vcs` of type git with a commit, `path` */
 	/* Extras and dependency groups that are asked for, in normal form; NULL: no
 	 * extras, and the lock's default groups. */
 	const struct cuv_strv *extras;

@@ -60,6 +60,8 @@ static void add_hashes(struct cuv_buf *out, const struct cuv_sha256 *hash)
 static void add_wheel(struct cuv_buf *out, const struct cuv_locked *p)
 {
 	add_text(out, "{ name = ", p->file);
+	if (p->origin.kind == CUV_ORIGIN_WHEELHOUSE)
+		add_text(out, ", path = ", p->file);
 	if (p->url)
 		add_url(out, ", url = ", p->url, p->origin.kind == CUV_ORIGIN_URL);
 	if (p->size_bytes)
@@ -80,12 +82,17 @@ static void add_source(struct cuv_buf *out, const struct cuv_locked *p)
 		return;
 	}
 	/* Only an archive may have a subdirectory, or no version. */
-	if ((o->subdirectory || !p->version[0]) && o->url) {
-		add_url(out, "archive = { url = ", o->url, o->user_url);
+	if ((o->subdirectory || !p->version[0]) && (o->url || o->wheelhouse)) {
+		if (o->wheelhouse)
+			add_text(out, "archive = { path = ", o->file);
+		else
+			add_url(out, "archive = { url = ", o->url, o->user_url);
 		if (o->subdirectory)
 			add_text(out, ", subdirectory = ", o->subdirectory);
 	} else {
 		add_text(out, "sdist = { name = ", o->file);
+		if (o->wheelhouse)
+			add_text(out, ", path = ", o->file);
 		if (o->url)
 			add_url(out, ", url = ", o->url, o->user_url);
 	}

@@ -24,6 +24,7 @@ struct cuv_builder {
 	struct cuv_budget budget;
 	bool no_sdists;
 	unsigned lock_kinds;		/* what locks may have, CUV_LOCK_… (nixenv/pylock_kinds.h) */
+	const char *wheelhouse;		/* where their files at paths are (wheelhouse.h); NULL: nowhere */
 	int launcher;			/* control socket of the launcher; -1: none */
 	struct cuv_caches caches;	/* of others, asked before anything is built */
 	bool shares;			/* clients may have what is public */

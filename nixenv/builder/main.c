@@ -86,6 +86,7 @@ struct options {
 	int launcher_fd;
 	bool no_sdists;
 	unsigned lock_kinds;
+	const char *wheelhouse;
 	bool shares;
 };
 
@@ -103,7 +104,8 @@ static const char help[] = "usage: cuvette-builder --state DIR [options]\n"
 			   "  --env-count N          how many there may be; 0: no bound\n"
 			   "  --launcher-fd N        a control socket of the launcher, for what is built in boxes\n"
 			   "  --no-sdists            build no source distributions, whoever asks for it\n"
-			   "  --lock-kinds LIST      kinds of lock entries that are built: vcs, archive\n"
+			   "  --lock-kinds LIST      kinds of lock entries that are taken, too: vcs, archive, path\n"
+			   "  --wheelhouse DIR       folder of the files of `path`\n"
 			   "  --share                give clients of the binary cache what is public\n"
 			   "  --allow-degraded NAME[,NAME]  start although these layers are missing; here: landlock\n"
 			   "  --help, --version\n";
@@ -137,6 +139,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"launcher-fd", required_argument, NULL, 'L'},
 		{"no-sdists", no_argument, NULL, 'S'},
 		{"lock-kinds", required_argument, NULL, 'k'},
+		{"wheelhouse", required_argument, NULL, 'w'},
 		{"share", no_argument, NULL, 'B'},
 		{"control-fd", required_argument, NULL, 'c'},
 		{"allow-degraded", required_argument, NULL, 'd'},
@@ -179,6 +182,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->no_sdists = true;
 		else if (c == 'k')
 			r = read_kinds(optarg, &o->lock_kinds);
+		else if (c == 'w')
+			o->wheelhouse = optarg;
 		else if (c == 'B')
 			o->shares = true;
 		else if (c == 'h' || c == 'V')
@@ -254,6 +259,7 @@ static int open_builder(const struct options *o, struct cuv_builder *b, struct c
 	b->launcher = o->launcher_fd;
 	b->no_sdists = o->no_sdists;
 	b->lock_kinds = o->lock_kinds;
+	b->wheelhouse = o->wheelhouse;
 	b->shares = o->shares;
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the package index's settings can't be read: %s",

@@ -19,6 +19,8 @@
 #include "nixenv/builder/substitute.h"
 #include "nixenv/builder/turn.h"
 #include "nixenv/builder/verify.h"
+#include "nixenv/builder/wheelhouse.h"
+#include "nixenv/pylock_kinds.h"
 #include "nixenv/requirements.h"
 
 #include <errno.h>
@@ -30,6 +32,7 @@
 
 /* A download that takes longer gives up its place among those that install. */
 #define SLOW_FETCH_MS 5000
+#define WHAT_SIZE 256
 
 /* One environment in the making. */
 struct making {
@@ -187,6 +190,13 @@ static int take_lock(struct making *k, struct cuv_error *err)
 
 		if (p->origin.kind == CUV_ORIGIN_INDEX ? p->url != NULL : p->origin.url && !p->origin.user_url)
 			return cuv_error_set(err, CUV_E_INTERNAL, "the lock names an index's address");
+		if (p->origin.kind == CUV_ORIGIN_WHEELHOUSE && !m->wheels && !(m->builder->lock_kinds & CUV_LOCK_PATH))
+			return cuv_error_set(
+				err, CUV_E_LOCK_UNSUPPORTED,
+				"%s comes from a `path`, which is not taken here; lock it as a wheel of an "
+				"index, or ask whoever runs the service to allow that kind "
+				"(CUVETTE_LOCK_KINDS)",
+				p->name);
 	}
 	if (strcmp(k->lock.python, m->ask.python) != 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the lock is for Python %s", k->lock.python);
@@ -237,7 +247,7 @@ static int locate_wheels(struct making *k, struct cuv_error *err)
 	if (k->m->ask.source != CUV_ENV_LOCK)
 		return 0;
 	for (size_t i = 0; i < k->lock.n; i++) {
-		wanted[i] = k->needed[i] && !at_hand(k, i);
+		wanted[i] = k->needed[i] && !at_hand(k, i) && k->lock.packages[i].origin.kind != CUV_ORIGIN_WHEELHOUSE;
 		any |= wanted[i];
 	}
 	if (!any)
@@ -265,6 +275,40 @@ static bool give_at_hand(struct making *k)
 	return true;
 }
 
+/* Files of whoever runs this. 0; 1 when something has failed already; -EINVAL with err. */
+static int give_wheelhouse(struct making *k, struct cuv_error *err)
+{
+	uint64_t left = CUV_CLOSURE_BYTES_MAX;
+
+	for (size_t i = 0; i < k->lock.n; i++) {
+		struct cuv_locked *p = &k->lock.packages[i];
+		char name[CUV_STORE_NAME_SIZE], path[PATH_MAX], what[WHAT_SIZE];
+		const struct cuv_wheelhouse_copy c = {
+			.folder = k->m->builder->wheelhouse,
+			.name = p->file,
+			.what = what,
+			.path = path,
+			.sha256 = &p->sha256,
+			.bytes_max = CUV_MIN(left, CUV_WHEEL_BYTES_MAX),
+			.deadline_ns = k->deadline_ns,
+			.cancel_fd = k->m->cancel_fd,
+		};
+
+		if (!k->needed[i] || p->origin.kind != CUV_ORIGIN_WHEELHOUSE)
+			continue;
+		if (cuv_lock_wheel_name(p, name) < 0)
+			return internal(err, "a wheel's name", -EINVAL);
+		cuv_path_join(k->m->work, name, path);
+		(void)snprintf(what, sizeof(what), "the wheel of %.120s %.64s", p->name, p->version);
+		if (cuv_wheelhouse_copy(&c, &p->size_bytes, err) < 0)
+			return -EINVAL;
+		left -= p->size_bytes;
+		if (!cuv_installs_give(k->installs, i, path))
+			return 1;
+	}
+	return 0;
+}
+
 static void fetching_free(struct fetching **f)
 {
 	if (*f) {
@@ -283,7 +327,7 @@ static int list_wheels(struct fetching *f)
 		char name[CUV_STORE_NAME_SIZE];
 		int r;
 
-		if (!k->needed[i])
+		if (!k->needed[i] || p->origin.kind == CUV_ORIGIN_WHEELHOUSE)
 			continue;
 		if (!p->url || (r = cuv_lock_wheel_name(p, name)) < 0)
 			return -EINVAL;
@@ -327,8 +371,10 @@ static int fetch_wheels(struct making *k, struct cuv_error *err)
 {
 	_cleanup_(fetching_free) struct fetching *f = NULL;
 
-	if (!give_at_hand(k))
-		return 0;
+	int r = give_at_hand(k) ? give_wheelhouse(k, err) : 1;
+
+	if (r != 0)
+		return CUV_MIN(r, 0);
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return internal(err, "the list of wheels", -ENOMEM);
@@ -363,7 +409,7 @@ static void measure_wheels(struct making *k)
 }
 
 /* What a lock that was sent says of where a wheel comes from is nobody's word but its
- * sender's, unless it was fetched there just now; others are told what is kept. */
+ * sender's, unless it was taken from there just now; others are told what is kept. */
 static void drop_claims(struct making *k)
 {
 	static const struct cuv_origin plain = {.kind = CUV_ORIGIN_INDEX};
@@ -371,7 +417,7 @@ static void drop_claims(struct making *k)
 	for (size_t i = 0; k->m->ask.source == CUV_ENV_LOCK && i < k->lock.n; i++) {
 		struct cuv_locked *p = &k->lock.packages[i];
 
-		if (p->origin.kind != CUV_ORIGIN_URL || k->needed[i])
+		if ((p->origin.kind != CUV_ORIGIN_URL && p->origin.kind != CUV_ORIGIN_WHEELHOUSE) || k->needed[i])
 			continue;
 		(void)cuv_lock_set_origin(p, &plain); /* nothing is copied */
 		free(p->url);

@@ -146,6 +146,7 @@ static bool is_public(const struct cuv_builder *b, const struct cuv_locked *p)
 		return p->origin.file && p->origin.url && !p->origin.user_url && !any_private(&b->settings) &&
 		       cuv_public_address(&b->settings, p->origin.url);
 	case CUV_ORIGIN_URL:
+	case CUV_ORIGIN_WHEELHOUSE:
 	case _CUV_ORIGIN_MAX:
 	default:
 		return false;

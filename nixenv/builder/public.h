@@ -8,7 +8,7 @@
  * its name (else it may be an inner network's, which needs no password);
  * an environment when all of its installations are. Images and zygotes are made of a
  * distribution's packages and are public. All else is private: what came from an index
- * with credentials, from an address or a repository that a user named, or with a lock
+ * with credentials, from an address or a repository that a user named, from the wheelhouse, or with a lock
  * that somebody sent without any index having been asked about it.
  *
  * That is noted when an environment is made, as a file in $STATE/nix/public-3: no note,

@@ -7,6 +7,7 @@
 #include "nixenv/builder/build_box.h"
 #include "nixenv/builder/download.h"
 #include "nixenv/builder/nix.h"
+#include "nixenv/builder/wheelhouse.h"
 #include "nixenv/pep440.h"
 #include "nixenv/requirements.h"
 
@@ -80,6 +81,29 @@ static int make_folder(struct work *k, struct cuv_error *err)
 	return 0;
 }
 
+static int open_sdist(struct work *k, const char *path, struct cuv_error *err)
+{
+	k->sdist_fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return k->sdist_fd < 0 ? internal(k, err, "its source distribution", -errno) : 0;
+}
+
+static int copy_wheelhouse(struct work *k, const char *path, struct cuv_error *err)
+{
+	const struct cuv_wheelhouse_copy c = {
+		.folder = k->m->builder->wheelhouse,
+		.name = k->p->origin.file,
+		.what = k->what,
+		.path = path,
+		.sha256 = &k->p->origin.sha256,
+		.bytes_max = CUV_SDIST_BYTES_MAX,
+		.deadline_ns = k->deadline_ns,
+		.cancel_fd = k->m->cancel_fd,
+	};
+	uint64_t size;
+
+	return cuv_wheelhouse_copy(&c, &size, err) < 0 ? -EINVAL : open_sdist(k, path, err);
+}
+
 static int fetch(struct work *k, struct cuv_error *err)
 {
 	const struct cuv_builder *b = k->m->builder;
@@ -99,21 +123,21 @@ static int fetch(struct work *k, struct cuv_error *err)
 
 	if (k->sdist_fd >= 0)
 		return 0;
-	if (k->path) {
-		k->sdist_fd = open(k->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		return k->sdist_fd < 0 ? internal(k, err, "its source", -errno) : 0;
-	}
+	if (k->path)
+		return open_sdist(k, k->path, err);
+	cuv_path_join(k->folder, "sdist", path);
+	if (k->p->origin.wheelhouse)
+		return copy_wheelhouse(k, path, err);
 	if (!k->p->origin.url)
 		return cuv_error_set(err, CUV_E_LOCK_UNSUPPORTED,
 				     "%s was not built here, and nothing says where its source can be fetched: the "
 				     "lock has no address, or one of an `archive`, which this service does not take "
 				     "(CUVETTE_LOCK_KINDS)",
 				     k->what);
-	cuv_path_join(k->folder, "sdist", path);
 	if (cuv_download_all(&item, 1, &o, err) < 0)
 		return -EINVAL;
-	k->sdist_fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return k->sdist_fd < 0 ? internal(k, err, "its source distribution", -errno) : 0;
+	cuv_sdist_note_address(b, &k->p->origin);
+	return open_sdist(k, path, err);
 }
 
 /* --- what comes out of a box --- */

@@ -39,14 +39,21 @@ static int64_t date_of(const struct cuv_make *m, const struct cuv_locked *p)
  * that is not allowed. */
 static int check_kind(const struct cuv_make *m, const struct cuv_locked *p, const char *what, struct cuv_error *err)
 {
-	const unsigned kind = p->origin.commit ? CUV_LOCK_VCS : p->origin.subdirectory ? CUV_LOCK_ARCHIVE : 0;
+	const unsigned needed = (p->origin.commit	  ? CUV_LOCK_VCS
+				 : p->origin.subdirectory ? CUV_LOCK_ARCHIVE
+							  : 0) |
+				(p->origin.wheelhouse ? CUV_LOCK_PATH : 0),
+		       kind = needed & ~m->builder->lock_kinds;
 
-	if ((m->builder->lock_kinds & kind) == kind)
+	if (!kind)
 		return 0;
 	return cuv_error_set(err, CUV_E_LOCK_UNSUPPORTED,
 			     "%s comes from `%s`, which is not taken here; lock it as wheels of an index, or ask "
 			     "whoever runs the service to allow that kind (CUVETTE_LOCK_KINDS)",
-			     what, kind == CUV_LOCK_VCS ? "vcs" : "archive");
+			     what,
+			     kind & CUV_LOCK_VCS       ? "vcs"
+			     : kind & CUV_LOCK_ARCHIVE ? "archive"
+						       : "path");
 }
 
 static int build_source(const struct cuv_make *m, const struct cuv_locked *p, uint64_t deadline_ns,
@@ -89,6 +96,24 @@ static int take_wheel(struct cuv_locked *p, const struct cuv_sdist_wheel *wheel,
 	return cuv_lock_set_wheel(p, wheel->file, &wheel->sha256, wheel->size_bytes) < 0 ? no_memory(err) : 0;
 }
 
+/* What was found by its hash need not be where the lock says, which is its sender's word; others
+ * are told what is kept. It is believed when these bytes came from there, now or before. */
+static int drop_claim(const struct cuv_make *m, struct cuv_locked *p, struct cuv_error *err)
+{
+	static const struct cuv_origin plain = {.kind = CUV_ORIGIN_INDEX};
+	struct cuv_origin *o = &p->origin;
+
+	if (!o->url || o->commit || cuv_sdist_was_at_address(m->builder, o))
+		return 0;
+	/* Of an archive nothing is left without its address. */
+	if (o->subdirectory)
+		return cuv_lock_set_origin(p, &plain) < 0 ? no_memory(err) : 0;
+	free(o->url);
+	o->url = NULL;
+	o->user_url = false;
+	return 0;
+}
+
 static int build_locked(const struct cuv_make *m, struct cuv_locked *p, uint64_t deadline_ns, struct cuv_error *err)
 {
 	struct cuv_make dated = *m;
@@ -111,7 +136,7 @@ static int build_locked(const struct cuv_make *m, struct cuv_locked *p, uint64_t
 				     "%s, built again from its source, is not the wheel that the lock names", what);
 	p->origin.as_of_s = dated.ask.exclude_s;
 	p->origin.rebuilt = wheel.rebuilt;
-	return take_wheel(p, &wheel, err);
+	return take_wheel(p, &wheel, err) < 0 ? -EINVAL : drop_claim(m, p, err);
 }
 
 /* What would have to be fetched from where a user says is as good as its hash where it is

@@ -62,6 +62,35 @@ int cuv_sdist_record_keep(const struct cuv_builder *b, const struct cuv_sdist_ke
 	return cuv_builder_write(&b->state, path, text, strlen(text));
 }
 
+static void address_key(const struct cuv_origin *o, struct cuv_sdist_key *ret)
+{
+	char hex[CUV_SHA256_HEX_SIZE];
+	const char *parts[] = {"address", hex, o->url, NULL};
+
+	cuv_hex(o->sha256.bytes, sizeof(o->sha256.bytes), hex);
+	cuv_sdist_key(parts, ret);
+}
+
+void cuv_sdist_note_address(const struct cuv_builder *b, const struct cuv_origin *o)
+{
+	json_auto_t *nothing = json_object();
+	struct cuv_sdist_key key;
+
+	address_key(o, &key);
+	if (nothing)
+		(void)cuv_sdist_record_keep(b, &key, nothing);
+}
+
+bool cuv_sdist_was_at_address(const struct cuv_builder *b, const struct cuv_origin *o)
+{
+	json_auto_t *found = NULL;
+	struct cuv_sdist_key key;
+
+	address_key(o, &key);
+	found = cuv_sdist_record_load(b, &key);
+	return found != NULL;
+}
+
 int cuv_sdist_wheel_locate(struct cuv_sdist_wheel *w)
 {
 	const struct cuv_locked p = {.file = w->file};

@@ -26,6 +26,11 @@ json_t *cuv_sdist_record_load(const struct cuv_builder *b, const struct cuv_sdis
 /* 0 or -errno. */
 int cuv_sdist_record_keep(const struct cuv_builder *b, const struct cuv_sdist_key *key, const json_t *record);
 
+/* Notes that a source (file and sha256) was fetched from its origin's address; a failure leaves
+ * that unknown. Whether it ever was. */
+void cuv_sdist_note_address(const struct cuv_builder *b, const struct cuv_origin *o);
+bool cuv_sdist_was_at_address(const struct cuv_builder *b, const struct cuv_origin *o);
+
 /* A wheel that was made here. */
 struct cuv_sdist_wheel {
 	char file[CUV_WHEEL_FILE_MAX + 1];

@@ -17,15 +17,18 @@
 #define U(file) "https://files.invalid/" file
 #define ENTRY(file, hash) "{ url = \"" U(file) "\", hashes = { sha256 = \"" hash "\" } }"
 
-static int upload(const char *text, bool sources, struct cuv_lock *l, struct cuv_error *err)
+static int upload_kinds(const char *text, bool sdist, unsigned kinds, struct cuv_lock *l, struct cuv_error *err)
 {
-	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"),
-				       .sdist = sources,
-				       .kinds = sources ? CUV_LOCK_VCS | CUV_LOCK_ARCHIVE : 0};
+	struct cuv_pylock_options o = {.python = cuv_python_find("3.11"), .sdist = sdist, .kinds = kinds};
 
 	*err = CUV_ERROR_INIT;
 	*l = CUV_LOCK_INIT;
 	return cuv_pylock_upload(text, strlen(text), &o, l, err);
+}
+
+static int upload(const char *text, bool sources, struct cuv_lock *l, struct cuv_error *err)
+{
+	return upload_kinds(text, sources, sources ? CUV_LOCK_VCS | CUV_LOCK_ARCHIVE : 0, l, err);
 }
 
 /* What its build needs would be kept for a day whose index nobody has seen. */
@@ -477,7 +480,8 @@ TEST(sources_that_are_none)
 
 TEST(kinds_that_an_operator_may_allow)
 {
-	static const char *const wrong[] = {"directory", "vcs,path", "file", "file:", "vcs;archive", "VCS", "sdist"};
+	static const char *const wrong[] = {"directory", "vcs,directory", "files", "vcs;archive", "VCS", "sdist"};
+	static const char *const local[] = {"path", "file", "file:", "path,file"};
 	struct cuv_error err;
 	unsigned kinds = 7;
 
@@ -490,8 +494,133 @@ TEST(kinds_that_an_operator_may_allow)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		assert_int_equal(cuv_lock_kinds_read(wrong[i], &kinds, &err), -EINVAL);
 		assert_int_equal(err.code, CUV_E_BAD_REQUEST);
-		assert_non_null(strstr(err.message, "there are vcs and archive"));
+		assert_non_null(strstr(err.message, "there are vcs, archive and path"));
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(local); i++) {
+		assert_ok(cuv_lock_kinds_read(local[i], &kinds, &err));
+		assert_int_equal(kinds, CUV_LOCK_PATH);
+	}
+}
+
+TEST(files_at_paths_need_a_folder)
+{
+	struct cuv_error err;
+
+	assert_ok(cuv_lock_kinds_check(CUV_LOCK_VCS | CUV_LOCK_ARCHIVE, NULL, &err));
+	assert_ok(cuv_lock_kinds_check(CUV_LOCK_PATH, "/", &err));
+	assert_ok(cuv_lock_kinds_check(0, "/", &err));
+	assert_int_equal(cuv_lock_kinds_check(CUV_LOCK_PATH, "", &err), -EINVAL);
+	assert_non_null(strstr(err.message, "CUVETTE_WHEELHOUSE"));
+	assert_int_equal(cuv_lock_kinds_check(CUV_LOCK_PATH, ".", &err), -EINVAL);
+	assert_int_equal(cuv_lock_kinds_check(0, "/nonexistent", &err), -EINVAL);
+	assert_int_equal(cuv_lock_kinds_check(0, "/dev/null", &err), -EINVAL);
+}
+
+#define HASHED(place, hash) "{ " place ", hashes = { sha256 = \"" hash "\" } }"
+
+/* Only the last part counts, and the lock is the one of the same wheels of an index. */
+TEST(files_at_paths)
+{
+	static const char text[] = V P "wheels = [" HASHED(
+		"path = \"../../etc/a-1.0-py3-none-any.whl\"",
+		H1) "]\n"
+		    "[[packages]]\nname = \"b\"\narchive = " HASHED(
+			    "path = 'b-2.0-py3-none-any.whl'",
+			    H2) "\n"
+				"[[packages]]\nname = \"c\"\nversion = \"1.0+l\"\nwheels = [" HASHED(
+					"url = \"file:///x/c-1.0%2Bl-py3-none-any.whl\"",
+					H3) "]\n"
+					    "[[packages]]\nname = \"d\"\nversion = \"1.0\"\nsdist = " HASHED(
+						    "name = \"d-1.0.tar.gz\", path = \"dist/d-1.0.tar.gz\"",
+						    H1) "\n"
+							"[[packages]]\nname = \"e\"\narchive = " HASHED(
+								"path = \"e.zip\", subdirectory = \"py\"", H2) "\n";
+	static const char of_index[] = V P "wheels = [" ENTRY("a-1.0-py3-none-any.whl", H1) "]\n";
+	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT, again = CUV_LOCK_INIT, one = CUV_LOCK_INIT,
+				       same = CUV_LOCK_INIT;
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX),
+				     twice = CUV_BUF_INIT(CUV_PYLOCK_BYTES_MAX),
+				     json = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
+	char digest[CUV_LOCK_DIGEST_SIZE], other[CUV_LOCK_DIGEST_SIZE], *first;
+	struct cuv_error err;
+
+	if (upload_kinds(text, true, CUV_LOCK_PATH | CUV_LOCK_ARCHIVE, &l, &err) < 0)
+		fail_msg("%s", err.message);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(l.packages[i].origin.kind, CUV_ORIGIN_WHEELHOUSE);
+		assert_null(l.packages[i].url);
+	}
+	assert_string_equal(l.packages[0].file, "a-1.0-py3-none-any.whl");
+	assert_string_equal(l.packages[1].version, "2.0");
+	assert_string_equal(l.packages[2].file, "c-1.0+l-py3-none-any.whl");
+	assert_string_equal(l.packages[3].origin.file, "d-1.0.tar.gz");
+	assert_true(l.packages[3].origin.wheelhouse && !l.packages[3].origin.user_url);
+	assert_string_equal(l.packages[4].origin.subdirectory, "py");
+	assert_true(l.packages[4].origin.wheelhouse);
+	assert_ok(cuv_lock_complete(&l, &json));
+	assert_ok(cuv_lock_parse(cuv_buf_str(&json), json.len, &again, &err));
+	assert_ok(cuv_pylock_write(&again, &out));
+	cuv_lock_done(&again);
+	assert_non_null(strstr(cuv_buf_str(&out), "path = \"a-1.0-py3-none-any.whl\""));
+	assert_null(strstr(cuv_buf_str(&out), "etc"));
+	assert_ok(upload_kinds(cuv_buf_str(&out), true, CUV_LOCK_PATH | CUV_LOCK_ARCHIVE, &again, &err));
+	assert_ok(cuv_pylock_write(&again, &twice));
+	assert_string_equal(cuv_buf_str(&out), cuv_buf_str(&twice));
+	/* An archive is one of whichever place it is at. */
+	cuv_lock_done(&again);
+	assert_int_equal(upload_kinds(text, true, CUV_LOCK_PATH, &again, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "`archive`"));
+
+	first = strndup(text, (size_t)(strstr(text, "[[packages]]\nname = \"b\"") - text));
+	assert_ok(upload_kinds(first, false, CUV_LOCK_PATH, &one, &err));
+	free(first);
+	assert_ok(upload(of_index, false, &same, &err));
+	assert_ok(cuv_lock_digest(&one, digest));
+	assert_ok(cuv_lock_digest(&same, other));
+	assert_string_equal(digest, other);
+}
+
+TEST(files_at_paths_that_are_refused)
+{
+	static const struct {
+		const char *text;
+		unsigned column;
+		bool always; /* whatever is allowed */
+	} cases[] = {
+		{V P "wheels = [" HASHED("path = \"a-1.0-py3-none-any.whl\"", H1) "]", 20, false},
+		{V P "wheels = [" HASHED("url = \"file:///a-1.0-py3-none-any.whl\"", H1) "]", 19, false},
+		{V P "sdist = " HASHED("path = \"a-1.0.zip\"", H1), 18, false},
+		{V P "sdist = " HASHED("url = \"file:a-1.0.zip\"", H1), 17, false},
+		{V P "archive = " HASHED("path = \"a-1.0-py3-none-any.whl\"", H1), 20, false},
+		{V P "archive = " HASHED("path = \"a.zip\"", H1), 20, false},
+		{V P "wheels = [" HASHED("name = \"a-1.0-py3-none-any.whl\", path = \"b.whl\"", H1) "]", 53, true},
+		{V P "sdist = " HASHED("name = \"a-1.0.zip\", path = \"a/\"", H1), 38, true},
+		{V P "directory = { path = \".\" }", 13, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		for (int allowed = 0; allowed <= cases[i].always; allowed++) {
+			unsigned kinds = allowed ? CUV_LOCK_ALL : CUV_LOCK_ALL & ~CUV_LOCK_PATH;
+			struct cuv_lock l = CUV_LOCK_INIT;
+			struct cuv_error err;
+
+			assert_int_equal(upload_kinds(cases[i].text, true, kinds, &l, &err), -EINVAL);
+			if (err.code != CUV_E_LOCK_UNSUPPORTED || err.line != 5 || err.column != cases[i].column)
+				fail_msg("%s\n%s %u:%u %s", cases[i].text, cuv_error_name(err.code), err.line,
+					 err.column, err.message);
+		}
+}
+
+TEST(a_folder_of_sources_is_refused_for_its_hash)
+{
+	struct cuv_lock l = CUV_LOCK_INIT;
+	struct cuv_error err;
+
+	assert_int_equal(
+		upload_kinds(V P "directory = { path = \".\", editable = true }", true, CUV_LOCK_ALL, &l, &err),
+		-EINVAL);
+	assert_non_null(strstr(err.message, "has no hash"));
+	assert_null(strstr(err.message, "CUVETTE_LOCK_KINDS"));
 }
 
 TEST(the_text_of_a_lock_is_that_lock)
@@ -577,6 +706,10 @@ int main(void)
 		cmocka_unit_test(a_source_and_its_wheel_are_of_one_version),
 		cmocka_unit_test(sources_that_are_none),
 		cmocka_unit_test(kinds_that_an_operator_may_allow),
+		cmocka_unit_test(files_at_paths_need_a_folder),
+		cmocka_unit_test(files_at_paths),
+		cmocka_unit_test(files_at_paths_that_are_refused),
+		cmocka_unit_test(a_folder_of_sources_is_refused_for_its_hash),
 		cmocka_unit_test(the_text_of_a_lock_is_that_lock),
 		cmocka_unit_test(credentials_are_not_written),
 		cmocka_unit_test(too_many),

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct cuv_pylock_options o = {.python = cuv_python_find("3.11"),
 					     .sdist = size && (data[0] & 1),
-					     .kinds = size ? data[0] >> 1 & 3 : 0};
+					     .kinds = size ? data[0] >> 1 & CUV_LOCK_ALL : 0};
 	_cleanup_buf_ struct cuv_buf json = CUV_BUF_INIT(CUV_LOCK_COMPLETE_BYTES_MAX);
 	_cleanup_lock_ struct cuv_lock l = CUV_LOCK_INIT, back = CUV_LOCK_INIT;
 	struct cuv_error err = CUV_ERROR_INIT;
