@@ -147,7 +147,7 @@ def test_no_answer_and_no_log_line_tells_what_is_not_theirs(service):
     host = [str(service.state), str(client.BIN), str(client.ROOT), "/var/tmp", "/proc/", f"/{'root'}/", "/nix/var",
             "/etc/shadow", os.uname().nodename]
     host = [place for place in host if len(place) > 3]
-    secrets = [one.key, one.key.split("_")[2], other.key, other.key.split("_")[2], ENV_KEY]
+    secrets = [one.key, one.key.split("_", 2)[2], other.key, other.key.split("_", 2)[2], ENV_KEY]
     for answer in one.answers:
         asked = answer.partition("\n")[0]
         body = answer[len(asked):].replace(others, "" if others in asked else others)
