@@ -132,13 +132,9 @@ static int begin_environment(struct job *j)
 	cuv_env_ask_put(&w, &ask);
 	if (text < 0)
 		return no_memory(j);
-	s->fd = cuv_peers_builder(j->peers, j->err);
-	if (s->fd < 0)
-		return s->fd;
 	s->deadline_ns = cuv_deadline_ms((uint64_t)j->spec->resolve_ms + j->spec->build_ms + ENV_SLACK_MS);
-	if (cuv_writer_send(&w, s->fd, &text, 1) < 0)
-		return fail(j, CUV_E_UNAVAILABLE, RETRY_AFTER_S, "the builder is not running; try again");
-	return 0;
+	s->fd = cuv_peers_tell_builder(j->peers, &w, &text, 1, j->err);
+	return CUV_MIN(s->fd, 0);
 }
 
 /* Opens a session with the launcher and sends the run; fds: stdin, then the
@@ -147,21 +143,14 @@ static int begin_run(const struct cuv_peers *peers, const struct cuv_run *run, c
 		     struct side *s, struct cuv_error *err)
 {
 	_cleanup_writer_ struct cuv_writer w;
-	int r;
 
 	cuv_writer_init(&w, CUV_MSG_RUN);
 	cuv_run_put(&w, run);
-	s->fd = cuv_peers_launcher(peers, err);
-	if (s->fd < 0)
-		return s->fd;
-	r = cuv_writer_send(&w, s->fd, fds, n_fds);
-	if (r < 0) {
-		s->fd = cuv_close(s->fd);
-		cuv_error_set(err, r == -E2BIG ? CUV_E_ENVIRONMENT_TOO_LARGE : CUV_E_UNAVAILABLE, "%s",
-			      r == -E2BIG ? "the environment has too many store paths for one box"
-					  : "the launcher is not running; try again");
-	}
-	return r;
+	s->fd = cuv_peers_tell_launcher(peers, &w, fds, n_fds, err);
+	if (s->fd == -E2BIG)
+		cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
+			      "the environment has too many store paths for one box");
+	return CUV_MIN(s->fd, 0);
 }
 
 static void begin_lint(struct job *j, enum side_kind kind)

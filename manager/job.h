@@ -37,6 +37,11 @@ struct cuv_peers {
  * (CUV_E_UNAVAILABLE) when the process can't be reached. */
 int cuv_peers_launcher(const struct cuv_peers *p, struct cuv_error *err);
 int cuv_peers_builder(const struct cuv_peers *p, struct cuv_error *err);
+/* The same with the session's first message; -E2BIG when that is too large for a frame. */
+int cuv_peers_tell_launcher(const struct cuv_peers *p, struct cuv_writer *first, const int *fds, size_t n_fds,
+			    struct cuv_error *err);
+int cuv_peers_tell_builder(const struct cuv_peers *p, struct cuv_writer *first, const int *fds, size_t n_fds,
+			   struct cuv_error *err);
 /* Asks for layers or tools within timeout_ms. 0 or -errno with err set. */
 int cuv_peers_layers(const struct cuv_peers *p, uint32_t timeout_ms, struct cuv_layers *ret, struct cuv_error *err);
 int cuv_peers_tools(const struct cuv_peers *p, uint32_t timeout_ms, struct cuv_tools *ret, struct cuv_error *err);

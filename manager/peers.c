@@ -21,37 +21,68 @@ static int unavailable(struct cuv_error *err, const char *who, const char *why)
 	return -EHOSTUNREACH;
 }
 
-static int open_session(int control, const char *path, const char *who, struct cuv_error *err)
+/* How a session begins. */
+struct first {
+	struct cuv_writer *message; /* NULL: with nothing */
+	const int *fds;
+	size_t n_fds;
+};
+
+static int connect_session(const char *path, const struct first *first)
+{
+	_cleanup_close_ int fd = cuv_session_connect(path);
+	int r = fd;
+
+	if (fd >= 0 && first->message)
+		r = cuv_writer_send(first->message, fd, first->fds, first->n_fds);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int open_session(int control, const char *path, const char *who, const struct first *first,
+			struct cuv_error *err)
 {
 	uint64_t deadline = cuv_deadline_ms(OPEN_WAIT_MS);
 	int fd;
 
-	if (control < 0) {
-		if (!path)
-			return unavailable(err, who, "no address");
-		fd = cuv_session_connect(path);
-		return fd >= 0 ? fd : unavailable(err, who, strerror(-fd));
-	}
+	if (control < 0 && !path)
+		return unavailable(err, who, "no address");
 	for (;;) {
 		struct pollfd p = {.fd = control, .events = POLLOUT};
 
-		fd = cuv_session_open(control);
-		if (fd != -EAGAIN)
+		fd = control < 0 ? connect_session(path, first)
+				 : cuv_session_open_with(control, first->message, first->fds, first->n_fds);
+		if (control < 0 || fd != -EAGAIN)
 			break;
 		if (poll(&p, 1, cuv_deadline_poll_ms(deadline)) <= 0)
 			return unavailable(err, who, "it does not answer");
 	}
-	return fd >= 0 ? fd : unavailable(err, who, strerror(-fd));
+	return fd >= 0 || fd == -E2BIG ? fd : unavailable(err, who, strerror(-fd));
 }
 
 int cuv_peers_launcher(const struct cuv_peers *p, struct cuv_error *err)
 {
-	return open_session(p->launcher_control, p->launcher_path, "launcher", err);
+	return cuv_peers_tell_launcher(p, NULL, NULL, 0, err);
 }
 
 int cuv_peers_builder(const struct cuv_peers *p, struct cuv_error *err)
 {
-	return open_session(p->builder_control, p->builder_path, "builder", err);
+	return cuv_peers_tell_builder(p, NULL, NULL, 0, err);
+}
+
+int cuv_peers_tell_launcher(const struct cuv_peers *p, struct cuv_writer *first, const int *fds, size_t n_fds,
+			    struct cuv_error *err)
+{
+	const struct first f = {first, fds, n_fds};
+
+	return open_session(p->launcher_control, p->launcher_path, "launcher", &f, err);
+}
+
+int cuv_peers_tell_builder(const struct cuv_peers *p, struct cuv_writer *first, const int *fds, size_t n_fds,
+			   struct cuv_error *err)
+{
+	const struct first f = {first, fds, n_fds};
+
+	return open_session(p->builder_control, p->builder_path, "builder", &f, err);
 }
 
 /* Sends one question and receives its answer; a FAILURE becomes err. */

@@ -15,11 +15,19 @@
 
 int cuv_session_open(int control)
 {
-	int pair[2], r;
+	return cuv_session_open_with(control, NULL, NULL, 0);
+}
+
+int cuv_session_open_with(int control, struct cuv_writer *first, const int *fds, size_t n_fds)
+{
+	int pair[2], r = 0;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	r = cuv_msg_send_plain(control, CUV_MSG_SESSION_OPEN, &pair[1], 1);
+	if (first)
+		r = cuv_writer_send(first, pair[0], fds, n_fds);
+	if (r == 0)
+		r = cuv_msg_send_plain(control, CUV_MSG_SESSION_OPEN, &pair[1], 1);
 	cuv_close(pair[1]);
 	if (r < 0) {
 		cuv_close(pair[0]);

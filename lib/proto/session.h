@@ -7,11 +7,14 @@
 #ifndef CUV_SESSION_H
 #define CUV_SESSION_H
 
-#include "lib/base/base.h"
+#include "lib/proto/frame.h"
 
 /* Over a control socket that the other process reads: makes a socket pair and
  * sends one end (SESSION_OPEN). The session's descriptor, or -errno. */
 int cuv_session_open(int control);
+/* The same with the session's first message, which is there when the other process is told of the
+ * session: it is woken once. As cuv_writer_send: -E2BIG when it is too large. */
+int cuv_session_open_with(int control, struct cuv_writer *first, const int *fds, size_t n_fds);
 /* To a listening socket's path. The session's descriptor, or -errno. */
 int cuv_session_connect(const char *path);
 

@@ -239,10 +239,8 @@ static int start_run(struct cuv_ruff_server *s, const struct cuv_peers *peers, c
 		return -errno;
 	s->stream = pair[0];
 	theirs = pair[1];
-	s->session = cuv_peers_launcher(peers, NULL);
-	if (s->session < 0)
-		return s->session;
-	return cuv_writer_send(&w, s->session, &theirs, 1);
+	s->session = cuv_peers_tell_launcher(peers, &w, &theirs, 1, NULL);
+	return CUV_MIN(s->session, 0);
 }
 
 static int greet(struct cuv_ruff_server *s)

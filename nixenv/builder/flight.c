@@ -10,7 +10,7 @@
 
 struct cuv_flight *cuv_flights_find(struct cuv_flights *f, const struct cuv_key *key)
 {
-	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+	for (size_t i = 0; f->n > 0 && i < CUV_FLIGHTS_MAX; i++)
 		if (f->items[i].used && strcmp(f->items[i].key.hex, key->hex) == 0)
 			return &f->items[i];
 	return NULL;
@@ -26,6 +26,7 @@ struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_
 			continue;
 		*flight = (struct cuv_flight){
 			.used = true,
+			.all = f,
 			.number = ++f->numbers,
 			.key = *key,
 			.ask = *ask,
@@ -33,6 +34,7 @@ struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_
 			.canonical_len = len,
 			.worker = CUV_WORKER_INIT,
 		};
+		f->n++;
 		return flight;
 	}
 	return NULL;
@@ -40,7 +42,7 @@ struct cuv_flight *cuv_flights_take_new(struct cuv_flights *f, const struct cuv_
 
 struct cuv_flight *cuv_flights_start(struct cuv_flights *f, const struct cuv_builder *b, int *ret_error)
 {
-	for (;;) {
+	while (f->n > 0) {
 		struct cuv_flight *first = NULL;
 		size_t running = 0;
 		int r;
@@ -65,6 +67,7 @@ struct cuv_flight *cuv_flights_start(struct cuv_flights *f, const struct cuv_bui
 		}
 		first->overdue_ns = cuv_deadline_ms(cuv_make_ms(&first->ask) + OVERDUE_MS);
 	}
+	return NULL;
 }
 
 void cuv_flight_end(struct cuv_flight *f)
@@ -73,5 +76,6 @@ void cuv_flight_end(struct cuv_flight *f)
 		return;
 	cuv_worker_stop(&f->worker);
 	free(f->canonical);
+	f->all->n--;
 	*f = (struct cuv_flight){.worker = CUV_WORKER_INIT};
 }

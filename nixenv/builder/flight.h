@@ -15,8 +15,11 @@
 #define CUV_FLIGHTS_WAITING_MAX 64
 #define CUV_FLIGHTS_MAX (CUV_FLIGHTS_RUNNING_MAX + CUV_FLIGHTS_WAITING_MAX)
 
+struct cuv_flights;
+
 struct cuv_flight {
 	bool used;
+	struct cuv_flights *all; /* where it is one of n */
 	uint64_t number; /* in the order they came */
 	struct cuv_key key;
 	struct cuv_env_ask ask;
@@ -31,6 +34,7 @@ struct cuv_flight {
 
 struct cuv_flights {
 	struct cuv_flight items[CUV_FLIGHTS_MAX];
+	size_t n; /* in use: mostly none is */
 	uint64_t numbers;
 };
 

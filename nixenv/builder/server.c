@@ -52,6 +52,7 @@ struct server {
 	struct cuv_desk desk;
 	struct cuv_share *share; /* NULL: nothing is shared */
 	struct session sessions[CUV_BUILDER_SESSIONS_MAX];
+	size_t n_sessions; /* those behind it are free */
 };
 
 /* --- sessions --- */
@@ -59,6 +60,7 @@ struct server {
 static void session_close(struct session *s)
 {
 	struct cuv_flight *flight = s->flight;
+	struct server *sv = s->server;
 
 	if (s->fd < 0)
 		return;
@@ -67,10 +69,12 @@ static void session_close(struct session *s)
 	(void)cuv_close(s->last_fd);
 	(void)cuv_close(s->fd);
 	if (s->use)
-		cuv_uses_release(s->server->uses, s->use);
-	cuv_desk_leave(&s->server->desk, s);
-	cuv_share_leave(s->server->share, s);
+		cuv_uses_release(sv->uses, s->use);
+	cuv_desk_leave(&sv->desk, s);
+	cuv_share_leave(sv->share, s);
 	*s = (struct session){.fd = -1, .last_fd = -1};
+	while (sv->n_sessions > 0 && sv->sessions[sv->n_sessions - 1].fd < 0)
+		sv->n_sessions--;
 	if (flight && --flight->n_sessions == 0) {
 		cuv_log(CUV_LOG_INFO, "flight-cancelled", CUV_S("key", flight->key.hex));
 		cuv_flight_end(flight);
@@ -153,8 +157,8 @@ static void session_progress(struct session *s, const struct cuv_env_progress *p
 	(void)cuv_writer_send(&w, s->fd, NULL, 0);
 }
 
-/* Takes the descriptor over. */
-static void session_new(struct server *sv, int fd, bool may_ask_chores)
+/* Takes the descriptor over. NULL when it can't be served. */
+static struct session *session_new(struct server *sv, int fd, bool may_ask_chores)
 {
 	struct cuv_error err;
 
@@ -171,12 +175,14 @@ static void session_new(struct server *sv, int fd, bool may_ask_chores)
 				      .may_ask_chores = may_ask_chores,
 				      .state = SESSION_OPEN,
 				      .deadline_ns = cuv_deadline_ms(ASK_MS)};
-		return;
+		sv->n_sessions = CUV_MAX(sv->n_sessions, i + 1);
+		return s;
 	}
 	cuv_error_set(&err, CUV_E_OVERLOADED, "the builder has no place for another session; try again");
 	err.retry_after_s = 2;
 	(void)cuv_failure_send(fd, &err);
 	(void)cuv_close(fd);
+	return NULL;
 }
 
 /* --- asks --- */
@@ -477,7 +483,7 @@ static void session_output(struct session *s)
 /* --- flights --- */
 
 #define for_each_follower(sv, s, flight_)                                                                              \
-	for (struct session *s = (sv)->sessions; s < (sv)->sessions + CUV_BUILDER_SESSIONS_MAX; s++)                   \
+	for (struct session *s = (sv)->sessions; s < (sv)->sessions + (sv)->n_sessions; s++)                           \
 		if (s->fd >= 0 && s->flight == (flight_))
 
 /* session_answer takes each follower off the flight; it is ended by the caller. */
@@ -573,7 +579,7 @@ static uint64_t end_overdue(struct server *sv)
 	uint64_t next = CUV_NEVER, now = cuv_now_ns();
 	struct cuv_error err;
 
-	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++) {
+	for (size_t i = 0; sv->flights.n > 0 && i < CUV_FLIGHTS_MAX; i++) {
 		struct cuv_flight *flight = &sv->flights.items[i];
 
 		if (!flight->used || flight->worker.pid <= 0)
@@ -673,11 +679,15 @@ static void control_input(struct server *sv)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
 	int r = cuv_frame_recv(sv->fds.control, &f);
+	struct session *s;
 
 	if (r == -EAGAIN)
 		return;
 	if (r == 0 && f.type == CUV_MSG_SESSION_OPEN && f.n_fds == 1) {
-		session_new(sv, cuv_frame_take_fd(&f, 0), sv->fds.chores);
+		s = session_new(sv, cuv_frame_take_fd(&f, 0), sv->fds.chores);
+		/* Mostly it has been asked already. */
+		if (s)
+			session_input(sv, s);
 		return;
 	}
 	/* The manager is gone, or not itself any more. */
@@ -691,15 +701,16 @@ static void listener_input(struct server *sv)
 	int fd = cuv_session_accept(sv->fds.listener, sv->fds.uid);
 
 	if (fd >= 0)
-		session_new(sv, fd, true);
+		(void)session_new(sv, fd, true);
 }
 
 enum { FD_STOP, FD_SUPERVISOR, FD_CONTROL, FD_LISTENER, FD_CHORE, FD_FIRST_SHARE };
-#define FD_FIRST_SESSION (FD_FIRST_SHARE + CUV_SHARE_WORKERS)
-#define FD_FIRST_FLIGHT (FD_FIRST_SESSION + CUV_BUILDER_SESSIONS_MAX)
-#define FDS_MAX (FD_FIRST_FLIGHT + CUV_FLIGHTS_MAX)
+#define FD_FIRST_FLIGHT (FD_FIRST_SHARE + CUV_SHARE_WORKERS)
+#define FD_FIRST_SESSION (FD_FIRST_FLIGHT + CUV_FLIGHTS_MAX)
+#define FDS_MAX (FD_FIRST_SESSION + CUV_BUILDER_SESSIONS_MAX)
 
-static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
+/* How many there are to wait for. */
+static nfds_t fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
 {
 	p[FD_STOP] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
 	p[FD_SUPERVISOR] = (struct pollfd){.fd = sv->fds.supervisor, .events = POLLIN};
@@ -708,11 +719,13 @@ static void fill_poll(const struct server *sv, int stop_fd, struct pollfd *p)
 	p[FD_CHORE] = (struct pollfd){.fd = sv->desk.worker.sock, .events = POLLIN};
 	for (size_t i = 0; i < CUV_SHARE_WORKERS; i++)
 		p[FD_FIRST_SHARE + i] = (struct pollfd){.fd = cuv_share_socket(sv->share, i), .events = POLLIN};
-	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
+	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
+		p[FD_FIRST_FLIGHT + i] = (struct pollfd){
+			.fd = sv->flights.n > 0 ? sv->flights.items[i].worker.sock : -1, .events = POLLIN};
+	for (size_t i = 0; i < sv->n_sessions; i++)
 		p[FD_FIRST_SESSION + i] = (struct pollfd){
 			.fd = sv->sessions[i].fd, .events = (short)(POLLIN | (sv->sessions[i].stuck ? POLLOUT : 0))};
-	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
-		p[FD_FIRST_FLIGHT + i] = (struct pollfd){.fd = sv->flights.items[i].worker.sock, .events = POLLIN};
+	return (nfds_t)(FD_FIRST_SESSION + sv->n_sessions);
 }
 
 /* When the first silent session is due, or CUV_NEVER. */
@@ -720,7 +733,7 @@ static uint64_t close_silent(struct server *sv)
 {
 	uint64_t next = CUV_NEVER, now = cuv_now_ns();
 
-	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
+	for (size_t i = 0; i < sv->n_sessions; i++) {
 		struct session *s = &sv->sessions[i];
 
 		if (s->fd < 0 || s->state != SESSION_OPEN)
@@ -733,7 +746,8 @@ static uint64_t close_silent(struct server *sv)
 	return next;
 }
 
-static void handle(struct server *sv, const struct pollfd *p)
+/* n: of p, as fill_poll said. */
+static void handle(struct server *sv, const struct pollfd *p, nfds_t n)
 {
 	/* Each entry is looked up again by its descriptor: what came before may
 	 * have closed it, and its place may be another's by now. */
@@ -745,7 +759,7 @@ static void handle(struct server *sv, const struct pollfd *p)
 	for (size_t i = 0; i < CUV_SHARE_WORKERS; i++)
 		if (p[FD_FIRST_SHARE + i].revents && cuv_share_socket(sv->share, i) == p[FD_FIRST_SHARE + i].fd)
 			cuv_share_input(sv->share, i, share_answer);
-	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++) {
+	for (size_t i = 0; FD_FIRST_SESSION + i < n; i++) {
 		const struct pollfd *e = &p[FD_FIRST_SESSION + i];
 		struct session *s = &sv->sessions[i];
 
@@ -766,19 +780,20 @@ static int serve(struct server *sv, int stop_fd)
 
 	for (;;) {
 		uint64_t next = CUV_MIN(close_silent(sv), end_overdue(sv));
+		nfds_t n;
 
 		start_flights(sv);
 		start_chores(sv);
 		next = CUV_MIN(next, CUV_MIN(cuv_uses_due_ns(sv->uses), sv->desk.tend_ns));
-		fill_poll(sv, stop_fd, p);
-		if (poll(p, FDS_MAX, cuv_deadline_poll_ms(next)) < 0) {
+		n = fill_poll(sv, stop_fd, p);
+		if (poll(p, n, cuv_deadline_poll_ms(next)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
 		if (p[FD_STOP].revents || p[FD_SUPERVISOR].revents)
 			return 0;
-		handle(sv, p);
+		handle(sv, p, n);
 		if (cuv_now_ns() >= cuv_uses_due_ns(sv->uses))
 			cuv_uses_flush(sv->uses);
 	}

@@ -87,9 +87,11 @@ struct cuv_use *cuv_uses_take(struct cuv_uses *u, const char *store_name)
 	if (!use)
 		return NULL;
 	/* No lock file is made again for what was evicted: it would be a lease on nothing. */
-	if (use->lease < 0 && cuv_index_has(u->b, store_name)) {
-		r = cuv_lease_take(u->b->state.leases, store_name, true);
-		if (r < 0 && r != -EBUSY)
+	if (use->lease < 0) {
+		r = cuv_lease_take(u->b->state.leases, store_name, false);
+		if (r == -ENOENT && cuv_index_has(u->b, store_name))
+			r = cuv_lease_take(u->b->state.leases, store_name, true);
+		if (r < 0 && r != -EBUSY && r != -ENOENT)
 			cuv_log(CUV_LOG_WARNING, "lease", CUV_S("environment", store_name),
 				CUV_S("error", strerror(-r)));
 		use->lease = CUV_MAX(r, -1);
