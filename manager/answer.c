@@ -51,7 +51,7 @@ static json_t *packages(const struct cuv_strv *list, const struct cuv_buf *lock)
 	json_t *ret = json_array();
 	size_t i, next = 0;
 
-	if (cuv_pylock_built(cuv_buf_str(lock), lock->len, &built) < 0) {
+	if (list->n > 0 && cuv_pylock_built(cuv_buf_str(lock), lock->len, &built) < 0) {
 		json_decref(ret);
 		return NULL;
 	}

@@ -128,9 +128,11 @@ static void ask_for_items(struct cuv_requirers *who, const struct cuv_requiremen
 static json_t *packages(const struct cuv_requirements *reqs, const struct cuv_environment *e,
 			const struct cuv_buf *lock)
 {
-	struct cuv_requirers *who = cuv_requirers_read(lock ? cuv_buf_str(lock) : "", lock ? lock->len : 0);
+	struct cuv_requirers *who = NULL;
 	json_t *ret = json_array();
 
+	if (e->packages.n > 0)
+		who = cuv_requirers_read(lock ? cuv_buf_str(lock) : "", lock ? lock->len : 0);
 	if (who)
 		ask_for_items(who, reqs, e);
 	for (size_t i = 0; i < e->packages.n; i++) {

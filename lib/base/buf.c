@@ -86,23 +86,30 @@ int cuv_buf_add_char(struct cuv_buf *b, char c)
 
 int cuv_buf_addf(struct cuv_buf *b, const char *fmt, ...)
 {
+	const size_t have = b->err || !b->data ? 0 : b->cap - b->len;
 	va_list ap;
 	char *room;
 	int n;
 
+	/* Mostly it fits into what is there. */
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(have ? b->data + b->len : NULL, have, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
 		b->err = b->err ? b->err : -EINVAL;
 		return b->err;
 	}
 	room = cuv_buf_room(b, (size_t)n);
-	if (!room)
+	if (!room) {
+		if (have)
+			b->data[b->len] = '\0';
 		return b->err;
-	va_start(ap, fmt);
-	(void)vsnprintf(room, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	}
+	if ((size_t)n >= have) {
+		va_start(ap, fmt);
+		(void)vsnprintf(room, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	cuv_buf_grew(b, (size_t)n);
 	return 0;
 }

@@ -20,6 +20,16 @@ void cuv_log_setup(const char *component, enum cuv_log_level least)
 	log_least = least;
 }
 
+/* How many bytes are ASCII that stands for itself. */
+static size_t plain(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void add_json_string(struct cuv_buf *b, const char *s)
 {
 	size_t len = strnlen(s, LOG_LINE_MAX / 4), i = 0;
@@ -27,8 +37,14 @@ static void add_json_string(struct cuv_buf *b, const char *s)
 	cuv_buf_add_char(b, '"');
 	while (i < len) {
 		unsigned char c = (unsigned char)s[i];
-		size_t n = cuv_utf8_char_len(s + i, len - i);
+		size_t n = plain(s + i, len - i);
 
+		if (n > 0) {
+			cuv_buf_add(b, s + i, n);
+			i += n;
+			continue;
+		}
+		n = cuv_utf8_char_len(s + i, len - i);
 		if (n == 0) {
 			cuv_buf_add_str(b, "\\ufffd");
 			n = 1;
