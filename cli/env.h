@@ -49,10 +49,10 @@ void cuv_env_peer_close(struct cuv_env_peer *p);
 /* A chore's answer, the caller's; NULL with err set. fd: what it reads or writes, -1. */
 json_t *cuv_env_peer_chore(struct cuv_env_peer *p, const struct cuv_chore_ask *ask, int fd, struct cuv_error *err);
 
-/* An environment; the session keeps it as long as it is open. ret_lock: the lock's text, a descriptor (may be NULL).
- * All returned are the caller's. 0 or negative with err set. */
+/* An environment; the lease keeps it as long as it is open, -1 where only a lock was asked for. ret_lock: the lock's
+ * text, a descriptor (may be NULL). All returned are the caller's. 0 or negative with err set. */
 int cuv_env_peer_ask(struct cuv_env_peer *p, const struct cuv_env_ask *ask, const void *text, size_t len,
-		     struct cuv_environment *ret, int *ret_session, int *ret_lock, struct cuv_error *err);
+		     struct cuv_environment *ret, int *ret_lease, int *ret_lock, struct cuv_error *err);
 
 /* --- small things --- */
 

@@ -123,19 +123,19 @@ static int read_ask(const struct cuv_values *v, struct cuv_env_ask *ret, struct 
 	return read_step(v, BUILD, "--build-timeout", &ret->build_ms, err);
 }
 
-/* What was asked for, with the session that keeps it. */
+/* What was asked for, with the lease that keeps it. */
 struct found {
 	struct cuv_environment env;
-	int session;
+	int lease;
 	int lock;
 	json_t *explain; /* what came of each line; NULL where no file was sent */
 };
-#define FOUND_INIT ((struct found){.session = -1, .lock = -1})
+#define FOUND_INIT ((struct found){.lease = -1, .lock = -1})
 
 static void found_done(struct found *f)
 {
 	cuv_environment_done(&f->env);
-	(void)cuv_close(f->session);
+	(void)cuv_close(f->lease);
 	(void)cuv_close(f->lock);
 	json_decref(f->explain);
 }
@@ -172,7 +172,7 @@ static int make(struct cuv_env_peer *peer, const struct cuv_values *v, const cha
 		r = cuv_env_peer_open(peer, v->value[STATE].text, err);
 	if (r == 0) {
 		r = cuv_env_peer_ask(peer, &ask, cuv_buf_str(&in.requirements), in.requirements.len, &ret->env,
-				     &ret->session, &ret->lock, err);
+				     &ret->lease, &ret->lock, err);
 		if (r < 0 && in.source)
 			cuv_requirements_relocate(in.source, err);
 		if (r == 0)

@@ -107,7 +107,7 @@ json_t *cuv_env_peer_chore(struct cuv_env_peer *p, const struct cuv_chore_ask *a
 }
 
 int cuv_env_peer_ask(struct cuv_env_peer *p, const struct cuv_env_ask *ask, const void *text, size_t len,
-		     struct cuv_environment *ret, int *ret_session, int *ret_lock, struct cuv_error *err)
+		     struct cuv_environment *ret, int *ret_lease, int *ret_lock, struct cuv_error *err)
 {
 	_cleanup_close_ int memory = cuv_memfd("environment", text, len), session = -1;
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -126,6 +126,6 @@ int cuv_env_peer_ask(struct cuv_env_peer *p, const struct cuv_env_ask *ask, cons
 		return broken(err);
 	if (ret_lock)
 		*ret_lock = cuv_frame_take_fd(&f, 0);
-	*ret_session = TAKE_FD(session);
+	*ret_lease = cuv_frame_take_fd(&f, 1);
 	return 0;
 }

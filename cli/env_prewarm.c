@@ -30,7 +30,7 @@ static const struct cuv_usage usage = {
 static int make(struct cuv_env_peer *peer, const char *state, struct cuv_environment *ret, struct cuv_error *err)
 {
 	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(CUV_REQUIREMENTS_BYTES_MAX);
-	_cleanup_close_ int session = -1, lock = -1;
+	_cleanup_close_ int lease = -1, lock = -1;
 	struct cuv_env_ask ask = {.source = CUV_ENV_REQUIREMENTS, .sdist = true};
 	struct cuv_job_spec spec;
 	int r = cuv_data_science_read(&text, &ask.exclude_s, err);
@@ -43,7 +43,7 @@ static int make(struct cuv_env_peer *peer, const char *state, struct cuv_environ
 	if (r == 0)
 		r = cuv_env_peer_open(peer, state, err);
 	if (r == 0)
-		r = cuv_env_peer_ask(peer, &ask, cuv_buf_str(&text), text.len, ret, &session, &lock, err);
+		r = cuv_env_peer_ask(peer, &ask, cuv_buf_str(&text), text.len, ret, &lease, &lock, err);
 	return r;
 }
 

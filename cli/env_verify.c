@@ -39,7 +39,7 @@ static const struct cuv_usage usage = {
 static int build_again(struct cuv_env_peer *peer, const json_t *item, struct cuv_error *err)
 {
 	_cleanup_environment_ struct cuv_environment env = CUV_ENVIRONMENT_INIT;
-	_cleanup_close_ int session = -1;
+	_cleanup_close_ int lease = -1;
 	const char *digest = json_string_value(json_object_get(item, "digest"));
 	const char *python = json_string_value(json_object_get(item, "python"));
 	const char *lock = json_string_value(json_object_get(item, "lock"));
@@ -48,7 +48,7 @@ static int build_again(struct cuv_env_peer *peer, const json_t *item, struct cuv
 	if (!digest || !python || !lock)
 		return cuv_error_set(err, CUV_E_INTERNAL, "the builder sent a broken answer");
 	snprintf(ask.python, sizeof(ask.python), "%s", python);
-	if (cuv_env_peer_ask(peer, &ask, lock, strlen(lock), &env, &session, NULL, err) < 0)
+	if (cuv_env_peer_ask(peer, &ask, lock, strlen(lock), &env, &lease, NULL, err) < 0)
 		return -EIO;
 	if (strcmp(env.digest, digest) != 0)
 		return cuv_error_set(err, CUV_E_INTERNAL, "its lock comes to another environment now: %s", env.digest);

@@ -7,8 +7,8 @@
  * begin only when they don't answer.
  *
  *   start   environment and ruff begin together
- *   ENV_READY   the program's run begins; the environment's session stays open,
- *               because the environment is only held while it does
+ *   ENV_READY   the program's run begins; the lease that came with it is kept to the
+ *               end, because the environment is only held while somebody has one
  *   end     the program's result is there, and both lint sides have ended or
  *           have used up their time
  *
@@ -69,6 +69,7 @@ struct job {
 	struct cuv_sha256 key;		/* of the code, in the cache */
 	bool boxes;			/* format and check have boxes of their own */
 	int lock;			/* the environment's, read at the end: many may wait; -1: none came */
+	int lease;			/* on it; -1: none came */
 };
 
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec)
@@ -148,8 +149,7 @@ static int begin_run(const struct cuv_peers *peers, const struct cuv_run *run, c
 	cuv_run_put(&w, run);
 	s->fd = cuv_peers_tell_launcher(peers, &w, fds, n_fds, err);
 	if (s->fd == -E2BIG)
-		cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE,
-			      "the environment has too many store paths for one box");
+		cuv_error_set(err, CUV_E_ENVIRONMENT_TOO_LARGE, "the environment has too many store paths for one box");
 	return CUV_MIN(s->fd, 0);
 }
 
@@ -357,7 +357,9 @@ static int on_environment(struct job *j, struct cuv_frame *f)
 		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
 			break;
 		j->side[SIDE_ENV].ended = true;
+		j->side[SIDE_ENV].fd = cuv_close(j->side[SIDE_ENV].fd);
 		j->lock = cuv_frame_take_fd(f, 0);
+		j->lease = cuv_frame_take_fd(f, 1);
 		j->side[SIDE_RUN].ended = j->spec->build_only;
 		return j->spec->build_only ? 0 : begin_program(j);
 	case CUV_MSG_FAILURE:
@@ -603,8 +605,14 @@ static void judge_lint(struct job *j)
 int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, const struct cuv_job_spec *spec,
 		const struct cuv_job_events *events, struct cuv_job_result *ret, struct cuv_error *err)
 {
-	struct job j = {
-		.peers = peers, .tools = tools, .spec = spec, .events = events, .ret = ret, .err = err, .lock = -1};
+	struct job j = {.peers = peers,
+			.tools = tools,
+			.spec = spec,
+			.events = events,
+			.ret = ret,
+			.err = err,
+			.lock = -1,
+			.lease = -1};
 	int i, r;
 
 	for (i = 0; i < _SIDE_MAX; i++)
@@ -623,6 +631,7 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 	if (r == 0)
 		r = read_lock(&j);
 	j.lock = cuv_close(j.lock);
+	j.lease = cuv_close(j.lease);
 	if (r == 0)
 		judge_lint(&j);
 	else if (spec->source)

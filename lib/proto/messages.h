@@ -41,7 +41,8 @@
 	X(LAYERS, 15, "launcher", "client", 0, "the layers' states; the last message")                                 \
 	X(ENV_ASK, 20, "client", "builder", 1, "environment for these requirements, this lock or this digest")         \
 	X(ENV_PROGRESS, 21, "builder", "client", 0, "what is being done and how far it is")                            \
-	X(ENV_READY, 22, "builder", "client", 1, "the environment, valid while the session stays open; its lock")      \
+	X(ENV_READY, 22, "builder", "client", 2,                                                                       \
+	  "the environment; its lock, its lease if it was made; the last message")                                     \
 	X(TOOLS_ASK, 23, "client", "builder", 0, "store paths of images, uv and ruff?")                                \
 	X(TOOLS, 24, "builder", "client", 0, "those paths; the last message")                                          \
 	X(CHORE_ASK, 25, "client", "builder", 1, "something about the store: see lib/proto/chore.h")                   \

@@ -20,7 +20,7 @@ struct cuv_flights;
 struct cuv_flight {
 	bool used;
 	struct cuv_flights *all; /* where it is one of n */
-	uint64_t number; /* in the order they came */
+	uint64_t number;	 /* in the order they came */
 	struct cuv_key key;
 	struct cuv_env_ask ask;
 	char *canonical; /* owned */

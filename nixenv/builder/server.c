@@ -29,6 +29,12 @@ enum session_state { SESSION_OPEN = 1, SESSION_WAITING, SESSION_ANSWERED };
 
 struct server;
 
+/* Descriptors of a message. */
+struct fds {
+	int fd[2];
+	size_t n;
+};
+
 struct session {
 	int fd; /* -1: free */
 	struct server *server;
@@ -36,11 +42,11 @@ struct session {
 	enum session_state state;
 	uint64_t deadline_ns; /* to ask */
 	struct cuv_flight *flight;
-	struct cuv_use *use; /* of the environment it was answered with */
 	uint64_t asked_ns;
 	bool stuck; /* the last message did not fit: send it when there is room */
+	bool ends;  /* and close then */
 	struct cuv_writer last;
-	int last_fd; /* that goes with it; -1: none */
+	struct fds last_fds; /* that go with it */
 };
 
 struct server {
@@ -57,6 +63,13 @@ struct server {
 
 /* --- sessions --- */
 
+static void close_fds(struct fds *fds)
+{
+	while (fds->n > 0)
+		cuv_close(fds->fd[--fds->n]);
+}
+#define _cleanup_fds_ _cleanup_(close_fds)
+
 static void session_close(struct session *s)
 {
 	struct cuv_flight *flight = s->flight;
@@ -66,13 +79,11 @@ static void session_close(struct session *s)
 		return;
 	if (s->stuck)
 		cuv_writer_done(&s->last);
-	(void)cuv_close(s->last_fd);
+	close_fds(&s->last_fds);
 	(void)cuv_close(s->fd);
-	if (s->use)
-		cuv_uses_release(sv->uses, s->use);
 	cuv_desk_leave(&sv->desk, s);
 	cuv_share_leave(sv->share, s);
-	*s = (struct session){.fd = -1, .last_fd = -1};
+	*s = (struct session){.fd = -1};
 	while (sv->n_sessions > 0 && sv->sessions[sv->n_sessions - 1].fd < 0)
 		sv->n_sessions--;
 	if (flight && --flight->n_sessions == 0) {
@@ -81,12 +92,12 @@ static void session_close(struct session *s)
 	}
 }
 
-/* Sends the session's last message, now or when there is room; takes w and fd (-1:
- * none) over. */
-static void session_answer_fd(struct session *s, struct cuv_writer *w, int fd)
+/* Sends the session's last message, now or when there is room; takes w and what is of fds
+ * over. */
+static void session_answer_fds(struct session *s, struct cuv_writer *w, struct fds fds)
 {
-	_cleanup_close_ int own = fd;
-	int r = cuv_writer_send(w, s->fd, &own, own >= 0);
+	_cleanup_fds_ struct fds own = fds;
+	int r = cuv_writer_send(w, s->fd, own.fd, own.n);
 
 	if (s->flight)
 		s->flight->n_sessions--;
@@ -95,16 +106,17 @@ static void session_answer_fd(struct session *s, struct cuv_writer *w, int fd)
 	if (r == -EAGAIN) {
 		s->stuck = true;
 		s->last = *w;
-		s->last_fd = TAKE_FD(own);
+		s->last_fds = own;
+		own.n = 0;
 		*w = (struct cuv_writer){0};
-	} else if (r < 0) {
+	} else if (r < 0 || s->ends) {
 		session_close(s);
 	}
 }
 
 static void session_answer(struct session *s, struct cuv_writer *w)
 {
-	session_answer_fd(s, w, -1);
+	session_answer_fds(s, w, (struct fds){.n = 0});
 }
 
 static void session_fail(struct session *s, const struct cuv_error *err)
@@ -125,26 +137,37 @@ static void session_fail_with(struct session *s, enum cuv_error_code code, uint3
 	session_fail(s, &err);
 }
 
-/* The session takes over use, its lease; NULL where there is nothing to keep. */
-static void session_ready(const struct server *sv, struct session *s, const struct cuv_environment *e,
-			  struct cuv_use *use, int64_t exclude_s, bool cached)
+/* Takes over the lease, which who asked keeps for as long as they need the environment; -1 where
+ * there is nothing to keep. So nothing is left of the session, and nobody is woken by its end. */
+static void session_ready(const struct server *sv, struct session *s, const struct cuv_environment *e, int lease,
+			  int64_t exclude_s, bool cached)
 {
 	_cleanup_writer_ struct cuv_writer w;
 	struct cuv_environment copy = *e; /* borrows the lists */
+	struct fds fds = {.n = 0};
 	int lock = cuv_locks_open(sv->b, e);
 
-	if (lock < 0)
+	if (lock < 0) {
 		cuv_log(CUV_LOG_WARNING, "lock-unreadable", CUV_S("digest", e->lock_digest),
 			CUV_S("error", strerror(-lock)));
-
+		lock = cuv_memfd("lock", NULL, 0);
+	}
+	if (lock < 0) {
+		(void)cuv_close(lease);
+		session_close(s);
+		return;
+	}
+	fds.fd[fds.n++] = lock;
+	if (lease >= 0)
+		fds.fd[fds.n++] = lease;
 	copy.exclude_s = exclude_s;
 	copy.cached = cached;
 	if (cached)
 		copy.resolve_ns = copy.build_ns = 0;
-	s->use = use;
+	s->ends = true;
 	cuv_writer_init(&w, CUV_MSG_ENV_READY);
 	cuv_environment_put(&w, &copy);
-	session_answer_fd(s, &w, lock);
+	session_answer_fds(s, &w, fds);
 }
 
 static void session_progress(struct session *s, const struct cuv_env_progress *p)
@@ -170,7 +193,6 @@ static struct session *session_new(struct server *sv, int fd, bool may_ask_chore
 		if (cuv_set_nonblock(fd, true) < 0)
 			break;
 		*s = (struct session){.fd = fd,
-				      .last_fd = -1,
 				      .server = sv,
 				      .may_ask_chores = may_ask_chores,
 				      .state = SESSION_OPEN,
@@ -240,14 +262,14 @@ static int read_ask(const struct cuv_builder *b, struct cuv_frame *f, struct cuv
 /* The environment of this key if it is known: from memory, else from the disk; with a
  * lease. */
 static const struct cuv_environment *look_up(struct server *sv, const struct cuv_key *key,
-					     const struct cuv_env_ask *ask, struct cuv_use **ret_use)
+					     const struct cuv_env_ask *ask, int *ret_lease)
 {
 	char store_name[CUV_STORE_NAME_SIZE];
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
 	const struct cuv_environment *known = cuv_cache_ready(sv->cache, key);
 	int r;
 
-	if (known && (*ret_use = cuv_uses_take(sv->uses, known->store_name)))
+	if (known && (*ret_lease = cuv_uses_take(sv->uses, known->store_name)) >= 0)
 		return known;
 	if (known)
 		cuv_cache_drop_ready(sv->cache, key);
@@ -260,7 +282,7 @@ static const struct cuv_environment *look_up(struct server *sv, const struct cuv
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "index-entry-unreadable", CUV_S("key", key->hex),
 			CUV_S("error", strerror(-r)));
-	if (r != 0 || !(*ret_use = cuv_uses_take(sv->uses, e.store_name)))
+	if (r != 0 || (*ret_lease = cuv_uses_take(sv->uses, e.store_name)) < 0)
 		return NULL;
 	return cuv_cache_take_ready(sv->cache, key, &e);
 }
@@ -303,10 +325,10 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	const struct cuv_environment *known;
 	const struct cuv_error *failed;
 	struct cuv_flight *flight;
-	struct cuv_use *use;
 	struct cuv_env_ask ask;
 	struct cuv_key key;
 	bool lock_only;
+	int lease;
 	size_t len;
 
 	s->asked_ns = cuv_now_ns();
@@ -319,10 +341,8 @@ static void answer_env(struct server *sv, struct session *s, struct cuv_frame *f
 	lock_only = ask.lock_only;
 	ask.lock_only = false;
 	cuv_index_key(sv->b, &ask, cuv_buf_str(&text), text.len, &key);
-	if ((known = look_up(sv, &key, &ask, &use))) {
-		session_ready(sv, s, known, use, ask.exclude_s, true);
-		cuv_log(CUV_LOG_DEBUG, "environment-known", CUV_S("key", key.hex),
-			CUV_I("ns", cuv_now_ns() - s->asked_ns));
+	if ((known = look_up(sv, &key, &ask, &lease))) {
+		session_ready(sv, s, known, lease, ask.exclude_s, true);
 		return;
 	}
 	if (ask.source == CUV_ENV_DIGEST && sv->b->caches.n == 0) {
@@ -425,7 +445,7 @@ static void answer_look(struct server *sv, struct session *s, struct cuv_frame *
 	lock = cuv_locks_open(sv->b, &look.environment);
 	cuv_writer_init(&w, CUV_MSG_LOOK);
 	cuv_look_put(&w, &look);
-	session_answer_fd(s, &w, lock < 0 ? -1 : lock);
+	session_answer_fds(s, &w, (struct fds){.fd = {lock}, .n = lock >= 0});
 }
 
 static void answer_which(struct server *sv, struct session *s, struct cuv_frame *f)
@@ -469,14 +489,14 @@ static void session_input(struct server *sv, struct session *s)
 
 static void session_output(struct session *s)
 {
-	int r = cuv_writer_send(&s->last, s->fd, &s->last_fd, s->last_fd >= 0);
+	int r = cuv_writer_send(&s->last, s->fd, s->last_fds.fd, s->last_fds.n);
 
 	if (r == -EAGAIN)
 		return;
 	cuv_writer_done(&s->last);
-	s->last_fd = cuv_close(s->last_fd);
+	close_fds(&s->last_fds);
 	s->stuck = false;
-	if (r < 0)
+	if (r < 0 || s->ends)
 		session_close(s);
 }
 
@@ -510,17 +530,17 @@ static void flight_ready(struct server *sv, struct cuv_flight *flight, struct cu
 		CUV_I("resolve_ms", e->resolve_ns / CUV_NS_PER_MS), CUV_I("build_ms", e->build_ns / CUV_NS_PER_MS));
 	/* There is a lock and no environment: nothing to remember or to keep. */
 	if (flight->ask.lock_only) {
-		for_each_follower(sv, s, flight) session_ready(sv, s, e, NULL, exclude_s, false);
+		for_each_follower(sv, s, flight) session_ready(sv, s, e, -1, exclude_s, false);
 		cuv_flight_end(flight);
 		return;
 	}
 	kept = cuv_cache_take_ready(sv->cache, &flight->key, e);
 	for_each_follower(sv, s, flight)
 	{
-		struct cuv_use *use = cuv_uses_take(sv->uses, kept->store_name);
+		int lease = cuv_uses_take(sv->uses, kept->store_name);
 
-		if (use)
-			session_ready(sv, s, kept, use, exclude_s, false);
+		if (lease >= 0)
+			session_ready(sv, s, kept, lease, exclude_s, false);
 		else
 			session_fail_with(s, CUV_E_UNAVAILABLE, 1,
 					  "the environment was evicted as soon as it was made; try again");
@@ -813,7 +833,7 @@ int cuv_server_run(const struct cuv_builder *b, const struct cuv_server_fds *fds
 	sv->uses = cuv_uses_new(b);
 	cuv_desk_init(&sv->desk);
 	for (size_t i = 0; i < CUV_BUILDER_SESSIONS_MAX; i++)
-		sv->sessions[i] = (struct session){.fd = -1, .last_fd = -1};
+		sv->sessions[i] = (struct session){.fd = -1};
 	for (size_t i = 0; i < CUV_FLIGHTS_MAX; i++)
 		sv->flights.items[i].worker = CUV_WORKER_INIT;
 	if (sv->fds.control >= 0)

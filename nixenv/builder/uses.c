@@ -14,19 +14,17 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-struct cuv_use {
+/* An environment that was used since the last flush. */
+struct use {
 	char env[CUV_STORE_NAME_SIZE];
-	int lease; /* -1: no user, only noted */
-	size_t users;
-	uint64_t count; /* of uses since the last flush */
+	uint64_t count;
 	int64_t last_s;
 	UT_hash_handle hh;
 };
 
 struct cuv_uses {
 	const struct cuv_builder *b;
-	struct cuv_use *table;
-	size_t noted;
+	struct use *table;
 	uint64_t due_ns; /* CUV_NEVER: nothing is noted */
 };
 
@@ -41,24 +39,16 @@ struct cuv_uses *cuv_uses_new(const struct cuv_builder *b)
 	return u;
 }
 
-static void drop(struct cuv_uses *u, struct cuv_use *use)
+static struct use *find_or_add(struct cuv_uses *u, const char *store_name)
 {
-	HASH_DEL(u->table, use);
-	(void)cuv_close(use->lease);
-	free(use);
-}
-
-static struct cuv_use *find_or_add(struct cuv_uses *u, const char *store_name)
-{
-	struct cuv_use *use;
+	struct use *use;
 
 	HASH_FIND_STR(u->table, store_name, use);
-	if (use)
+	if (use || HASH_COUNT(u->table) >= CUV_USES_NOTES_MAX)
 		return use;
 	use = calloc(1, sizeof(*use));
 	if (!use)
 		return NULL;
-	use->lease = -1;
 	memcpy(use->env, store_name, strnlen(store_name, sizeof(use->env) - 1));
 	HASH_ADD_STR(u->table, env, use);
 	if (!use->hh.tbl) {
@@ -68,55 +58,33 @@ static struct cuv_use *find_or_add(struct cuv_uses *u, const char *store_name)
 	return use;
 }
 
-static void note(struct cuv_uses *u, struct cuv_use *use)
+/* One that there is no room for only orders who goes first. */
+static void note(struct cuv_uses *u, const char *store_name)
 {
-	if (use->count == 0 && u->noted >= CUV_USES_NOTES_MAX)
+	struct use *use = find_or_add(u, store_name);
+
+	if (!use)
 		return;
-	u->noted += use->count == 0;
 	use->count++;
 	use->last_s = cuv_wall_s();
 	if (u->due_ns == CUV_NEVER)
 		u->due_ns = cuv_deadline_ms(CUV_USES_FLUSH_MS);
 }
 
-struct cuv_use *cuv_uses_take(struct cuv_uses *u, const char *store_name)
+int cuv_uses_take(struct cuv_uses *u, const char *store_name)
 {
-	struct cuv_use *use = find_or_add(u, store_name);
-	int r = 0;
+	_cleanup_close_ int lease = cuv_lease_take(u->b->state.leases, store_name, false);
 
-	if (!use)
-		return NULL;
 	/* No lock file is made again for what was evicted: it would be a lease on nothing. */
-	if (use->lease < 0) {
-		r = cuv_lease_take(u->b->state.leases, store_name, false);
-		if (r == -ENOENT && cuv_index_has(u->b, store_name))
-			r = cuv_lease_take(u->b->state.leases, store_name, true);
-		if (r < 0 && r != -EBUSY && r != -ENOENT)
-			cuv_log(CUV_LOG_WARNING, "lease", CUV_S("environment", store_name),
-				CUV_S("error", strerror(-r)));
-		use->lease = CUV_MAX(r, -1);
-	}
+	if (lease == -ENOENT && cuv_index_has(u->b, store_name))
+		lease = cuv_lease_take(u->b->state.leases, store_name, true);
+	if (lease < 0 && lease != -EBUSY && lease != -ENOENT)
+		cuv_log(CUV_LOG_WARNING, "lease", CUV_S("environment", store_name), CUV_S("error", strerror(-lease)));
 	/* In this order: what is there under our lease stays. */
-	if (use->lease >= 0 && cuv_index_has(u->b, store_name)) {
-		use->users++;
-		note(u, use);
-		return use;
-	}
-	if (use->users == 0) {
-		use->lease = cuv_close(use->lease);
-		if (use->count == 0)
-			drop(u, use);
-	}
-	return NULL;
-}
-
-void cuv_uses_release(struct cuv_uses *u, struct cuv_use *use)
-{
-	if (--use->users > 0)
-		return;
-	use->lease = cuv_close(use->lease);
-	if (use->count == 0)
-		drop(u, use);
+	if (lease < 0 || !cuv_index_has(u->b, store_name))
+		return -1;
+	note(u, store_name);
+	return TAKE_FD(lease);
 }
 
 uint64_t cuv_uses_due_ns(const struct cuv_uses *u)
@@ -128,9 +96,9 @@ static int write_all(struct cuv_uses *u, struct cuv_ledger *l)
 {
 	int r = cuv_ledger_begin(l);
 
-	for (const struct cuv_use *use = u->table; use; use = use->hh.next) {
+	for (const struct use *use = u->table; use; use = use->hh.next) {
 		/* One that was evicted since is not brought back by its last use. */
-		if (r == 0 && use->count > 0 && cuv_index_has(u->b, use->env))
+		if (r == 0 && cuv_index_has(u->b, use->env))
 			r = cuv_ledger_used(l, use->env, use->last_s, use->count);
 	}
 	return r < 0 ? r : cuv_ledger_commit(l);
@@ -138,9 +106,20 @@ static int write_all(struct cuv_uses *u, struct cuv_ledger *l)
 
 typedef struct cuv_ledger *ledger_opener(const struct cuv_builder *b, int *ret_error);
 
+static void forget_all(struct cuv_uses *u)
+{
+	struct use *use, *next;
+
+	HASH_ITER(hh, u->table, use, next)
+	{
+		HASH_DEL(u->table, use);
+		free(use);
+	}
+	u->due_ns = CUV_NEVER;
+}
+
 static void flush(struct cuv_uses *u, ledger_opener *open_ledger)
 {
-	struct cuv_use *use, *next;
 	int r = 0;
 
 	if (u->due_ns == CUV_NEVER)
@@ -159,14 +138,7 @@ static void flush(struct cuv_uses *u, ledger_opener *open_ledger)
 	/* What else could not be written is forgotten: it only orders who goes first. */
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "uses-not-written", CUV_S("error", strerror(-r)));
-	for (use = u->table; use; use = next) {
-		next = use->hh.next;
-		use->count = 0;
-		if (use->users == 0)
-			drop(u, use);
-	}
-	u->noted = 0;
-	u->due_ns = CUV_NEVER;
+	forget_all(u);
 }
 
 void cuv_uses_flush(struct cuv_uses *u)
@@ -176,15 +148,10 @@ void cuv_uses_flush(struct cuv_uses *u)
 
 struct cuv_uses *cuv_uses_free(struct cuv_uses *u)
 {
-	struct cuv_use *use, *next;
-
 	if (!u)
 		return NULL;
 	flush(u, cuv_ledger_open);
-	for (use = u->table; use; use = next) {
-		next = use->hh.next;
-		drop(u, use);
-	}
+	forget_all(u);
 	free(u);
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who uses what: one lease (lib/base/lease.h) for each environment that sessions of
- * this builder have, and notes of when, which go to the ledger from time to time. A
- * known environment costs a request its lock file's open and nothing of the ledger's.
+ * Who uses what: a lease (lib/base/lease.h) for each use, which goes to who asked, and
+ * notes of when, which go to the ledger from time to time. A known environment costs a
+ * request its lock file's open and nothing of the ledger's.
  */
 #ifndef CUV_BUILDER_USES_H
 #define CUV_BUILDER_USES_H
@@ -13,16 +13,14 @@
 #define CUV_USES_NOTES_MAX 4096 /* environments noted between two flushes; more are not */
 
 struct cuv_uses;
-struct cuv_use; /* an environment with at least one user */
 
 struct cuv_uses *cuv_uses_new(const struct cuv_builder *b);
-/* Flushes, waiting for the ledger, and gives up all leases. */
+/* Flushes, waiting for the ledger. */
 struct cuv_uses *cuv_uses_free(struct cuv_uses *u);
 
-/* One more user of an environment that is there, to be released. NULL when it is not,
+/* One more use of an environment that is there: its lease, the caller's. -1 when it is not,
  * or is being removed at this moment. */
-struct cuv_use *cuv_uses_take(struct cuv_uses *u, const char *store_name);
-void cuv_uses_release(struct cuv_uses *u, struct cuv_use *use);
+int cuv_uses_take(struct cuv_uses *u, const char *store_name);
 
 /* When to flush, or CUV_NEVER. */
 uint64_t cuv_uses_due_ns(const struct cuv_uses *u);

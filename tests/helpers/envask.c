@@ -29,7 +29,7 @@
  *   --allow-degraded NAMES handed on to the builder
  *   --launcher BIN         starts a launcher, too: source distributions may be built
  *   --as-manager           the builder takes us for one: no chores
- *   --keep                 sessions stay open until the end
+ *   --keep                 environments are in use until the end
  *   --hold                 after the answers wait until stdin ends
  *   --quiet                no progress
  *
@@ -313,6 +313,8 @@ static int take_frame(const struct options *o, struct ask *a)
 	}
 	if (f.type == CUV_MSG_ENV_READY && cuv_environment_get(&f.body, &e) == 0) {
 		print_environment(&e, o->with_lock ? lock_text(&f) : NULL, a->asked_ns);
+		if (o->keep)
+			(void)cuv_frame_take_fd(&f, 1);
 		return 0;
 	}
 	if (f.type == CUV_MSG_TOOLS && cuv_tools_get(&f.body, &tools) == 0) {
@@ -359,10 +361,7 @@ static int ask_all(const struct options *o, int control, const struct cuv_buf *c
 			else
 				status |= end;
 			p[i].fd = -1;
-			if (o->keep)
-				(void)TAKE_FD(asks[i].fd);
-			else
-				close(TAKE_FD(asks[i].fd));
+			close(TAKE_FD(asks[i].fd));
 			left--;
 		}
 	}

@@ -33,9 +33,9 @@ static double look_up(struct cuv_uses *uses, struct cuv_cache *cache, const stru
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
 	char store_name[CUV_STORE_NAME_SIZE];
 	const struct cuv_environment *known;
-	struct cuv_use *use;
 	struct cuv_key key;
 	uint64_t start;
+	int lease;
 
 	cuv_index_key(&builder, ask, "", 0, &key);
 	if (forget)
@@ -49,10 +49,10 @@ static double look_up(struct cuv_uses *uses, struct cuv_cache *cache, const stru
 			die("no such environment");
 		known = cuv_cache_take_ready(cache, &key, &e);
 	}
-	use = cuv_uses_take(uses, known->store_name);
-	if (!use)
+	lease = cuv_uses_take(uses, known->store_name);
+	if (lease < 0)
 		die("no lease");
-	cuv_uses_release(uses, use);
+	(void)close(lease);
 	return (double)(cuv_now_ns() - start) / 1000;
 }
 

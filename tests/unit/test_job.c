@@ -10,6 +10,7 @@
 #include "manager/job.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -40,19 +41,20 @@ struct peers {
 	int control[2][2]; /* launcher, builder; ours and theirs */
 	pthread_t thread[2];
 	struct cuv_peers peers;
-	pthread_mutex_t lock;
 	char seen_sharing[320], seen_lint_zygote[256];
 	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
-	int sessions_open, environment_open_at_end;
+	int lease; /* the other end of what stands for it */
+	bool leased_at_end, leased_afterwards;
 };
 
-static void send_environment(int fd)
+static void send_environment(struct peers *s, int fd)
 {
 	_cleanup_environment_ struct cuv_environment e = CUV_ENVIRONMENT_INIT;
 	_cleanup_writer_ struct cuv_writer w;
 	_cleanup_writer_ struct cuv_writer p;
 	struct cuv_env_progress progress = {.phase = CUV_PHASE_BUILDING, .done = 1, .total = 2};
+	int fds[2], pair[2];
 
 	cuv_writer_init(&p, CUV_MSG_ENV_PROGRESS);
 	cuv_env_progress_put(&p, &progress);
@@ -64,7 +66,20 @@ static void send_environment(int fd)
 	cuv_strv_add(&e.closure, HASH "-wheel");
 	cuv_writer_init(&w, CUV_MSG_ENV_READY);
 	cuv_environment_put(&w, &e);
-	cuv_writer_send(&w, fd, NULL, 0);
+	fds[0] = cuv_memfd("lock", "# lock\n", 7);
+	assert_ok(pipe2(pair, O_CLOEXEC));
+	s->lease = pair[0];
+	fds[1] = pair[1];
+	cuv_writer_send(&w, fd, fds, 2);
+	cuv_close(fds[0]);
+	cuv_close(fds[1]);
+}
+
+static bool is_leased(const struct peers *s)
+{
+	struct pollfd p = {.fd = s->lease, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 0;
 }
 
 static void wait_for_close(int fd)
@@ -152,9 +167,7 @@ static void program(struct peers *s, int fd)
 	for (i = 0; i < s->output_repeat; i++)
 		send_output(fd, CUV_STREAM_STDOUT, s->output, strlen(s->output));
 	send_output(fd, CUV_STREAM_STDERR, "err", 3);
-	pthread_mutex_lock(&s->lock);
-	s->environment_open_at_end = s->sessions_open;
-	pthread_mutex_unlock(&s->lock);
+	s->leased_at_end = is_leased(s);
 	send_result(fd, 3);
 	wait_for_close(fd);
 }
@@ -186,14 +199,7 @@ static void builder_session(struct peers *s, int fd, struct cuv_frame *f)
 	see(f, 0, s->seen_requirements, sizeof(s->seen_requirements));
 	if (misbehave(fd, s->environment, "environment"))
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->sessions_open++;
-	pthread_mutex_unlock(&s->lock);
-	send_environment(fd);
-	wait_for_close(fd);
-	pthread_mutex_lock(&s->lock);
-	s->sessions_open--;
-	pthread_mutex_unlock(&s->lock);
+	send_environment(s, fd);
 }
 
 struct session {
@@ -256,9 +262,9 @@ static void peers_start(struct peers *s)
 	for (i = 0; i < 2; i++)
 		assert_ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->control[i]));
 	s->peers = CUV_PEERS_INIT;
+	s->lease = -1;
 	s->peers.launcher_control = s->control[0][0];
 	s->peers.builder_control = s->control[1][0];
-	pthread_mutex_init(&s->lock, NULL);
 	assert_ok(pthread_create(&s->thread[0], NULL, launcher_thread, s));
 	assert_ok(pthread_create(&s->thread[1], NULL, builder_thread, s));
 }
@@ -272,7 +278,8 @@ static void peers_stop(struct peers *s)
 		pthread_join(s->thread[i], NULL);
 		cuv_close(s->control[i][1]);
 	}
-	pthread_mutex_destroy(&s->lock);
+	s->leased_afterwards = is_leased(s);
+	s->lease = cuv_close(s->lease);
 }
 
 struct outcome {
@@ -370,7 +377,8 @@ TEST(a_whole_job)
 			    "/nix/store/" ENV "/bin/python main.py --flag|" ENV "|" HASH "-image|2 main.py");
 	assert_string_equal(s.seen_stdin, "in");
 	assert_string_equal(s.seen_file, "print(1)");
-	assert_int_equal(s.environment_open_at_end, 1); /* held while the program ran */
+	assert_true(s.leased_at_end);	   /* held while the program ran … */
+	assert_false(s.leased_afterwards); /* … and no longer */
 	cuv_job_result_done(&o.result);
 }
 
