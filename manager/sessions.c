@@ -27,40 +27,39 @@ int cuv_sessions_gone(struct cuv_error *err)
 	return -ECANCELED;
 }
 
-int cuv_sessions_prepare(struct cuv_store *s, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
+int cuv_sessions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
 {
-	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
 }
 
-int cuv_sessions_change(struct cuv_store *s, sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
+int cuv_sessions_change(sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
 {
 	if (sqlite3_step(q) != SQLITE_DONE)
-		return cuv_store_failed(s, err);
+		return cuv_store_failed_at(db, err);
 	return sqlite3_changes(db) > 0 ? 0 : -ENOENT;
 }
 
-int cuv_sessions_begin_change(struct cuv_store *s, sqlite3 *db, struct cuv_error *err)
+int cuv_sessions_begin_change(sqlite3 *db, struct cuv_error *err)
 {
-	return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+	return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
 }
 
-int cuv_sessions_end_change(struct cuv_store *s, sqlite3 *db, int r, struct cuv_error *err)
+int cuv_sessions_end_change(sqlite3 *db, int r, struct cuv_error *err)
 {
 	if (r >= 0 && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return r;
 	if (r >= 0)
-		r = cuv_store_failed(s, err);
+		r = cuv_store_failed_at(db, err);
 	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
 
 /* --- finding and making --- */
 
-static int find(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t *ret_id,
-		struct cuv_error *err)
+static int find(sqlite3 *db, const char *owner, const char *name, int64_t *ret_id, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = cuv_sessions_prepare(s, db, "SELECT id FROM session WHERE tenant = ?1 AND name = ?2", &q, err);
+	int step, r = cuv_sessions_prepare(db, "SELECT id FROM session WHERE tenant = ?1 AND name = ?2", &q, err);
 
 	*ret_id = 0;
 	if (r < 0)
@@ -70,33 +69,32 @@ static int find(struct cuv_store *s, sqlite3 *db, const char *owner, const char 
 	step = sqlite3_step(q);
 	if (step == SQLITE_ROW)
 		*ret_id = sqlite3_column_int64(q, 0);
-	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int use(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t now_s, struct cuv_error *err)
+static int use(sqlite3 *db, int64_t id, int64_t now_s, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(s, db, "UPDATE session SET used_s = ?2 WHERE id = ?1", &q, err);
+	int r = cuv_sessions_prepare(db, "UPDATE session SET used_s = ?2 WHERE id = ?1", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, id);
 	(void)sqlite3_bind_int64(q, 2, now_s);
-	return cuv_sessions_change(s, db, q, err);
+	return cuv_sessions_change(db, q, err);
 }
 
-static int check_number(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, const char *owner,
-			struct cuv_error *err)
+static int check_number(sqlite3 *db, const struct cuv_session_limits *l, const char *owner, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = cuv_sessions_prepare(s, db, "SELECT sessions FROM session_use WHERE tenant = ?1", &q, err);
+	int step, r = cuv_sessions_prepare(db, "SELECT sessions FROM session_use WHERE tenant = ?1", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, owner, -1, SQLITE_STATIC);
 	step = sqlite3_step(q);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		return cuv_store_failed(s, err);
+		return cuv_store_failed_at(db, err);
 	if (step == SQLITE_DONE || (uint64_t)sqlite3_column_int64(q, 0) < l->sessions)
 		return 0;
 	cuv_error_set(err, CUV_E_RATE_LIMITED,
@@ -107,13 +105,12 @@ static int check_number(struct cuv_store *s, sqlite3 *db, const struct cuv_sessi
 }
 
 /* Random, so that the id of one that is gone does not come again. */
-static int make(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t now_s, int64_t *ret_id,
-		struct cuv_error *err)
+static int make(sqlite3 *db, const char *owner, const char *name, int64_t now_s, int64_t *ret_id, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	uint64_t id;
-	int r = cuv_sessions_prepare(s, db, "INSERT INTO session (id, tenant, name, used_s) VALUES (?1, ?2, ?3, ?4)",
-				     &q, err);
+	int r = cuv_sessions_prepare(db, "INSERT INTO session (id, tenant, name, used_s) VALUES (?1, ?2, ?3, ?4)", &q,
+				     err);
 
 	if (r < 0)
 		return r;
@@ -123,31 +120,31 @@ static int make(struct cuv_store *s, sqlite3 *db, const char *owner, const char 
 	(void)sqlite3_bind_text(q, 2, owner, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(q, 3, name, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(q, 4, now_s);
-	return cuv_sessions_change(s, db, q, err);
+	return cuv_sessions_change(db, q, err);
 }
 
-static int open_one(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, const char *owner,
-		    const char *name, int64_t now_s, int64_t *ret_id, struct cuv_error *err)
+static int open_one(sqlite3 *db, const struct cuv_session_limits *l, const char *owner, const char *name, int64_t now_s,
+		    int64_t *ret_id, struct cuv_error *err)
 {
-	int r = cuv_sessions_begin_change(s, db, err);
+	int r = cuv_sessions_begin_change(db, err);
 
 	if (r < 0)
 		return r;
-	r = find(s, db, owner, name, ret_id, err);
+	r = find(db, owner, name, ret_id, err);
 	if (r == 0 && *ret_id) {
-		r = use(s, db, *ret_id, now_s, err);
+		r = use(db, *ret_id, now_s, err);
 	} else if (r == 0) {
-		r = check_number(s, db, l, owner, err);
+		r = check_number(db, l, owner, err);
 		if (r == 0)
-			r = make(s, db, owner, name, now_s, ret_id, err);
+			r = make(db, owner, name, now_s, ret_id, err);
 	}
-	return cuv_sessions_end_change(s, db, r, err);
+	return cuv_sessions_end_change(db, r, err);
 }
 
 int cuv_sessions_open(struct cuv_store *s, const struct cuv_session_limits *l, const char *owner, const char *name,
 		      int64_t now_s, int64_t *ret_id, struct cuv_error *err)
 {
-	int r = open_one(s, cuv_store_take(s), l, owner, name, now_s, ret_id, err);
+	int r = open_one(cuv_store_take(s), l, owner, name, now_s, ret_id, err);
 
 	cuv_store_give(s);
 	return r;
@@ -167,44 +164,42 @@ static int64_t number(sqlite3 *db, const char *sql, int64_t id)
 }
 
 /* A statement with at most one number in it. */
-static int run_with(struct cuv_store *s, sqlite3 *db, const char *sql, int64_t value, struct cuv_error *err)
+static int run_with(sqlite3 *db, const char *sql, int64_t value, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(s, db, sql, &q, err);
+	int r = cuv_sessions_prepare(db, sql, &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, value);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int remove_one(struct cuv_store *s, sqlite3 *db, const char *owner, const char *name, int64_t *ret_id,
-		      struct cuv_error *err)
+static int remove_one(sqlite3 *db, const char *owner, const char *name, int64_t *ret_id, struct cuv_error *err)
 {
-	int r = cuv_sessions_begin_change(s, db, err);
+	int r = cuv_sessions_begin_change(db, err);
 
 	if (r < 0)
 		return r;
-	r = find(s, db, owner, name, ret_id, err);
+	r = find(db, owner, name, ret_id, err);
 	if (r == 0 && *ret_id)
-		r = run_with(s, db, "DELETE FROM session_file WHERE session = ?1", *ret_id, err);
+		r = run_with(db, "DELETE FROM session_file WHERE session = ?1", *ret_id, err);
 	if (r == 0 && *ret_id)
-		r = run_with(s, db, "DELETE FROM session WHERE id = ?1", *ret_id, err);
-	return cuv_sessions_end_change(s, db, r, err);
+		r = run_with(db, "DELETE FROM session WHERE id = ?1", *ret_id, err);
+	return cuv_sessions_end_change(db, r, err);
 }
 
 int cuv_sessions_remove(struct cuv_store *s, const char *owner, const char *name, int64_t *ret_id,
 			struct cuv_error *err)
 {
-	int r = remove_one(s, cuv_store_take(s), owner, name, ret_id, err);
+	int r = remove_one(cuv_store_take(s), owner, name, ret_id, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
 /* The first few of those that may go, but no more than are quickly removed. */
-static int list_expired(struct cuv_store *s, sqlite3 *db, int64_t before_s, int64_t ids[BATCH_MAX], size_t *ret_n,
-			struct cuv_error *err)
+static int list_expired(sqlite3 *db, int64_t before_s, int64_t ids[BATCH_MAX], size_t *ret_n, struct cuv_error *err)
 {
 	static const char sql[] =
 		"SELECT id FROM (SELECT id, SUM(bytes) OVER (ORDER BY used_s, id) - bytes AS earlier FROM "
@@ -212,7 +207,7 @@ static int list_expired(struct cuv_store *s, sqlite3 *db, int64_t before_s, int6
 		"run.session = session.id AND run.session <> 0 AND run.ended_s = 0) ORDER BY used_s, id LIMIT ?2)) "
 		"WHERE earlier < ?3";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step = SQLITE_ROW, r = cuv_sessions_prepare(s, db, sql, &q, err);
+	int step = SQLITE_ROW, r = cuv_sessions_prepare(db, sql, &q, err);
 
 	*ret_n = 0;
 	if (r < 0)
@@ -222,25 +217,25 @@ static int list_expired(struct cuv_store *s, sqlite3 *db, int64_t before_s, int6
 	(void)sqlite3_bind_int64(q, 3, BATCH_BYTES);
 	while (*ret_n < BATCH_MAX && (step = sqlite3_step(q)) == SQLITE_ROW)
 		ids[(*ret_n)++] = sqlite3_column_int64(q, 0);
-	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
 /* How many went. */
-static int expire_some(struct cuv_store *s, sqlite3 *db, int64_t before_s, struct cuv_error *err)
+static int expire_some(sqlite3 *db, int64_t before_s, struct cuv_error *err)
 {
 	int64_t ids[BATCH_MAX];
 	size_t n = 0;
-	int r = cuv_sessions_begin_change(s, db, err);
+	int r = cuv_sessions_begin_change(db, err);
 
 	if (r < 0)
 		return r;
-	r = list_expired(s, db, before_s, ids, &n, err);
+	r = list_expired(db, before_s, ids, &n, err);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = run_with(s, db, "DELETE FROM session_file WHERE session = ?1", ids[i], err);
+		r = run_with(db, "DELETE FROM session_file WHERE session = ?1", ids[i], err);
 		if (r == 0)
-			r = run_with(s, db, "DELETE FROM session WHERE id = ?1", ids[i], err);
+			r = run_with(db, "DELETE FROM session WHERE id = ?1", ids[i], err);
 	}
-	r = cuv_sessions_end_change(s, db, r, err);
+	r = cuv_sessions_end_change(db, r, err);
 	return r < 0 ? r : (int)n;
 }
 
@@ -252,7 +247,7 @@ int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error 
 	for (int i = 0; r > 0 && i < BATCHES_MAX; i++) {
 		if (i > 0)
 			(void)nanosleep(&others_turn, NULL);
-		r = expire_some(s, cuv_store_take(s), before_s, err);
+		r = expire_some(cuv_store_take(s), before_s, err);
 		cuv_store_give(s);
 	}
 	if (r < 0)
@@ -281,19 +276,19 @@ uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int6
 	return CUV_MIN(CUV_MAX(l->bytes, bytes), bytes + more);
 }
 
-static int read_session(struct cuv_store *s, sqlite3 *db, const struct cuv_session_limits *l, int64_t id,
-			struct cuv_session *ret, struct cuv_error *err)
+static int read_session(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, struct cuv_session *ret,
+			struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = cuv_sessions_prepare(
-			  s, db, "SELECT clock, bytes, packages, packages_s FROM session WHERE id = ?1", &q, err);
+	int step, r = cuv_sessions_prepare(db, "SELECT clock, bytes, packages, packages_s FROM session WHERE id = ?1",
+					   &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, id);
 	step = sqlite3_step(q);
 	if (step != SQLITE_ROW)
-		return step == SQLITE_DONE ? cuv_sessions_gone(err) : cuv_store_failed(s, err);
+		return step == SQLITE_DONE ? cuv_sessions_gone(err) : cuv_store_failed_at(db, err);
 	ret->clock = sqlite3_column_int64(q, 0);
 	ret->bytes = (uint64_t)sqlite3_column_int64(q, 1);
 	ret->packages_s = sqlite3_column_int64(q, 3);
@@ -311,32 +306,31 @@ int cuv_sessions_begin(struct cuv_store *s, const struct cuv_session_limits *l, 
 
 	*ret = (struct cuv_session){.id = id};
 	cuv_buf_init(&ret->packages, CUV_REQUIREMENTS_BYTES_MAX);
-	r = read_session(s, db, l, id, ret, err);
+	r = read_session(db, l, id, ret, err);
 	if (r == 0)
-		r = use(s, db, id, now_s, err);
+		r = use(db, id, now_s, err);
 	cuv_store_give(s);
 	return r;
 }
 
-static int set_packages(struct cuv_store *s, sqlite3 *db, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
-			struct cuv_error *err)
+static int set_packages(sqlite3 *db, int64_t id, const struct cuv_buf *packages, int64_t as_of_s, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(s, db, "UPDATE session SET packages = ?2, packages_s = ?3 WHERE id = ?1", &q, err);
+	int r = cuv_sessions_prepare(db, "UPDATE session SET packages = ?2, packages_s = ?3 WHERE id = ?1", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, id);
 	(void)sqlite3_bind_text(q, 2, cuv_buf_str(packages), -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(q, 3, as_of_s);
-	r = cuv_sessions_change(s, db, q, err);
+	r = cuv_sessions_change(db, q, err);
 	return r == -ENOENT ? cuv_sessions_gone(err) : r;
 }
 
 int cuv_sessions_set_packages(struct cuv_store *s, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
 			      struct cuv_error *err)
 {
-	int r = set_packages(s, cuv_store_take(s), id, packages, as_of_s, err);
+	int r = set_packages(cuv_store_take(s), id, packages, as_of_s, err);
 
 	cuv_store_give(s);
 	return r;

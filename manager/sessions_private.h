@@ -13,12 +13,12 @@
 
 /* CANCELLED; negative. */
 int cuv_sessions_gone(struct cuv_error *err);
-int cuv_sessions_prepare(struct cuv_store *s, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err);
+int cuv_sessions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err);
 /* Carries out a change of rows: -ENOENT when it was none. */
-int cuv_sessions_change(struct cuv_store *s, sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err);
+int cuv_sessions_change(sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err);
 /* A transaction; its end is given what came of it and gives it back, or why it can't be kept. */
-int cuv_sessions_begin_change(struct cuv_store *s, sqlite3 *db, struct cuv_error *err);
-int cuv_sessions_end_change(struct cuv_store *s, sqlite3 *db, int r, struct cuv_error *err);
+int cuv_sessions_begin_change(sqlite3 *db, struct cuv_error *err);
+int cuv_sessions_end_change(sqlite3 *db, int r, struct cuv_error *err);
 /* What the files of a session that take so much now may take in all. */
 uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, uint64_t bytes);
 
@@ -26,15 +26,14 @@ uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int6
 
 /* Whether a file has a name that makes this one impossible: one of its folders, or below it. Those
  * that changed after `since` alone. Negative: the database failed. */
-int cuv_sessions_blocked(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t since,
-			 struct cuv_error *err);
+int cuv_sessions_blocked(sqlite3 *db, int64_t id, const char *name, int64_t since, struct cuv_error *err);
 /* Writes one, in place of what has its name. */
-int cuv_sessions_write(struct cuv_store *s, sqlite3 *db, int64_t id, const char *name, int64_t clock,
-		       const struct cuv_sha256 *hash, const void *data, size_t len, struct cuv_error *err);
+int cuv_sessions_write(sqlite3 *db, int64_t id, const char *name, int64_t clock, const struct cuv_sha256 *hash,
+		       const void *data, size_t len, struct cuv_error *err);
 /* After they have changed: what they take, and that they have. -ENOENT: the session is gone. */
-int cuv_sessions_count(struct cuv_store *s, sqlite3 *db, int64_t id, struct cuv_error *err);
+int cuv_sessions_count(sqlite3 *db, int64_t id, struct cuv_error *err);
 /* As it is now; gone: -ENOENT. */
-int cuv_sessions_look(struct cuv_store *s, sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes,
-		      uint64_t *ret_files, struct cuv_error *err);
+int cuv_sessions_look(sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes, uint64_t *ret_files,
+		      struct cuv_error *err);
 
 #endif

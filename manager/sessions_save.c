@@ -29,7 +29,6 @@ struct known {
 };
 
 struct saving {
-	struct cuv_store *store;
 	sqlite3 *db;
 	const struct cuv_session *begun;
 	const struct cuv_session_program *program;
@@ -112,7 +111,7 @@ static int list_known(struct saving *w, size_t files, struct cuv_error *err)
 {
 	static const char sql[] = "SELECT name, clock, hash, bytes FROM session_file WHERE session = ?1 ORDER BY name";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = cuv_sessions_prepare(w->store, w->db, sql, &q, err);
+	int step, r = cuv_sessions_prepare(w->db, sql, &q, err);
 
 	if (r < 0)
 		return r;
@@ -124,7 +123,7 @@ static int list_known(struct saving *w, size_t files, struct cuv_error *err)
 	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		if (w->n == w->size || add_known(w, q) < 0)
 			return cuv_budget_exhausted(err, "answer");
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(w->db, err);
 }
 
 static int by_name(const void *key, const void *item)
@@ -190,14 +189,13 @@ static int rule_out(struct saving *w, const struct cuv_bundle_entry *e, size_t i
 static int remove_file(struct saving *w, const char *name, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(w->store, w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q,
-				     err);
+	int r = cuv_sessions_prepare(w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, w->begun->id);
 	(void)sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(w->store, err);
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed_at(w->db, err);
 }
 
 /* Removes what goes, and counts what stays. */
@@ -237,7 +235,7 @@ static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t 
 	if (!is_wanted(w, e) || (k && k->fate != FATE_CHANGED))
 		return 0;
 	if (w->uploads)
-		r = cuv_sessions_blocked(w->store, w->db, w->begun->id, e->name, w->begun->clock, err);
+		r = cuv_sessions_blocked(w->db, w->begun->id, e->name, w->begun->clock, err);
 	if (r != 0)
 		return CUV_MIN(r, 0);
 	w->why[i] = (uint8_t)check_room(w, e->size);
@@ -246,18 +244,17 @@ static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t 
 		return k ? remove_file(w, k->name, err) : 0;
 	w->bytes += e->size;
 	w->files++;
-	return cuv_sessions_write(w->store, w->db, w->begun->id, e->name, w->clock, &w->hashes[i], e->data,
-				  (size_t)e->size, err);
+	return cuv_sessions_write(w->db, w->begun->id, e->name, w->clock, &w->hashes[i], e->data, (size_t)e->size, err);
 }
 
 static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
 {
 	uint64_t bytes, files;
-	int r = cuv_sessions_begin_change(w->store, w->db, err);
+	int r = cuv_sessions_begin_change(w->db, err);
 
 	if (r < 0)
 		return r;
-	r = cuv_sessions_look(w->store, w->db, w->begun->id, &w->clock, &bytes, &files, err);
+	r = cuv_sessions_look(w->db, w->begun->id, &w->clock, &bytes, &files, err);
 	if (r == 0) {
 		w->clock++;
 		w->room = cuv_sessions_room(w->db, l, w->begun->id, bytes);
@@ -269,17 +266,17 @@ static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv
 	if (r == 0)
 		r = each_entry(w, write_new, err);
 	if (r == 0)
-		r = cuv_sessions_count(w->store, w->db, w->begun->id, err);
+		r = cuv_sessions_count(w->db, w->begun->id, err);
 	if (r == -ENOENT)
 		r = cuv_sessions_gone(err);
-	return cuv_sessions_end_change(w->store, w->db, r, err);
+	return cuv_sessions_end_change(w->db, r, err);
 }
 
 int cuv_sessions_save(struct cuv_store *s, const struct cuv_session_limits *l, const struct cuv_session *begun,
 		      const struct cuv_buf *bundle, const struct cuv_session_program *program,
 		      uint8_t ret_why[CUV_BUNDLE_ENTRIES_MAX], struct cuv_error *err)
 {
-	struct saving w = {.store = s, .begun = begun, .program = program, .bundle = bundle, .why = ret_why};
+	struct saving w = {.begun = begun, .program = program, .bundle = bundle, .why = ret_why};
 	int r;
 
 	memset(ret_why, 0, CUV_BUNDLE_ENTRIES_MAX);

@@ -16,8 +16,8 @@
 #define RETRY_AFTER_S 5
 
 struct cuv_store {
-	sqlite3 *db;
-	pthread_mutex_t lock;
+	sqlite3 *db, *reader;
+	pthread_mutex_t lock, reader_lock;
 	sqlite3_int64 seen; /* PRAGMA data_version, when asked last */
 };
 
@@ -78,14 +78,19 @@ static const char *const migrations[] = {
 	"CREATE INDEX run_ended ON run (ended_s, seq, bytes, tenant);",
 };
 
-int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)
+int cuv_store_failed_at(sqlite3 *db, struct cuv_error *err)
 {
-	const bool full = s->db && sqlite3_errcode(s->db) == SQLITE_FULL;
+	const bool full = db && sqlite3_errcode(db) == SQLITE_FULL;
 
 	cuv_error_set(err, full ? CUV_E_NO_SPACE : CUV_E_UNAVAILABLE, "the service's database: %s",
-		      s->db ? sqlite3_errmsg(s->db) : "no memory");
+		      db ? sqlite3_errmsg(db) : "no memory");
 	err->retry_after_s = RETRY_AFTER_S;
 	return full ? -ENOSPC : -EIO;
+}
+
+int cuv_store_failed(struct cuv_store *s, struct cuv_error *err)
+{
+	return cuv_store_failed_at(s->db, err);
 }
 
 void cuv_store_finish(struct sqlite3_stmt **s)
@@ -94,9 +99,9 @@ void cuv_store_finish(struct sqlite3_stmt **s)
 	*s = NULL;
 }
 
-static int run_sql(struct cuv_store *s, const char *sql, struct cuv_error *err)
+static int run_sql(sqlite3 *db, const char *sql, struct cuv_error *err)
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
 }
 
 static int ask_number(struct cuv_store *s, const char *sql, sqlite3_int64 *ret)
@@ -112,7 +117,7 @@ static int ask_number(struct cuv_store *s, const char *sql, sqlite3_int64 *ret)
 static int migrate(struct cuv_store *s, struct cuv_error *err)
 {
 	sqlite3_int64 version = 0;
-	int r = run_sql(s, "BEGIN IMMEDIATE", err);
+	int r = run_sql(s->db, "BEGIN IMMEDIATE", err);
 
 	if (r < 0)
 		return r;
@@ -126,12 +131,12 @@ static int migrate(struct cuv_store *s, struct cuv_error *err)
 		char set[48];
 
 		(void)snprintf(set, sizeof(set), "PRAGMA user_version = %d", (int)i + 1);
-		r = run_sql(s, migrations[i], err);
+		r = run_sql(s->db, migrations[i], err);
 		if (r == 0)
-			r = run_sql(s, set, err);
+			r = run_sql(s->db, set, err);
 	}
 	if (r == 0)
-		return run_sql(s, "COMMIT", err);
+		return run_sql(s->db, "COMMIT", err);
 	(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
@@ -152,6 +157,14 @@ static void use_plain_calls(void)
 		(void)vfs->xSetSystemCall(vfs, "fstat", (sqlite3_syscall_ptr)plain_fstat);
 }
 
+static int open_one(const char *path, int flags, sqlite3 **ret, struct cuv_error *err)
+{
+	if (sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return cuv_store_failed_at(*ret, err);
+	(void)sqlite3_busy_timeout(*ret, BUSY_MS);
+	return 0;
+}
+
 int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error *err)
 {
 	_cleanup_store_ struct cuv_store *s = calloc(1, sizeof(*s));
@@ -162,22 +175,27 @@ int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error 
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the service's database can't be opened");
 	use_plain_calls();
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->reader_lock, NULL);
 	s->seen = -1;
-	if (sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK)
-		return cuv_store_failed(s, err);
-	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
+	r = open_one(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->db, err);
+	if (r < 0)
+		return r;
 	/* What is sorted or set aside stays in memory: later there are no files to make. */
 	/* What is committed is there after a power cut too: a run that was accepted, a key that was revoked,
-	 * and whose a piece of the files of answers is. */
-	r = run_sql(s,
+	 * and whose a piece of the files of answers is. What was deleted is not overwritten at once, as some
+	 * SQLites do by default: that takes as long as to write it. */
+	r = run_sql(s->db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
-		    "PRAGMA journal_size_limit = 16777216",
+		    "PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 16777216",
 		    err);
 	/* A transaction that writes opens all of its files. */
 	if (r == 0)
 		r = migrate(s, err);
+	if (r == 0)
+		r = open_one(path, SQLITE_OPEN_READONLY, &s->reader, err);
+	/* And so does one that reads. */
+	if (r == 0)
+		r = run_sql(s->reader, "PRAGMA temp_store = MEMORY; SELECT * FROM key LIMIT 1", err);
 	if (r < 0)
 		return r;
 	*ret = s;
@@ -188,7 +206,9 @@ int cuv_store_open(const char *folder, struct cuv_store **ret, struct cuv_error 
 void cuv_store_close(struct cuv_store **s)
 {
 	if (*s) {
+		(void)sqlite3_close((*s)->reader);
 		(void)sqlite3_close((*s)->db);
+		pthread_mutex_destroy(&(*s)->reader_lock);
 		pthread_mutex_destroy(&(*s)->lock);
 	}
 	free(*s);
@@ -209,6 +229,17 @@ struct sqlite3 *cuv_store_try(struct cuv_store *s)
 void cuv_store_give(struct cuv_store *s)
 {
 	pthread_mutex_unlock(&s->lock);
+}
+
+struct sqlite3 *cuv_store_take_reader(struct cuv_store *s)
+{
+	pthread_mutex_lock(&s->reader_lock);
+	return s->reader;
+}
+
+void cuv_store_give_reader(struct cuv_store *s)
+{
+	pthread_mutex_unlock(&s->reader_lock);
 }
 
 bool cuv_store_has_changed(struct cuv_store *s)

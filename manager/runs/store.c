@@ -18,24 +18,45 @@ const char *cuv_runs_state_name(enum cuv_runs_state s)
 	return "failed";
 }
 
-static int prepare(struct cuv_store *s, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
 {
-	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed(s, err);
+	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
 }
 
 /* A statement that changes at most one row: -ENOENT when it was none. */
-static int change(struct cuv_store *s, sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
+static int change(sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
 {
 	if (sqlite3_step(q) != SQLITE_DONE)
-		return cuv_store_failed(s, err);
+		return cuv_store_failed_at(db, err);
 	return sqlite3_changes(db) > 0 ? 0 : -ENOENT;
 }
 
-static int add(struct cuv_store *s, sqlite3 *db, const struct cuv_runs_row *row, const struct cuv_buf *request,
-	       struct cuv_error *err)
+/* One that gives no rows. */
+static int finish(sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
+{
+	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
+}
+
+/* 0 with its first row, or -ENOENT: there is none. */
+static int find_row(sqlite3 *db, sqlite3_stmt *q, struct cuv_error *err)
+{
+	const int step = sqlite3_step(q);
+
+	if (step == SQLITE_ROW)
+		return 0;
+	return step == SQLITE_DONE ? -ENOENT : cuv_store_failed_at(db, err);
+}
+
+static int not_found(const char *text, struct cuv_error *err)
+{
+	(void)cuv_error_set(err, CUV_E_NOT_FOUND, "%s", text);
+	return -ENOENT;
+}
+
+static int add(sqlite3 *db, const struct cuv_runs_row *row, const struct cuv_buf *request, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db,
+	int r = prepare(db,
 			"INSERT INTO run (id, tenant, request_id, state, accepted_s, bytes, body, kind, session, "
 			"task) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 			&q, err);
@@ -52,13 +73,13 @@ static int add(struct cuv_store *s, sqlite3 *db, const struct cuv_runs_row *row,
 	(void)sqlite3_bind_int(q, 8, (int)row->kind);
 	(void)sqlite3_bind_int64(q, 9, row->session);
 	(void)sqlite3_bind_text(q, 10, row->task ? row->task : "", -1, SQLITE_STATIC);
-	return change(s, db, q, err);
+	return change(db, q, err);
 }
 
 int cuv_runs_store_add(struct cuv_store *s, const struct cuv_runs_row *row, const struct cuv_buf *request,
 		       struct cuv_error *err)
 {
-	int r = add(s, cuv_store_take(s), row, request, err);
+	int r = add(cuv_store_take(s), row, request, err);
 
 	cuv_store_give(s);
 	return r;
@@ -79,40 +100,39 @@ static int take_body(sqlite3_stmt *q, int column, struct cuv_buf *ret, struct cu
 	return len > 0 && (!data || cuv_buf_add(ret, data, len) < 0) ? no_memory(err) : 0;
 }
 
-static int begin(struct cuv_store *s, sqlite3 *db, const char *id, struct cuv_buf *request, struct cuv_error *err)
+static int begin(sqlite3 *db, const char *id, struct cuv_buf *request, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL, *set = NULL;
-	int step, r = prepare(s, db, "SELECT body FROM run WHERE id = ?1 AND state = ?2", &q, err);
+	int r = prepare(db, "SELECT body FROM run WHERE id = ?1 AND state = ?2", &q, err);
 
 	if (r == 0)
-		r = prepare(s, db, "UPDATE run SET state = ?2 WHERE id = ?1", &set, err);
+		r = prepare(db, "UPDATE run SET state = ?2 WHERE id = ?1", &set, err);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int(q, 2, CUV_RUNS_QUEUED);
-	step = sqlite3_step(q);
-	if (step != SQLITE_ROW)
-		return step == SQLITE_DONE ? -ENOENT : cuv_store_failed(s, err);
-	r = take_body(q, 0, request, err);
+	r = find_row(db, q, err);
+	if (r == 0)
+		r = take_body(q, 0, request, err);
 	(void)sqlite3_reset(q);
 	(void)sqlite3_bind_text(set, 1, id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int(set, 2, CUV_RUNS_RESOLVING);
-	return r == 0 ? change(s, db, set, err) : r;
+	return r == 0 ? change(db, set, err) : r;
 }
 
 int cuv_runs_store_begin(struct cuv_store *s, const char *id, struct cuv_buf *request, struct cuv_error *err)
 {
-	int r = begin(s, cuv_store_take(s), id, request, err);
+	int r = begin(cuv_store_take(s), id, request, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
-static int end(struct cuv_store *s, sqlite3 *db, const char *id, enum cuv_runs_state state, int64_t now_s,
-	       const char *answer, size_t len, struct cuv_error *err)
+static int end(sqlite3 *db, const char *id, enum cuv_runs_state state, int64_t now_s, const char *answer, size_t len,
+	       struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db,
+	int r = prepare(db,
 			"UPDATE run SET state = ?2, ended_s = ?3, bytes = ?4, body = ?5, in_file = ?6 WHERE id = ?1 "
 			"AND ended_s = 0",
 			&q, err);
@@ -125,26 +145,23 @@ static int end(struct cuv_store *s, sqlite3 *db, const char *id, enum cuv_runs_s
 	(void)sqlite3_bind_int64(q, 4, (sqlite3_int64)len);
 	(void)sqlite3_bind_blob64(q, 5, answer ? answer : "", answer ? len : 0, SQLITE_STATIC);
 	(void)sqlite3_bind_int(q, 6, !answer);
-	return change(s, db, q, err);
+	return change(db, q, err);
 }
 
-static int may_end(struct cuv_store *s, sqlite3 *db, const char *id, struct cuv_error *err)
+static int may_end(sqlite3 *db, const char *id, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db, "SELECT 1 FROM run WHERE id = ?1 AND ended_s = 0", &q, err);
+	int r = prepare(db, "SELECT 1 FROM run WHERE id = ?1 AND ended_s = 0", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-	step = sqlite3_step(q);
-	if (step == SQLITE_ROW)
-		return 0;
-	return step == SQLITE_DONE ? -ENOENT : cuv_store_failed(s, err);
+	return find_row(db, q, err);
 }
 
 int cuv_runs_store_may_end(struct cuv_store *s, const char *id, struct cuv_error *err)
 {
-	int r = may_end(s, cuv_store_take(s), id, err);
+	int r = may_end(cuv_store_take(s), id, err);
 
 	cuv_store_give(s);
 	return r;
@@ -153,16 +170,16 @@ int cuv_runs_store_may_end(struct cuv_store *s, const char *id, struct cuv_error
 int cuv_runs_store_end(struct cuv_store *s, const char *id, enum cuv_runs_state state, int64_t now_s,
 		       const char *answer, size_t len, struct cuv_error *err)
 {
-	int r = end(s, cuv_store_take(s), id, state, now_s, answer, len, err);
+	int r = end(cuv_store_take(s), id, state, now_s, answer, len, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
-static int cancel(struct cuv_store *s, sqlite3 *db, const char *id, int64_t now_s, struct cuv_error *err)
+static int cancel(sqlite3 *db, const char *id, int64_t now_s, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db,
+	int r = prepare(db,
 			"UPDATE run SET state = ?3, ended_s = ?2, bytes = 0, body = x'' WHERE id = ?1 AND state = ?4",
 			&q, err);
 
@@ -172,12 +189,12 @@ static int cancel(struct cuv_store *s, sqlite3 *db, const char *id, int64_t now_
 	(void)sqlite3_bind_int64(q, 2, now_s);
 	(void)sqlite3_bind_int(q, 3, CUV_RUNS_CANCELLED);
 	(void)sqlite3_bind_int(q, 4, CUV_RUNS_QUEUED);
-	return change(s, db, q, err);
+	return change(db, q, err);
 }
 
 int cuv_runs_store_cancel(struct cuv_store *s, const char *id, int64_t now_s, struct cuv_error *err)
 {
-	int r = cancel(s, cuv_store_take(s), id, now_s, err);
+	int r = cancel(cuv_store_take(s), id, now_s, err);
 
 	cuv_store_give(s);
 	return r;
@@ -190,36 +207,29 @@ static void copy_text(sqlite3_stmt *q, int column, char *ret, size_t size)
 	(void)snprintf(ret, size, "%s", text ? text : "");
 }
 
-static int find(struct cuv_store *s, sqlite3 *db, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
-		struct cuv_error *err)
+static int find(sqlite3 *db, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE], struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(
-			  s, db,
-			  "SELECT id FROM run WHERE tenant = ?1 AND task = ?2 AND task <> '' ORDER BY seq DESC LIMIT 1",
-			  &q, err);
+	int r = prepare(db,
+			"SELECT id FROM run WHERE tenant = ?1 AND task = ?2 AND task <> '' ORDER BY seq DESC LIMIT 1",
+			&q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, tenant, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(q, 2, task, -1, SQLITE_STATIC);
-	step = sqlite3_step(q);
-	if (step == SQLITE_ROW)
+	r = find_row(db, q, err);
+	if (r == 0)
 		copy_text(q, 0, ret_id, CUV_ID_HEX_SIZE);
-	if (step == SQLITE_ROW)
-		return 0;
-	if (step != SQLITE_DONE)
-		return cuv_store_failed(s, err);
-	(void)cuv_error_set(err, CUV_E_NOT_FOUND, "there is no task with this id, or its answer has expired");
-	return -ENOENT;
+	return r == -ENOENT ? not_found("there is no task with this id, or its answer has expired", err) : r;
 }
 
 int cuv_runs_store_find(struct cuv_store *s, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],
 			struct cuv_error *err)
 {
-	int r = find(s, cuv_store_take(s), tenant, task, ret_id, err);
+	int r = find(cuv_store_take_reader(s), tenant, task, ret_id, err);
 
-	cuv_store_give(s);
+	cuv_store_give_reader(s);
 	return r;
 }
 
@@ -239,24 +249,19 @@ static void read_row(sqlite3_stmt *q, struct cuv_runs_row *ret)
 	copy_text(q, 2, ret->request_id, sizeof(ret->request_id));
 }
 
-static int get(struct cuv_store *s, sqlite3 *db, const char *id, const char *tenant, struct cuv_runs_row *ret,
-	       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
+static int get(sqlite3 *db, const char *id, const char *tenant, struct cuv_runs_row *ret, struct cuv_charge *charge,
+	       struct cuv_buf *answer, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db, "SELECT " ROW_COLUMNS ", body, in_file FROM run WHERE id = ?1 AND tenant = ?2", &q,
-			      err);
+	int r = prepare(db, "SELECT " ROW_COLUMNS ", body, in_file FROM run WHERE id = ?1 AND tenant = ?2", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(q, 2, tenant, -1, SQLITE_STATIC);
-	step = sqlite3_step(q);
-	if (step == SQLITE_DONE) {
-		(void)cuv_error_set(err, CUV_E_NOT_FOUND, "there is no run with this id, or its answer has expired");
-		return -ENOENT;
-	}
-	if (step != SQLITE_ROW)
-		return cuv_store_failed(s, err);
+	r = find_row(db, q, err);
+	if (r < 0)
+		return r == -ENOENT ? not_found("there is no run with this id, or its answer has expired", err) : r;
 	read_row(q, ret);
 	if (!ret->ended_s || !answer)
 		return 0;
@@ -271,39 +276,32 @@ static int get(struct cuv_store *s, sqlite3 *db, const char *id, const char *ten
 int cuv_runs_store_get(struct cuv_store *s, const char *id, const char *tenant, struct cuv_runs_row *ret,
 		       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
 {
-	int r = get(s, cuv_store_take(s), id, tenant, ret, charge, answer, err);
+	int r = get(cuv_store_take_reader(s), id, tenant, ret, charge, answer, err);
 
-	cuv_store_give(s);
+	cuv_store_give_reader(s);
 	return r;
 }
 
-static int find_seq(struct cuv_store *s, sqlite3 *db, const char *tenant, const char *id, sqlite3_int64 *ret,
-		    struct cuv_error *err)
+static int find_seq(sqlite3 *db, const char *tenant, const char *id, sqlite3_int64 *ret, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db, "SELECT seq FROM run WHERE id = ?1 AND tenant = ?2", &q, err);
+	int r = prepare(db, "SELECT seq FROM run WHERE id = ?1 AND tenant = ?2", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(q, 2, tenant, -1, SQLITE_STATIC);
-	step = sqlite3_step(q);
-	if (step == SQLITE_DONE) {
-		(void)cuv_error_set(err, CUV_E_NOT_FOUND,
-				    "the list can't go on there: that run is not known any more; begin anew");
-		return -ENOENT;
-	}
-	if (step != SQLITE_ROW)
-		return cuv_store_failed(s, err);
-	*ret = sqlite3_column_int64(q, 0);
-	return 0;
+	r = find_row(db, q, err);
+	if (r == 0)
+		*ret = sqlite3_column_int64(q, 0);
+	return r == -ENOENT ? not_found("the list can't go on there: that run is not known any more; begin anew", err)
+			    : r;
 }
 
 #define BEGUN_BITS (1u << CUV_RUNS_RESOLVING | 1u << CUV_RUNS_BUILDING | 1u << CUV_RUNS_RUNNING)
 
-static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned states, int64_t since_s,
-		const char *after, uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
-		struct cuv_error *err)
+static int list(sqlite3 *db, const char *tenant, unsigned states, int64_t since_s, const char *after, uint32_t max,
+		void (*each)(void *arg, const struct cuv_runs_row *row), void *arg, struct cuv_error *err)
 {
 	/* Kind and session are known, and not read: they come behind the body. */
 	static const char sql[] = "SELECT id, tenant, request_id, state, accepted_s, ended_s, 0, 0 FROM run WHERE "
@@ -312,10 +310,10 @@ static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned s
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	sqlite3_int64 below = INT64_MAX;
 	uint32_t n = 0;
-	int step = SQLITE_ROW, r = after ? find_seq(s, db, tenant, after, &below, err) : 0;
+	int step = SQLITE_ROW, r = after ? find_seq(db, tenant, after, &below, err) : 0;
 
 	if (r == 0)
-		r = prepare(s, db, sql, &q, err);
+		r = prepare(db, sql, &q, err);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, tenant, -1, SQLITE_STATIC);
@@ -331,26 +329,25 @@ static int list(struct cuv_store *s, sqlite3 *db, const char *tenant, unsigned s
 		read_row(q, &row);
 		each(arg, &row);
 	}
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
 int cuv_runs_store_list(struct cuv_store *s, const char *tenant, unsigned states, int64_t since_s, const char *after,
 			uint32_t max, void (*each)(void *arg, const struct cuv_runs_row *row), void *arg,
 			struct cuv_error *err)
 {
-	int r = list(s, cuv_store_take(s), tenant, states, since_s, after, max, each, arg, err);
+	int r = list(cuv_store_take_reader(s), tenant, states, since_s, after, max, each, arg, err);
 
-	cuv_store_give(s);
+	cuv_store_give_reader(s);
 	return r;
 }
 
-static int interrupt_begun(struct cuv_store *s, sqlite3 *db, int64_t now_s, const char *answer, struct cuv_error *err)
+static int interrupt_begun(sqlite3 *db, int64_t now_s, const char *answer, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = prepare(
-		s, db,
-		"UPDATE run SET state = ?1, ended_s = ?2, bytes = ?3, body = ?4 WHERE ended_s = 0 AND state > ?5", &q,
-		err);
+		db, "UPDATE run SET state = ?1, ended_s = ?2, bytes = ?3, body = ?4 WHERE ended_s = 0 AND state > ?5",
+		&q, err);
 
 	if (r < 0)
 		return r;
@@ -359,25 +356,24 @@ static int interrupt_begun(struct cuv_store *s, sqlite3 *db, int64_t now_s, cons
 	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)strlen(answer));
 	(void)sqlite3_bind_blob64(q, 4, answer, strlen(answer), SQLITE_STATIC);
 	(void)sqlite3_bind_int(q, 5, CUV_RUNS_QUEUED);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return finish(db, q, err);
 }
 
 int cuv_runs_store_interrupt(struct cuv_store *s, int64_t now_s, const char *answer, struct cuv_error *err)
 {
-	int r = interrupt_begun(s, cuv_store_take(s), now_s, answer, err);
+	int r = interrupt_begun(cuv_store_take(s), now_s, answer, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
-static int each_queued(struct cuv_store *s, sqlite3 *db,
-		       void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
+static int each_queued(sqlite3 *db, void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
 		       struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(s, db,
-			      "SELECT " ROW_COLUMNS ", bytes FROM run WHERE ended_s = 0 AND state = ?1 ORDER BY seq",
-			      &q, err);
+	int step,
+		r = prepare(db, "SELECT " ROW_COLUMNS ", bytes FROM run WHERE ended_s = 0 AND state = ?1 ORDER BY seq",
+			    &q, err);
 
 	if (r < 0)
 		return r;
@@ -388,14 +384,14 @@ static int each_queued(struct cuv_store *s, sqlite3 *db,
 		read_row(q, &row);
 		each(arg, &row, (size_t)sqlite3_column_int64(q, 8));
 	}
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
 int cuv_runs_store_each_queued(struct cuv_store *s,
 			       void (*each)(void *arg, const struct cuv_runs_row *row, size_t bytes), void *arg,
 			       struct cuv_error *err)
 {
-	int r = each_queued(s, cuv_store_take(s), each, arg, err);
+	int r = each_queued(cuv_store_take(s), each, arg, err);
 
 	cuv_store_give(s);
 	return r;
@@ -413,10 +409,10 @@ int cuv_runs_store_each_queued(struct cuv_store *s,
 	"WHERE " KEPT " AND (SELECT SUM(bytes) > ?2 OR COUNT(*) > ?3 FROM run WHERE " KEPT ") WINDOW own AS "          \
 	"(PARTITION BY tenant ORDER BY ended_s DESC, seq DESC))) WHERE sum > ?2 OR n > ?3)"
 
-static int prepare_old(struct cuv_store *s, sqlite3 *db, const char *sql, int64_t before_s, uint64_t max_bytes,
-		       uint64_t max_n, sqlite3_stmt **ret, struct cuv_error *err)
+static int prepare_old(sqlite3 *db, const char *sql, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
+		       sqlite3_stmt **ret, struct cuv_error *err)
 {
-	int r = prepare(s, db, sql, ret, err);
+	int r = prepare(db, sql, ret, err);
 
 	if (r < 0)
 		return r;
@@ -426,90 +422,89 @@ static int prepare_old(struct cuv_store *s, sqlite3 *db, const char *sql, int64_
 	return 0;
 }
 
-static int expire(struct cuv_store *s, sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
-		  struct cuv_error *err)
+static int expire(sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare_old(s, db, "DELETE FROM run WHERE NOT in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
+	int r = prepare_old(db, "DELETE FROM run WHERE NOT in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
 
 	if (r < 0)
 		return r;
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return finish(db, q, err);
 }
 
 int cuv_runs_store_expire(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
 			  struct cuv_error *err)
 {
-	int r = expire(s, cuv_store_take(s), before_s, max_bytes, max_n, err);
+	int r = expire(cuv_store_take(s), before_s, max_bytes, max_n, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
-static int forget(struct cuv_store *s, sqlite3 *db, const char *id, struct cuv_error *err)
+static int forget(sqlite3 *db, const char *id, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db, "DELETE FROM run WHERE id = ?1", &q, err);
+	int r = prepare(db, "DELETE FROM run WHERE id = ?1", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return finish(db, q, err);
 }
 
 int cuv_runs_store_forget(struct cuv_store *s, const char *id, struct cuv_error *err)
 {
-	int r = forget(s, cuv_store_take(s), id, err);
+	int r = forget(cuv_store_take(s), id, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
 /* A statement's first column, of each row. */
-static int add_texts(struct cuv_store *s, sqlite3_stmt *q, struct cuv_strv *ret, struct cuv_error *err)
+static int add_texts(sqlite3 *db, sqlite3_stmt *q, struct cuv_strv *ret, struct cuv_error *err)
 {
 	int step;
 
 	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		if (cuv_strv_add(ret, (const char *)sqlite3_column_text(q, 0)) < 0)
 			return no_memory(err);
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int clean_files(struct cuv_store *s, sqlite3 *db, const char *folder, struct cuv_error *err)
+static int clean_files(sqlite3 *db, const char *folder, struct cuv_error *err)
 {
 	static const char sql[] = "DELETE FROM file WHERE substr(name, 1, length(?1)) = ?1 AND NOT EXISTS (SELECT 1 "
 				  "FROM run WHERE id = substr(file.name, length(?1) + 1) AND in_file)";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(s, db, sql, &q, err);
+	int r = prepare(db, sql, &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, folder, -1, SQLITE_STATIC);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(s, err);
+	return finish(db, q, err);
 }
 
 int cuv_runs_store_clean_files(struct cuv_store *s, const char *folder, struct cuv_error *err)
 {
-	int r = clean_files(s, cuv_store_take(s), folder, err);
+	int r = clean_files(cuv_store_take(s), folder, err);
 
 	cuv_store_give(s);
 	return r;
 }
 
-static int old_files(struct cuv_store *s, sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
-		     struct cuv_strv *ret, struct cuv_error *err)
+static int old_files(sqlite3 *db, int64_t before_s, uint64_t max_bytes, uint64_t max_n, struct cuv_strv *ret,
+		     struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare_old(s, db, "SELECT id FROM run WHERE in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
+	int r = prepare_old(db, "SELECT id FROM run WHERE in_file AND " OLD, before_s, max_bytes, max_n, &q, err);
 
-	return r < 0 ? r : add_texts(s, q, ret, err);
+	return r < 0 ? r : add_texts(db, q, ret, err);
 }
 
 int cuv_runs_store_old_files(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
 			     struct cuv_strv *ret, struct cuv_error *err)
 {
-	int r = old_files(s, cuv_store_take(s), before_s, max_bytes, max_n, ret, err);
+	int r = old_files(cuv_store_take(s), before_s, max_bytes, max_n, ret, err);
 
 	cuv_store_give(s);
 	return r;

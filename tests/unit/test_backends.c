@@ -260,6 +260,29 @@ static int list(const char *tenant, unsigned states, const char *after, uint32_t
 	return r;
 }
 
+/* Else it waits for itself. */
+TEST(who_asks_does_not_wait_for_who_writes)
+{
+	char id[CUV_ID_HEX_SIZE];
+	sqlite3 *db;
+
+	add("a", "me", "request");
+	assert_ok(end("a", CUV_RUNS_DONE, NOW, "answer"));
+	add_of_session("b", 7);
+	alarm(100);
+	db = cuv_store_take(store);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM run", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(state_of("a", "me", "answer"), CUV_RUNS_DONE);
+	assert_int_equal(list("me", ALL, NULL, 9, "a"), 0);
+	assert_ok(in.results->find(in.results, "me", "t", id, &err));
+	assert_string_equal(id, "b");
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	alarm(0);
+	/* What is committed is there at once. */
+	assert_int_equal(state_of("a", "me", ""), -ENOENT);
+}
+
 TEST(a_list_has_ones_own_the_latest_first_in_pages)
 {
 	for (char id[2] = "a"; id[0] <= 'g'; id[0]++)
@@ -573,6 +596,7 @@ int main(void)
 		WITH_BACKENDS(runs_of_a_session_take_turns),
 		WITH_BACKENDS(of_beginning_and_cancelling_one_succeeds),
 		WITH_BACKENDS(a_line_has_an_end_and_so_have_all),
+		WITH_BACKENDS(who_asks_does_not_wait_for_who_writes),
 		WITH_BACKENDS(a_list_has_ones_own_the_latest_first_in_pages),
 		WITH_BACKENDS(a_list_reads_no_bodies),
 		WITH_BACKENDS(others_dont_find_it),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions in the store: whose they are, what of a run is kept, their bounds and their end. */
+#include "lib/base/fd.h"
 #include "manager/dialect/sessions.h"
 #include "manager/runs/store.h"
 #include "manager/sessions.h"
@@ -330,6 +331,51 @@ TEST(many_expire_in_more_than_one_change)
 	assert_int_equal(count("SELECT COUNT(*) FROM session_file"), 1);
 }
 
+/* The names and sizes of what a run would get. */
+static void assert_loaded(int64_t id, const char *all)
+{
+	_cleanup_buf_ struct cuv_buf got = CUV_BUF_INIT(1000), bundle = CUV_BUF_INIT(20 << 20);
+	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
+	struct cuv_upload files = CUV_UPLOAD_INIT;
+	struct cuv_bundle_reader reader;
+	struct cuv_bundle_entry e;
+
+	files.charge = &charge;
+	files.where = "test";
+	assert_ok(cuv_sessions_load(store, id, &files, &err));
+	assert_ok(cuv_pread_all(files.out.fd, &bundle));
+	reader = (struct cuv_bundle_reader){.at = (const uint8_t *)bundle.data, .left = bundle.len};
+	while (cuv_bundle_next(&reader, &e) > 0)
+		cuv_buf_addf(&got, "%s=%llu ", e.name, (unsigned long long)e.size);
+	assert_string_equal(cuv_buf_str(&got), all);
+	cuv_upload_done(&files);
+	cuv_charge_done(&charge);
+}
+
+/* A few at a time; who writes meanwhile is not waited for: here that would be oneself. */
+TEST(all_files_come_to_a_run)
+{
+	static const struct cuv_session_limits large = {
+		.bytes = 20 << 20, .files = 9, .sessions = 2, .key_bytes = 1 << 30, .all_bytes = 1 << 30};
+	static const struct {
+		const char *name;
+		size_t size;
+	} in[] = {{"d/x", 1}, {"c", 5 << 20}, {"a", 3 << 20}, {"b", 1 << 20}, {"e", 4 << 20}};
+	_cleanup_free_ char *data = calloc(1, 5 << 20);
+	const int64_t id = open_of("me", "s");
+
+	assert_non_null(data);
+	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
+		assert_ok(cuv_sessions_put(store, &large, id, in[i].name, data, in[i].size, &err));
+	alarm(100);
+	assert_int_equal(
+		sqlite3_exec(cuv_store_take(store), "BEGIN IMMEDIATE; DELETE FROM session_file", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_loaded(id, "a=3145728 b=1048576 c=5242880 d/x=1 e=4194304 ");
+	cuv_store_give(store);
+	alarm(0);
+}
+
 static int profile(const char *text)
 {
 	return cuv_profile_set(CUV_PROFILE_SESSIONS, text, &err);
@@ -374,6 +420,7 @@ int main(void)
 		WITH_STORE(a_program_is_called_as_no_file_is),
 		WITH_STORE(an_idle_one_goes_unless_something_of_it_waits),
 		WITH_STORE(many_expire_in_more_than_one_change),
+		WITH_STORE(all_files_come_to_a_run),
 		cmocka_unit_test(settings_change_what_they_name),
 	};
 
