@@ -23,7 +23,7 @@ static int find_nothing(void)
 
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(newfstatat), 1,
-				     SCMP_A3(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW));
+				     SCMP_A3(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW, 0));
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
