@@ -54,6 +54,8 @@ struct cuv_installs {
 	size_t n_done;
 	size_t n_done_before; /* valid from the beginning */
 	bool stop;
+	size_t n_at_work; /* hands */
+	int place;	  /* held while any is; -1: none */
 	bool failed;
 	struct cuv_error err; /* the first one */
 };
@@ -123,6 +125,8 @@ static void *hand_main(void *arg)
 		(void)pthread_mutex_lock(&s->mutex);
 		job_ended(s, j, r, &err);
 	}
+	if (--s->n_at_work == 0)
+		s->place = cuv_close(s->place);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return NULL;
 }
@@ -150,6 +154,7 @@ int cuv_installs_open(const struct cuv_builder *b, const char *tmp, struct cuv_i
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");
 	s->b = b;
 	s->tmp = tmp;
+	s->place = -1;
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	(void)pthread_cond_init(&s->wake, NULL);
 	s->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -184,6 +189,7 @@ void cuv_installs_freep(struct cuv_installs **p)
 		free(s->jobs[i].file);
 	free(s->jobs);
 	(void)cuv_close(s->news);
+	(void)cuv_close(s->place);
 	(void)pthread_cond_destroy(&s->wake);
 	(void)pthread_mutex_destroy(&s->mutex);
 	free(s);
@@ -224,14 +230,9 @@ static uint64_t size_in_store(const struct cuv_installs *s, size_t i)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
-int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err)
+static int start_hands(struct cuv_installs *s, struct cuv_error *err)
 {
-	size_t todo = CUV_MAX(s->n_jobs - s->n_done, (size_t)2) - 1; /* the environment is built last */
-	size_t wanted = CUV_MIN(CUV_MIN(processors(), todo), (size_t)DAEMONS_MAX);
-
-	while (s->n_hands < wanted)
-		if (add_hand(s, err) < 0)
-			return -EINVAL;
+	s->n_at_work = s->n_hands;
 	for (size_t i = 0; i < s->n_hands; i++) {
 		int r = pthread_create(&s->hands[i].thread, NULL, hand_main, &s->hands[i]);
 
@@ -240,6 +241,23 @@ int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err)
 		s->hands[i].started = true;
 	}
 	return 0;
+}
+
+int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err)
+{
+	size_t todo = CUV_MAX(s->n_jobs - s->n_done, (size_t)2) - 1; /* the environment is built last */
+	size_t wanted = CUV_MIN(CUV_MIN(processors(), todo), (size_t)DAEMONS_MAX);
+
+	while (s->n_hands < wanted)
+		if (add_hand(s, err) < 0)
+			return -EINVAL;
+	return start_hands(s, err);
+}
+
+int cuv_installs_begin_guess(struct cuv_installs *s, int place, struct cuv_error *err)
+{
+	s->place = place;
+	return start_hands(s, err);
 }
 
 /* What the store has, in one question: installations, wheels, texts. */
@@ -284,6 +302,8 @@ int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const
 
 	s->lock = lock;
 	s->paths = paths;
+	free(s->jobs); /* of a plan that nothing came of */
+	s->n_jobs = s->n_done = 0;
 	s->jobs = calloc(n + 1, sizeof(*s->jobs));
 	if (!valid || !s->jobs)
 		return cuv_error_set(err, CUV_E_INTERNAL, "out of memory");

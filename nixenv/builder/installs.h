@@ -5,7 +5,8 @@
  * Nix daemon and one thread for each processor; what is valid already is left alone.
  *
  * Order of calls: open (early: daemons start while the resolver waits for
- * the network), perhaps lend, plan, begin, give for each wheel that was asked for, wait.
+ * the network), perhaps lend, plan (once more if need be), begin, give for each wheel that was
+ * asked for, wait.
  */
 #ifndef CUV_BUILDER_INSTALLS_H
 #define CUV_BUILDER_INSTALLS_H
@@ -29,8 +30,11 @@ struct cuv_nix_daemon **cuv_installs_lend(struct cuv_installs *s, size_t *ret_n)
 int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const struct cuv_env_paths *paths,
 		      uint64_t deadline_ns, bool *ret_needed, struct cuv_error *err);
 /* Begins with what the store has the wheels of. From here to the end this process has
- * threads, and must not fork. 0; -EINVAL with err. */
+ * threads: what it forks makes system calls only. 0; -EINVAL with err. */
 int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err);
+/* The same for a guess (guess.h): no more daemons are started, for they would end with the
+ * thread that calls, and place (place.h), which is taken, is given back when all is done. */
+int cuv_installs_begin_guess(struct cuv_installs *s, int place, struct cuv_error *err);
 /* Package i's wheel, whole and with the right hash; the file is taken. False when
  * something has failed already, which wait tells. */
 bool cuv_installs_give(struct cuv_installs *s, size_t i, const char *path);

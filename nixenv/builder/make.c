@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "nixenv/builder/download.h"
 #include "nixenv/builder/evict.h"
+#include "nixenv/builder/guess.h"
 #include "nixenv/builder/indexes.h"
 #include "nixenv/builder/installs.h"
 #include "nixenv/builder/locate.h"
@@ -43,6 +44,7 @@ struct making {
 	struct cuv_directs directs; /* wheels that were fetched before the lock was made */
 	struct cuv_env_paths paths;
 	struct cuv_installs *installs;
+	struct cuv_guess *guess;       /* of the lock; NULL: none */
 	bool needed[CUV_PACKAGES_MAX]; /* wheels to be fetched */
 	uint64_t deadline_ns;	       /* of downloads and build */
 	int place;		       /* among those that install; -1: none */
@@ -63,6 +65,7 @@ struct fetching {
 static void making_done(struct making *k)
 {
 	cuv_installs_freep(&k->installs);
+	cuv_guess_freep(&k->guess);
 	cuv_requirements_freep(&k->reqs);
 	k->place = cuv_close(k->place);
 	cuv_lock_done(&k->lock);
@@ -154,6 +157,7 @@ static int resolve(struct making *k, struct cuv_error *err)
 	struct cuv_resolve what = {
 		.pinned = k->pinned, .exclude_s = m->ask.exclude_s, .cancel_fd = m->cancel_fd, .directs = &k->directs};
 	char root[PATH_MAX];
+	int r;
 
 	progress(m, CUV_PHASE_RESOLVING, 0, 0);
 	if (cuv_directs_fetch(reqs, k->pinned->python, m->work, &o, &k->directs, err) < 0 ||
@@ -172,9 +176,10 @@ static int resolve(struct making *k, struct cuv_error *err)
 	what.constraints_len = constraints.len;
 	what.reqs = reqs;
 	what.root = root;
-	if (cuv_sdist_rounds(m, &what, &k->lock, err) < 0)
-		return -EINVAL;
-	return cuv_directs_mark(reqs, &k->directs, &k->lock, err);
+	cuv_guess_start(m, &what, k->installs, &k->guess);
+	r = cuv_sdist_rounds(m, &what, &k->lock, err);
+	cuv_guess_end(k->guess);
+	return r < 0 ? r : cuv_directs_mark(reqs, &k->directs, &k->lock, err);
 }
 
 /* A lock that somebody sent. The manager has chosen its wheels, but not where they
@@ -448,7 +453,7 @@ static int wait_installed(struct making *k, struct cuv_error *err)
 	const struct cuv_installs_wait wait = {
 		.deadline_ns = k->deadline_ns, .cancel_fd = k->m->cancel_fd, .on_progress = on_build, .arg = k};
 
-	return take_place(k, err) < 0 ? -EINVAL : cuv_installs_wait(k->installs, &wait, err);
+	return cuv_installs_wait(k->installs, &wait, err);
 }
 
 /* What others have built is not built again; what of it can't be had is. */
@@ -469,12 +474,22 @@ static bool substitute(struct making *k, const char *env, const struct cuv_strv 
 	return cuv_substitute(&s, env, installs);
 }
 
-static int build(struct making *k, struct cuv_error *err)
+/* What was begun while the resolver was asked is what it says, or is given up. 1 where nothing
+ * was begun; 0 with the environment built. */
+static int build_guessed(struct making *k, struct cuv_error *err)
 {
-	const struct cuv_builder *b = k->m->builder;
-	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
-	int r;
+	const char *env = cuv_guess_env(k->guess);
 
+	if (!env)
+		return 1;
+	if (strcmp(env, k->paths.env) == 0)
+		return wait_installed(k, err);
+	cuv_installs_freep(&k->installs);
+	return cuv_installs_open(k->m->builder, k->m->work, &k->installs, err) < 0 ? -EINVAL : 1;
+}
+
+static int build_all(struct making *k, struct cuv_error *err)
+{
 	/* Before it is asked what is there already: others may be at work on the same. Only
 	 * what a lock lacks is looked for first, without a place. */
 	if (k->m->ask.source != CUV_ENV_LOCK && take_place(k, err) < 0)
@@ -484,7 +499,18 @@ static int build(struct making *k, struct cuv_error *err)
 	if (!k->m->wheels)
 		(void)substitute(k, k->paths.env, &k->paths.installs);
 	if (cuv_installs_plan(k->installs, &k->lock, &k->paths, k->deadline_ns, k->needed, err) < 0 ||
-	    locate_wheels(k, err) < 0 || begin(k, err) < 0 || fetch_wheels(k, err) < 0 || wait_installed(k, err) < 0)
+	    locate_wheels(k, err) < 0 || begin(k, err) < 0 || fetch_wheels(k, err) < 0)
+		return -EINVAL;
+	return take_place(k, err) < 0 ? -EINVAL : wait_installed(k, err);
+}
+
+static int build(struct making *k, struct cuv_error *err)
+{
+	const struct cuv_builder *b = k->m->builder;
+	char link[PATH_MAX], path[CUV_STORE_PATH_SIZE];
+	int r = build_guessed(k, err);
+
+	if (r < 0 || (r > 0 && build_all(k, err) < 0))
 		return -EINVAL;
 	cuv_index_env_link(b, k->paths.env, link);
 	cuv_store_path(k->paths.env, path);
@@ -500,13 +526,7 @@ static int build(struct making *k, struct cuv_error *err)
 /* Nix would take a damaged path for built: nobody makes anything of it until it is gone. */
 static int check_damaged(const struct making *k, struct cuv_error *err)
 {
-	const struct cuv_builder *b = k->m->builder;
-	bool damaged = cuv_verify_is_damaged(b, k->paths.env);
-
-	for (size_t i = 0; !damaged && i < k->lock.n; i++)
-		damaged = cuv_verify_is_damaged(b, k->paths.installs.items[i]) ||
-			  cuv_verify_is_damaged(b, k->paths.wheels.items[i]);
-	if (!damaged)
+	if (!cuv_verify_any_of(k->m->builder, &k->paths))
 		return 0;
 	cuv_error_set(err, CUV_E_UNAVAILABLE,
 		      "the environment is damaged, and is built again when what still uses it has ended");

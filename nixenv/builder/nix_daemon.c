@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,6 +43,7 @@ struct cuv_nix_daemon {
 	int socket;
 	int err; /* a file in memory: its stderr */
 	bool greeted;
+	atomic_bool broken; /* by who does not want it any more */
 	struct cuv_nix_wire wire;
 	struct cuv_nix_log log; /* of the call */
 };
@@ -108,9 +110,15 @@ int cuv_nix_daemon_start(const struct cuv_builder *b, const char *tmp, struct cu
 	return 0;
 }
 
-void cuv_nix_daemon_break(struct cuv_nix_daemon *d)
+static void hang_up(const struct cuv_nix_daemon *d)
 {
 	(void)shutdown(d->socket, SHUT_RDWR);
+}
+
+void cuv_nix_daemon_break(struct cuv_nix_daemon *d)
+{
+	d->broken = true;
+	hang_up(d);
 }
 
 /* --- calls --- */
@@ -148,14 +156,16 @@ static void read_stderr(struct cuv_nix_daemon *d)
 
 static int failed(struct cuv_nix_daemon *d, int r, struct cuv_error *err)
 {
+	if (d->broken)
+		return cuv_error_set(err, CUV_E_CANCELLED, "the build was given up");
 	if (r == -ETIMEDOUT || r == -EAGAIN) {
-		cuv_nix_daemon_break(d);
+		hang_up(d);
 		return cuv_error_set(err, CUV_E_BUILD_TIMEOUT, "building the environment took longer than its limit");
 	}
 	if (r == -ENOMEM)
 		return cuv_error_set_errno(err, r, "there is not enough memory to speak with Nix");
 	if (r != -EREMOTEIO) {
-		cuv_nix_daemon_break(d);
+		hang_up(d);
 		read_stderr(d);
 	}
 	return cuv_nix_failure(&d->log, d->tmp, -r, err);
@@ -396,7 +406,7 @@ int cuv_nix_daemon_add_nar(struct cuv_nix_daemon *d, const struct cuv_narinfo *i
 	r = call(d, &b);
 	if (r == 0 && (r = cuv_unpack(fd, info, send_piece, d)) == -EBADMSG) {
 		/* It was promised more: nothing else can be said to it. */
-		cuv_nix_daemon_break(d);
+		hang_up(d);
 		return cuv_error_set(err, CUV_E_HASH_MISMATCH, "the archive can't be unpacked to what was signed");
 	}
 	r = r ? r : send_frame(d, NULL, 0);

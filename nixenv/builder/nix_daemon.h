@@ -22,7 +22,7 @@ int cuv_nix_daemon_start(const struct cuv_builder *b, const char *tmp, struct cu
 			 struct cuv_error *err);
 /* Until when later calls may take, CUV_NEVER at first; they fail with BUILD_TIMEOUT. */
 void cuv_nix_daemon_limit(struct cuv_nix_daemon *d, uint64_t deadline_ns);
-/* From any thread: the call that it is in fails, and all later ones. */
+/* From any thread: the call that it is in fails with CANCELLED, and all later ones. */
 void cuv_nix_daemon_break(struct cuv_nix_daemon *d);
 /* Kills it. */
 void cuv_nix_daemon_freep(struct cuv_nix_daemon **d);

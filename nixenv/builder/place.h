@@ -5,7 +5,8 @@
  * only while they don't: a slow index or a build without end is nobody else's delay.
  * Each place is a lock file, so that it is free again whatever becomes of its holder.
  *
- * Who holds one asks for no other.
+ * Who holds one asks for no other; but a flight's guess (guess.h) may have one, which ends
+ * by itself.
  */
 #ifndef CUV_BUILDER_PLACE_H
 #define CUV_BUILDER_PLACE_H

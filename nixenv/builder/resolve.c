@@ -157,6 +157,8 @@ static int resolver_argv(const struct cuv_resolve *what, const struct cuv_strv *
 		return -ENOMEM;
 	if (what->no_deps && cuv_strv_add(argv, "--no-deps") < 0)
 		return -ENOMEM;
+	if (what->offline && cuv_strv_add(argv, "--offline") < 0)
+		return -ENOMEM;
 	for (size_t i = 0; what->directs && i < what->directs->n; i++) {
 		char hex[CUV_SHA256_HEX_SIZE];
 
@@ -253,7 +255,8 @@ static int failed(const struct cuv_child_result *res, const struct cuv_resolve *
 		return cuv_error_set(err, CUV_E_WHEEL_UNAVAILABLE, "%s %s has no wheel for CPython %s on " CUV_PLATFORM,
 				     what->wanted->name, what->wanted->version, what->pinned->python->version);
 	/* Which index it was is for the operator only. */
-	if ((err->code == CUV_E_INTERNAL && !lacks_interpreter(res, err)) || err->code == CUV_E_INDEX_UNREACHABLE)
+	if (!what->offline &&
+	    ((err->code == CUV_E_INTERNAL && !lacks_interpreter(res, err)) || err->code == CUV_E_INDEX_UNREACHABLE))
 		log_failed(res);
 	return -EINVAL;
 }
@@ -339,6 +342,20 @@ static int empty_lock(const struct cuv_resolve *what, struct cuv_lock *ret)
 	return 0;
 }
 
+/* Whether the resolver's cache knows any interpreter, if perhaps not this one. */
+static bool knows_interpreters(const struct cuv_builder *b)
+{
+	static const char prefix[] = "interpreter-";
+	DIR *d = opendir(b->state.uv_cache);
+	struct dirent *e = NULL;
+
+	while (d && (e = readdir(d)) && strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+		;
+	if (d)
+		(void)closedir(d);
+	return e != NULL;
+}
+
 int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, struct cuv_lock *ret,
 		struct cuv_error *err)
 {
@@ -347,6 +364,9 @@ int cuv_resolve(const struct cuv_builder *b, const struct cuv_resolve *what, str
 
 	if (what->reqs->n == 0)
 		return empty_lock(what, ret);
+	/* An empty cache says nothing, and it takes a Python to find that out. */
+	if (what->offline && !knows_interpreters(b))
+		return cuv_error_set(err, CUV_E_INDEX_UNREACHABLE, "nothing was resolved here yet");
 	wheels.wanted = NULL;
 	return ask(b, &wheels, NULL, &res, err) < 0 ? -EINVAL : read_lock(what, &res, ret, err);
 }
@@ -374,20 +394,6 @@ static int plan_one(const struct cuv_builder *b, const struct cuv_resolve *what,
 		return -EINVAL;
 	return cuv_sdist_plan_read(cuv_buf_str(&res.out), res.out.len, what->pinned->python->version, &projects, ret,
 				   err);
-}
-
-/* Whether the resolver's cache knows any interpreter, if perhaps not this one. */
-static bool knows_interpreters(const struct cuv_builder *b)
-{
-	static const char prefix[] = "interpreter-";
-	DIR *d = opendir(b->state.uv_cache);
-	struct dirent *e = NULL;
-
-	while (d && (e = readdir(d)) && strncmp(e->d_name, prefix, strlen(prefix)) != 0)
-		;
-	if (d)
-		(void)closedir(d);
-	return e != NULL;
 }
 
 /* Asks about no requirements, for which no index is asked, in a child that may start Python. */

@@ -39,6 +39,7 @@ struct cuv_resolve {
 	int cancel_fd;			   /* as in cuv_child_spec */
 	const struct cuv_directs *directs; /* wheels of users' addresses; NULL or empty: none */
 	bool no_deps;			   /* only what is named, not what that needs */
+	bool offline;			   /* what the cache says; a failure is not logged */
 	const struct cuv_offer *offers;
 	size_t n_offers; /* at most CUV_OFFERS_MAX */
 	/* Where not NULL: gets the projects that a WHEEL_UNAVAILABLE is about, normalised. */

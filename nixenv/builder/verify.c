@@ -55,6 +55,16 @@ bool cuv_verify_is_damaged(const struct cuv_builder *b, const char *store_name)
 	return access(path, F_OK) == 0;
 }
 
+bool cuv_verify_any_of(const struct cuv_builder *b, const struct cuv_env_paths *paths)
+{
+	bool damaged = cuv_verify_is_damaged(b, paths->env);
+
+	for (size_t i = 0; !damaged && i < paths->installs.n; i++)
+		damaged = cuv_verify_is_damaged(b, paths->installs.items[i]) ||
+			  cuv_verify_is_damaged(b, paths->wheels.items[i]);
+	return damaged;
+}
+
 static int list_folder(const char *path, struct cuv_strv *ret)
 {
 	DIR *d = opendir(path);

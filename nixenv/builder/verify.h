@@ -13,6 +13,7 @@
 
 #include "nixenv/builder/builder.h"
 #include "nixenv/builder/ledger.h"
+#include "nixenv/envpath.h"
 
 struct cuv_verified {
 	uint64_t paths;		 /* that were looked at */
@@ -42,6 +43,8 @@ int cuv_verify_heal(const struct cuv_verify *v, struct cuv_verified *ret, struct
 
 /* Whether a path is written down as damaged. */
 bool cuv_verify_is_damaged(const struct cuv_builder *b, const char *store_name);
+/* Whether an environment, one of its installations or one of their wheels is. */
+bool cuv_verify_any_of(const struct cuv_builder *b, const struct cuv_env_paths *paths);
 /* Whether anything is. */
 bool cuv_verify_any(const struct cuv_builder *b);
 

@@ -141,8 +141,8 @@ def killed_at(state, moment):
                 return False
             time.sleep(0.002)
         kill(asking.builder)
-        wait_for(lambda: not build_processes(state), 20, "all of the builder's processes are gone")
-        wait_for(lambda: set(processes_of(asking.process.pid)) <= {asking.process.pid}, 20, "the session is empty")
+        wait_for(lambda: not build_processes(state), ANSWER_S, "all of the builder's processes are gone")
+        wait_for(lambda: set(processes_of(asking.process.pid)) <= {asking.process.pid}, ANSWER_S, "the session is empty")
         return asking.process.stdout.read() == ""
     finally:
         asking.end()
@@ -179,7 +179,7 @@ def killed_after(state, seconds, choose):
         if victim != asking.builder:  # somebody must tell the client, within the builder's own time
             assert select.select([asking.process.stdout], [], [], ANSWER_S)[0], "no answer after a child was killed"
             kill_if_there(asking.builder)
-        wait_for(lambda: not build_processes(state), 20, "all of the builder's processes are gone")
+        wait_for(lambda: not build_processes(state), ANSWER_S, "all of the builder's processes are gone")
     finally:
         asking.end()
 
