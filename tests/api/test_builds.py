@@ -7,10 +7,11 @@ import signal
 
 import client
 import httpx
+import keyed
 import pytest
 from client import DATE
+from keyed import PATH, Key, cuvette, error_of
 from test_async import Event
-from test_environment_routes import PATH, Key, cuvette, error_of
 
 ENDED = ("done", "failed", "cancelled")
 WHEEL = "iniconfig==2.0.0\n"
@@ -18,10 +19,8 @@ WHEEL = "iniconfig==2.0.0\n"
 
 @pytest.fixture(scope="module")
 def service():
-    with client.fresh_state() as state:
-        cuvette(state, "key", "create", "--name", "first")
-        with client.Service(state) as running:
-            yield running
+    with keyed.running() as one:
+        yield one
 
 
 def ended(key, url) -> dict:

@@ -2,79 +2,24 @@
 """Environments as things of their own: built without a run, listed and shown to who asked for
 them, and to nobody else."""
 
-import os
 import re
-import subprocess
 import time
-import uuid
 
 import pytest
 
 import client
+import keyed
 from client import DATE
+from keyed import PATH, Key, cuvette, error_of
 
-PATH = "/api/v1/environments"
 NOBODYS = "0123456789abcdfghijklmnpqrsvwxyz"
 WHEEL = "idna==3.7\n"
 
 
-def cuvette(state, *words):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
-    done = subprocess.run([client.BIN / "cuvette", *words[:2], "--state", state, *words[2:]],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-class Key:
-    """One client of the service, by a key of its own."""
-
-    def __init__(self, service, scope="run,environments"):
-        self.service = service
-        text = cuvette(service.state, "key", "create", "--name", f"k-{uuid.uuid4().hex[:8]}", "--scope", scope)
-        self.headers = {"X-API-Key": text.strip()}
-        client.wait_until(lambda: self.get(PATH).status_code != 401, 10, "the key is known")
-
-    def get(self, path):
-        return self.service.get(path, headers=self.headers)
-
-    def delete(self, digest):
-        with self.service.client() as http:
-            return http.delete(f"{PATH}/{digest}", headers=self.headers)
-
-    def post(self, path, **options):
-        with self.service.client() as http:
-            return http.post(path, headers=self.headers, **options)
-
-    def build(self, requirements="# none\n", **fields):
-        files = [("requirements", ("requirements.txt", requirements.encode(), "text/plain"))]
-        return self.post(PATH, files=files, data={"exclude_newer": DATE, **fields})
-
-    def built(self, requirements="# none\n", **fields):
-        answer = self.build(requirements, mode="sync", **fields)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def run(self, digest):
-        return self.post("/api/v1/run", json={"env": digest, "code": "print('ran')\n", "lint": False})
-
-    def listed(self):
-        answer = self.get(PATH)
-        assert answer.status_code == 200, answer.text
-        return {e["digest"]: e for e in answer.json()["environments"]}
-
-
 @pytest.fixture(scope="module")
 def service():
-    with client.fresh_state() as state:
-        cuvette(state, "key", "create", "--name", "first")
-        with client.Service(state) as running:
-            yield running
-
-
-def error_of(response, status=404):
-    assert response.status_code == status, response.text
-    return response.json()["error"]
+    with keyed.running() as one:
+        yield one
 
 
 def test_built_listed_shown_and_forgotten(service):

@@ -9,18 +9,9 @@ import sqlite3
 import subprocess
 import time
 
-import pytest
-
-from helpers import (ANSWER_S, BUILDER, ENVASK, ask, clean_state, command, environment, environment_of, ids, physical,
-                     wait_for)
+from helpers import ANSWER_S, BUILDER, ENVASK, ask, command, environment, environment_of, ids, physical, wait_for
 
 PACKAGES = {"idna": "idna==3.7\n", "six": "six==1.16.0\n", "toml": "toml==0.10.2\n"}
-
-
-@pytest.fixture(scope="module", name="state")
-def shared_state():
-    with clean_state() as folder:
-        yield folder
 
 
 def chore(state, verb, *options, status=0):

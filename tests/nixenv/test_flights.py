@@ -12,12 +12,6 @@ from served import Server, wheel
 DATE = ("--exclude-newer", "2024-09-01")
 
 
-@pytest.fixture(scope="module", name="state")
-def shared_state():
-    with clean_state() as folder:
-        yield folder
-
-
 @pytest.fixture(name="index")
 def served_index():
     with Server() as server:
