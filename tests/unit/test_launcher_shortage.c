@@ -40,17 +40,16 @@ static void put(const char *folder, const char *name, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* A folder that looks like /proc and like a group of version 2, in another. */
+/* A folder that looks like a group of version 2, in another. */
 TEST(any_group_around_the_service_counts)
 {
-	char outer[] = "/tmp/shortage-XXXXXX", inner[64];
+	char outer[] = "/tmp/shortage-XXXXXX", inner[64], meminfo[64];
 	struct cuv_cgroups groups = {.ops = &cuv_cgroup_v2, .n = 1};
 	static const char *const made[] = {
 		"inner/memory.max", "inner/memory.current", "inner/cgroup.procs", "inner",	"meminfo",
 		"cgroup.procs",	    "memory.max",	    "memory.current",	  "memory.stat"};
 	struct cuv_shortage s;
 	size_t i;
-	int proc;
 
 	assert_non_null(mkdtemp(outer));
 	snprintf(inner, sizeof(inner), "%s/inner", outer);
@@ -60,13 +59,13 @@ TEST(any_group_around_the_service_counts)
 	put(inner, "cgroup.procs", "");
 	put(inner, "memory.max", "max\n");
 	put(inner, "memory.current", "1\n");
-	proc = open(outer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(meminfo, sizeof(meminfo), "%s/meminfo", outer);
 	groups.hierarchy[0] = (struct cuv_cgroup_hierarchy){
 		.controllers = CUV_CG_MEMORY,
 		.parent_fd = open(inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 		.instance_fd = -1,
 	};
-	cuv_shortage_init(&s, &proc, &groups);
+	cuv_shortage_init(&s, meminfo, &groups);
 	assert_int_equal(s.n, 2);
 	assert_false(cuv_shortage_of_memory(&s));
 	put(outer, "memory.max", "1000000000\n");
@@ -81,7 +80,6 @@ TEST(any_group_around_the_service_counts)
 	assert_true(cuv_shortage_of_memory(&s));
 	cuv_shortage_done(&s);
 	close(groups.hierarchy[0].parent_fd);
-	close(proc);
 	for (i = 0; i < ARRAY_SIZE(made); i++) {
 		char path[128];
 

@@ -191,7 +191,7 @@ static int start(struct launcher *l, struct cuv_error *err)
 		(void)cuv_dynmods_favor();
 	r = cuv_cgroups_start(o->instance, l->host.privileged, &l->cgroups, err);
 	if (r == 0)
-		cuv_shortage_init(&l->shortage, &l->host.proc_fd, &l->cgroups);
+		cuv_shortage_init(&l->shortage, "/proc/meminfo", &l->cgroups);
 	if (r == 0)
 		r = cuv_host_open_leases(&l->host, o->leases, err);
 	if (r == 0)

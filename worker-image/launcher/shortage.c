@@ -13,6 +13,7 @@
 
 #define LOOK_MS 100
 #define STAT_BYTES_MAX 16384
+#define MEMINFO_BYTES 1024
 #define NO_LIMIT (UINT64_C(1) << 60) /* version 1 has no word for it but a large number */
 
 static bool is_same(int a, int b)
@@ -22,12 +23,13 @@ static bool is_same(int a, int b)
 	return fstat(a, &x) < 0 || fstat(b, &y) < 0 || (x.st_ino == y.st_ino && x.st_dev == y.st_dev);
 }
 
-void cuv_shortage_init(struct cuv_shortage *s, const int *proc_fd, const struct cuv_cgroups *cgroups)
+void cuv_shortage_init(struct cuv_shortage *s, const char *meminfo, const struct cuv_cgroups *cgroups)
 {
 	size_t i;
 	int from = -1;
 
-	*s = (struct cuv_shortage){.proc_fd = proc_fd, .v1 = cgroups->ops == &cuv_cgroup_v1};
+	*s = (struct cuv_shortage){.meminfo = open(meminfo, O_RDONLY | O_CLOEXEC),
+				   .v1 = cgroups->ops == &cuv_cgroup_v1};
 	for (i = 0; i < cgroups->n; i++)
 		if (cgroups->hierarchy[i].controllers & CUV_CG_MEMORY)
 			from = cgroups->hierarchy[i].parent_fd;
@@ -47,6 +49,7 @@ void cuv_shortage_done(struct cuv_shortage *s)
 {
 	while (s->n > 0)
 		cuv_close(s->group[--s->n]);
+	s->meminfo = cuv_close(s->meminfo);
 }
 
 uint64_t cuv_shortage_available(const char *meminfo)
@@ -86,11 +89,12 @@ static uint64_t left_in(const struct cuv_shortage *s, int dir)
 
 static bool look(const struct cuv_shortage *s)
 {
-	_cleanup_buf_ struct cuv_buf meminfo = CUV_BUF_INIT(STAT_BYTES_MAX);
+	char meminfo[MEMINFO_BYTES]; /* the line is one of the first */
+	const ssize_t len = pread(s->meminfo, meminfo, sizeof(meminfo) - 1, 0);
 	size_t i;
 
-	if (cuv_read_file(*s->proc_fd, "meminfo", &meminfo) == 0 &&
-	    cuv_shortage_available(cuv_buf_str(&meminfo)) < CUV_SHORTAGE_BYTES_MIN)
+	meminfo[CUV_MAX(len, 0)] = '\0';
+	if (cuv_shortage_available(meminfo) < CUV_SHORTAGE_BYTES_MIN)
 		return true;
 	for (i = 0; i < s->n; i++)
 		if (left_in(s, s->group[i]) < CUV_SHORTAGE_BYTES_MIN)

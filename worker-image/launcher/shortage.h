@@ -15,7 +15,7 @@
 #define CUV_SHORTAGE_BYTES_MIN (32 * CUV_MIB)
 
 struct cuv_shortage {
-	const int *proc_fd; /* of /proc, borrowed */
+	int meminfo; /* the machine's; -1: not to be had */
 	/* The group that the instances are made in and those around it, innermost first. */
 	int group[CUV_SHORTAGE_GROUPS_MAX];
 	size_t n;
@@ -24,8 +24,9 @@ struct cuv_shortage {
 	bool is_short;
 };
 
-/* Before the host's mounts are gone. Without such groups the machine alone counts. */
-void cuv_shortage_init(struct cuv_shortage *s, const int *proc_fd, const struct cuv_cgroups *cgroups);
+/* Before the host's mounts are gone: the /proc that comes after them has no such file. Without
+ * such groups the machine alone counts. */
+void cuv_shortage_init(struct cuv_shortage *s, const char *meminfo, const struct cuv_cgroups *cgroups);
 void cuv_shortage_done(struct cuv_shortage *s);
 
 /* Looks at most every 100 ms while there is no shortage. */

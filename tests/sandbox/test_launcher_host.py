@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The launcher asks the kernel to let processes enter control groups without delay,
-unless it is told not to: seen by the hierarchy that it holds for that, attached
-nowhere, of which every process is a member."""
+"""What a launcher holds of the host when its seal has taken the host's files away.
+
+It asks the kernel to let processes enter control groups without delay, unless it is
+told not to: seen by the hierarchy that it holds for that, attached nowhere, of which
+every process is a member."""
 import contextlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -50,5 +53,14 @@ def test_it_can_be_told_not_to():
     one = start("--favordynmods", "0")
     try:
         assert not holds_hierarchy(one.process.pid)
+    finally:
+        one.close()
+
+
+def test_it_sees_how_much_memory_the_machine_has():
+    one = start()
+    try:
+        held = [fd for fd in pathlib.Path(f"/proc/{one.process.pid}/fd").iterdir() if os.readlink(fd).endswith("/meminfo")]
+        assert [re.findall(r"^MemAvailable: +\d+ kB$", fd.read_text(), re.M) for fd in held]
     finally:
         one.close()
