@@ -8,6 +8,7 @@
 #include "nixenv/builder/locks.h"
 #include "nixenv/builder/parcel.h"
 #include "nixenv/builder/parcels.h"
+#include "nixenv/builder/wheelhouse.h"
 #include "nixenv/storepath.h"
 
 #include <errno.h>
@@ -56,6 +57,24 @@ static int load_lock(struct export *e, const char *digest, const char *env, stru
 	return 0;
 }
 
+/* One that whoever runs this has is taken from there anew. */
+static int copy_wheelhouse(const struct export *e, const struct cuv_locked *p, const char *path, struct cuv_error *err)
+{
+	const struct cuv_wheelhouse_copy c = {
+		.folder = e->x->b->wheelhouse,
+		.name = p->file,
+		.what = p->file,
+		.path = path,
+		.sha256 = &p->sha256,
+		.bytes_max = CUV_WHEEL_BYTES_MAX,
+		.deadline_ns = cuv_deadline_ms(FETCH_MS),
+		.cancel_fd = e->x->cancel_fd,
+	};
+	uint64_t size;
+
+	return cuv_wheelhouse_copy(&c, &size, err);
+}
+
 /* What is in the store, whole, is taken from there; the place of the others is below work. */
 static int find_wheels(struct export *e, struct cuv_error *err)
 {
@@ -78,6 +97,11 @@ static int find_wheels(struct export *e, struct cuv_error *err)
 				p->name, p->version);
 		if (e->missing[i])
 			(void)snprintf(path, sizeof(path), "%s/%s", e->x->work, name);
+		if (e->missing[i] && p->origin.kind == CUV_ORIGIN_WHEELHOUSE) {
+			if (copy_wheelhouse(e, p, path, err) < 0)
+				return -EINVAL;
+			e->missing[i] = false;
+		}
 		if (cuv_strv_add(&e->files, path) < 0)
 			return no_memory(err);
 	}

@@ -103,6 +103,12 @@ def test_wheel_at_a_path(house):
     assert house.build(package("cuv-here", wheels(f'url = "file:///elsewhere/{file}"', data)))[0] == digest
     house.forget()
     assert house.build(lock)[0] == digest and not house.index.seen
+    # A collection takes wheels that are installed: to export one it is taken from the folder again.
+    [kept] = (house.state / "nix/nix/store").glob(f"*-{file}")
+    nix(house.state, "nix-store", "--gc")
+    assert not kept.exists()
+    done = house.cuvette("env", "export", digest, str(house.folder / "parcel"), **house.allowed)
+    assert done.returncode == 0 and not house.index.seen, done
     # Of an index it is the same environment, which is everybody's.
     house.forget()
     house.index.add(made)
