@@ -393,6 +393,17 @@ static int take_artifacts(struct job *j, struct cuv_frame *f)
 	return cuv_pread_all(fd, b) < 0 ? no_memory(j) : 0;
 }
 
+/* The launcher says so, or what it says tells. */
+static void begun(struct job *j)
+{
+	if (j->started)
+		return;
+	j->started = true;
+	j->side[SIDE_RUN].deadline_ns = cuv_deadline_ms(j->spec->limits.value[CUV_LIMIT_WALL] + RUN_SLACK_MS);
+	if (j->events->started)
+		j->events->started(j->events->arg);
+}
+
 static int on_program(struct job *j, struct cuv_frame *f)
 {
 	struct side *s = &j->side[SIDE_RUN];
@@ -402,14 +413,12 @@ static int on_program(struct job *j, struct cuv_frame *f)
 	case CUV_MSG_RUN_STARTED:
 		if (cuv_reader_end(&f->body) < 0)
 			break;
-		j->started = true;
-		s->deadline_ns = cuv_deadline_ms(j->spec->limits.value[CUV_LIMIT_WALL] + RUN_SLACK_MS);
-		if (j->events->started)
-			j->events->started(j->events->arg);
+		begun(j);
 		return 0;
 	case CUV_MSG_RUN_OUTPUT:
 		if (cuv_output_get(&f->body, &o) < 0)
 			break;
+		begun(j);
 		if (j->events->output)
 			j->events->output(j->events->arg, o.stream, o.data, o.len);
 		if (!j->events->output || j->events->keep)
@@ -418,6 +427,7 @@ static int on_program(struct job *j, struct cuv_frame *f)
 	case CUV_MSG_RUN_RESULT:
 		if (cuv_run_result_get(&f->body, &j->ret->run) < 0 || f->n_fds != (size_t)j->ret->run.collected)
 			break;
+		begun(j);
 		s->ended = true;
 		return j->ret->run.collected ? take_artifacts(j, f) : 0;
 	case CUV_MSG_FAILURE:

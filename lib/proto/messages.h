@@ -34,7 +34,8 @@
 	X(FAILURE, 3, "launcher, builder", "client", 0, "the session's request failed; the last message")              \
 	X(LISTENING, 4, "manager", "supervisor", 0, "the port that the service listens on; comes before READY")        \
 	X(RUN, 10, "client", "launcher", 2, "run argv in a box; descriptors: stdin, the files, their bundle")          \
-	X(RUN_STARTED, 11, "launcher", "client", 0, "the run has left the queue and is being executed")                \
+	X(RUN_STARTED, 11, "launcher", "client", 0,                                                                    \
+	  "the run is being executed; left out where output or its end tells")                                         \
 	X(RUN_OUTPUT, 12, "launcher", "client", 0, "bytes of stdout or stderr, in order")                              \
 	X(RUN_RESULT, 13, "launcher", "client", 0, "how the run ended; the last message; perhaps a bundle of files")   \
 	X(LAYERS_ASK, 14, "client", "launcher", 0, "which layers of isolation are on?")                                \

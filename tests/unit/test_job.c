@@ -44,7 +44,8 @@ struct peers {
 	char seen_sharing[320], seen_lint_zygote[256];
 	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
-	int lease; /* the other end of what stands for it */
+	bool silent; /* the launcher does not say that the run is begun */
+	int lease;   /* the other end of what stands for it */
 	bool leased_at_end, leased_afterwards;
 };
 
@@ -163,7 +164,8 @@ static void program(struct peers *s, int fd)
 
 	if (misbehave(fd, s->program, "program"))
 		return;
-	cuv_msg_send_plain(fd, CUV_MSG_RUN_STARTED, NULL, 0);
+	if (!s->silent)
+		cuv_msg_send_plain(fd, CUV_MSG_RUN_STARTED, NULL, 0);
 	for (i = 0; i < s->output_repeat; i++)
 		send_output(fd, CUV_STREAM_STDOUT, s->output, strlen(s->output));
 	send_output(fd, CUV_STREAM_STDERR, "err", 3);
@@ -396,6 +398,17 @@ TEST(a_box_that_nobody_gives_is_waited_for_so_long)
 	cuv_job_result_done(&o.result);
 }
 
+TEST(output_says_that_the_program_is_begun)
+{
+	struct peers s = {.silent = true, .output = "out", .output_repeat = 2};
+	struct outcome o;
+
+	simple_job(&s, &o);
+	assert_ok(o.r);
+	assert_int_equal(o.started, 1);
+	cuv_job_result_done(&o.result);
+}
+
 TEST(a_failing_environment_ends_the_job_with_its_error)
 {
 	struct peers s = {.environment = FAILURE};
@@ -594,6 +607,7 @@ int main(void)
 		cmocka_unit_test(a_run_says_what_it_may_share),
 		cmocka_unit_test(a_whole_job),
 		cmocka_unit_test(a_box_that_nobody_gives_is_waited_for_so_long),
+		cmocka_unit_test(output_says_that_the_program_is_begun),
 		cmocka_unit_test(a_failing_environment_ends_the_job_with_its_error),
 		cmocka_unit_test(whatever_a_side_does_the_job_ends),
 		cmocka_unit_test(ruff_can_not_fail_a_job),

@@ -130,16 +130,6 @@ static void wait_for_task(struct cuv_keeper *k)
 	cuv_pump_init(&k->pump, k->task.session, TAKE_FD(k->out), TAKE_FD(k->err), &k->task.run.limits);
 }
 
-/* Said when the order is out rather than when the program has executed: nobody has
- * to be woken for it, and it is less than a millisecond off. */
-static void say_started(struct cuv_keeper *k)
-{
-	struct cuv_writer w;
-
-	cuv_writer_init(&w, CUV_MSG_RUN_STARTED);
-	cuv_pump_send(&k->pump, &w, -1);
-}
-
 /* A box of its own: whatever goes wrong is told to the client. */
 static int begin(struct cuv_keeper *k, struct cuv_error *err)
 {
@@ -173,9 +163,7 @@ static void wait_for_blame(const struct cuv_keeper *k)
 static void watch_and_report(struct cuv_keeper *k, struct cuv_watch *w, int begun)
 {
 	cuv_watch_start(w);
-	if (begun == 0) {
-		say_started(k);
-	} else {
+	if (begun != 0) {
 		cuv_watch_end(w, CUV_CAUSE_FAILED);
 		w->dead = k->init_fd < 0;
 	}

@@ -20,6 +20,7 @@
 #define CPU_CHECK_MS_MIN 2
 #define OOM_CHECK_MS 2 /* the notice comes before the kill: look again this often */
 #define OOM_CHECKS 100
+#define SAY_MS 20 /* most runs have said something by then, or have ended: their client is woken once less */
 
 static void kill_init(struct cuv_keeper *k)
 {
@@ -34,7 +35,7 @@ void cuv_watch_end(struct cuv_watch *w, enum cuv_cause cause)
 	w->cause = cause;
 	w->end_ns = cause == CUV_CAUSE_ENDED ? w->ended.at_ns : cuv_now_ns();
 	w->deadline_ns = cuv_deadline_ms(DEATH_MS);
-	w->cpu_check_ns = w->oom_check_ns = CUV_NEVER;
+	w->cpu_check_ns = w->oom_check_ns = w->say_ns = CUV_NEVER;
 	kill_init(w->k);
 }
 
@@ -222,6 +223,20 @@ static void on_session(struct cuv_watch *w)
 	cuv_watch_end(w, CUV_CAUSE_CANCELLED);
 }
 
+/* Output says it as well. Counted from when the order is out rather than from when the program has
+ * executed: nobody has to be woken for that. */
+static void say_started(struct cuv_watch *w)
+{
+	struct cuv_pump *p = &w->k->pump;
+	struct cuv_writer m;
+
+	w->say_ns = CUV_NEVER;
+	if (p->has_pending || p->stream[0].sent > 0 || p->stream[1].sent > 0)
+		return;
+	cuv_writer_init(&m, CUV_MSG_RUN_STARTED);
+	cuv_pump_send(p, &m, -1);
+}
+
 enum { P_SESSION, P_INIT, P_STATUS, P_OOM, P_OUT, P_ERR, P_N };
 
 static void poll_once(struct cuv_watch *w)
@@ -246,7 +261,7 @@ static void poll_once(struct cuv_watch *w)
 		[P_OUT] = {.fd = reading ? k->pump.stream[0].fd : -1, .events = reading},
 		[P_ERR] = {.fd = reading ? k->pump.stream[1].fd : -1, .events = reading},
 	};
-	uint64_t next = CUV_MIN(w->deadline_ns, CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
+	uint64_t next = CUV_MIN(CUV_MIN(w->deadline_ns, w->say_ns), CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
 	size_t i;
 
 	if (poll(p, P_N, is_all ? 0 : cuv_deadline_poll_ms(next)) < 0)
@@ -271,6 +286,8 @@ static void poll_once(struct cuv_watch *w)
 	if (p[P_INIT].revents)
 		on_dead(w);
 	now = cuv_now_ns();
+	if (now >= w->say_ns)
+		say_started(w);
 	if (now >= w->cpu_check_ns)
 		check_cpu(w);
 	if (now >= w->oom_check_ns)
@@ -281,7 +298,11 @@ static void poll_once(struct cuv_watch *w)
 
 void cuv_watch_init(struct cuv_watch *w, struct cuv_keeper *k)
 {
-	*w = (struct cuv_watch){.k = k, .cpu_check_ns = CUV_NEVER, .oom_check_ns = CUV_NEVER, .err = CUV_ERROR_INIT};
+	*w = (struct cuv_watch){.k = k,
+				.cpu_check_ns = CUV_NEVER,
+				.oom_check_ns = CUV_NEVER,
+				.say_ns = CUV_NEVER,
+				.err = CUV_ERROR_INIT};
 	w->ended.stage = CUV_STAGE_FORK;
 }
 
@@ -290,6 +311,7 @@ void cuv_watch_start(struct cuv_watch *w)
 	const struct cuv_limits *l = &w->k->task.run.limits;
 
 	w->setup_deadline_ns = cuv_deadline_ms(SETUP_MS);
+	w->say_ns = cuv_deadline_ms(SAY_MS);
 	w->deadline_ns = cuv_deadline_ms(l->value[CUV_LIMIT_WALL]);
 	/* Nor can its CPU time before that. */
 	w->cpu_check_ns = w->k->seat->cgroups->controllers & CUV_CG_CPUACCT

@@ -34,6 +34,7 @@ struct cuv_watch {
 	uint64_t setup_deadline_ns;
 	uint64_t cpu_check_ns;
 	uint64_t oom_check_ns;
+	uint64_t say_ns; /* when the client is told that the run has begun, unless it has been told more by then */
 	int oom_checks_left;
 	struct cuv_box_event ended;
 	struct rusage init_usage; /* of all that init reaped */
