@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tests/run: not under valgrind (openat2) */
 /* What is taken from an operator's folder of files, and what is left there. */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
