@@ -542,6 +542,9 @@ static int step(struct job *j)
 	short gone = j->events->cancel_events ? j->events->cancel_events : POLLIN;
 	int i, r;
 
+	/* Before it is asked who has said what: it may take a while. */
+	if (j->events->waits)
+		j->events->waits(j->events->arg);
 	for (i = 0; i < _SIDE_MAX; i++) {
 		p[i] = (struct pollfd){.fd = j->side[i].fd, .events = POLLIN};
 		if (!j->side[i].ended && j->side[i].fd >= 0)
@@ -557,8 +560,6 @@ static int step(struct job *j)
 		return 0;
 	if (p[_SIDE_MAX].revents & (gone | POLLHUP | POLLERR | POLLNVAL))
 		return fail(j, CUV_E_CANCELLED, 0, "the client went away");
-	if (j->events->waits)
-		j->events->waits(j->events->arg);
 	for (i = 0; i < _SIDE_MAX; i++) {
 		r = 0;
 		if (p[i].revents && i == SIDE_RUFF)

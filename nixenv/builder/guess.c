@@ -26,13 +26,16 @@ struct cuv_guess {
 	struct cuv_lock lock;
 	struct cuv_env_paths paths;
 	bool begun;
+	bool spoiled; /* the daemon that was asked is no use any more */
 };
+
+/* Who waits for the answer waits for this too. */
+#define PLAN_MS 5000
 
 /* -ENOENT when a wheel is not there, -EEXIST when the environment is. */
 static int plan(struct cuv_guess *g, struct cuv_error *err)
 {
 	const struct cuv_builder *b = g->m->builder;
-	uint64_t deadline_ns = cuv_make_step(g->m, g->m->ask.build_ms);
 	bool needed[CUV_PACKAGES_MAX] = {false};
 	int r = cuv_env_paths(&g->lock, &g->what.pinned->image, &b->pins.scripts, &g->paths);
 
@@ -40,7 +43,10 @@ static int plan(struct cuv_guess *g, struct cuv_error *err)
 		r = -EEXIST;
 	if (r == 0 && cuv_verify_any_of(b, &g->paths))
 		r = -EUCLEAN;
-	r = r ? r : cuv_installs_plan(g->installs, &g->lock, &g->paths, deadline_ns, needed, err);
+	if (r == 0) {
+		r = cuv_installs_plan(g->installs, &g->lock, &g->paths, cuv_deadline_ms(PLAN_MS), needed, err);
+		g->spoiled = r < 0;
+	}
 	for (size_t i = 0; r == 0 && i < g->lock.n; i++)
 		r = needed[i] ? -ENOENT : 0;
 	return r;
@@ -60,7 +66,7 @@ static void *guess_main(void *arg)
 	if (place < 0)
 		return NULL;
 	g->begun = true;
-	if (cuv_installs_begin_guess(g->installs, place, &err) < 0)
+	if (cuv_installs_begin_guess(g->installs, place, cuv_make_step(g->m, g->m->ask.build_ms), &err) < 0)
 		g->paths.env[0] = '\0'; /* nobody waits for that */
 	return NULL;
 }
@@ -113,6 +119,8 @@ void cuv_guess_end(struct cuv_guess *g)
 
 const char *cuv_guess_env(const struct cuv_guess *g)
 {
+	if (g && g->spoiled)
+		return "";
 	return g && g->begun ? g->paths.env : NULL;
 }
 

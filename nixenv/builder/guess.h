@@ -24,8 +24,8 @@ void cuv_guess_start(const struct cuv_make *m, const struct cuv_resolve *what, s
  * again. What has begun goes on. NULL is allowed. */
 void cuv_guess_end(struct cuv_guess *g);
 
-/* The environment that installs has begun with, to be waited for; NULL: none, and installs are as
- * they were. After the end. */
+/* The environment that installs has begun with, to be waited for; "": none, and installs are to
+ * be opened anew; NULL: none, and they are as they were. After the end. */
 const char *cuv_guess_env(const struct cuv_guess *g);
 
 /* After installs were freed, which borrow its lock. */

@@ -254,9 +254,11 @@ int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err)
 	return start_hands(s, err);
 }
 
-int cuv_installs_begin_guess(struct cuv_installs *s, int place, struct cuv_error *err)
+int cuv_installs_begin_guess(struct cuv_installs *s, int place, uint64_t deadline_ns, struct cuv_error *err)
 {
 	s->place = place;
+	for (size_t i = 0; i < s->n_hands; i++)
+		cuv_nix_daemon_limit(s->daemons[i], deadline_ns);
 	return start_hands(s, err);
 }
 

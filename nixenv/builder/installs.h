@@ -33,8 +33,9 @@ int cuv_installs_plan(struct cuv_installs *s, const struct cuv_lock *lock, const
  * threads: what it forks makes system calls only. 0; -EINVAL with err. */
 int cuv_installs_begin(struct cuv_installs *s, struct cuv_error *err);
 /* The same for a guess (guess.h): no more daemons are started, for they would end with the
- * thread that calls, and place (place.h), which is taken, is given back when all is done. */
-int cuv_installs_begin_guess(struct cuv_installs *s, int place, struct cuv_error *err);
+ * thread that calls, and place (place.h), which is taken, is given back when all is done, by
+ * deadline_ns. */
+int cuv_installs_begin_guess(struct cuv_installs *s, int place, uint64_t deadline_ns, struct cuv_error *err);
 /* Package i's wheel, whole and with the right hash; the file is taken. False when
  * something has failed already, which wait tells. */
 bool cuv_installs_give(struct cuv_installs *s, size_t i, const char *path);

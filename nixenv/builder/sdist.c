@@ -134,10 +134,7 @@ static int fetch(struct work *k, struct cuv_error *err)
 				     "lock has no address, or one of an `archive`, which this service does not take "
 				     "(CUVETTE_LOCK_KINDS)",
 				     k->what);
-	if (cuv_download_all(&item, 1, &o, err) < 0)
-		return -EINVAL;
-	cuv_sdist_note_address(b, &k->p->origin);
-	return open_sdist(k, path, err);
+	return cuv_download_all(&item, 1, &o, err) < 0 ? -EINVAL : open_sdist(k, path, err);
 }
 
 /* --- what comes out of a box --- */
@@ -545,5 +542,7 @@ int cuv_sdist_build_file(const struct cuv_make *m, const struct cuv_locked *p, c
 		return 0;
 	if (make_folder(&k, err) < 0 || build(&k, ret, err) < 0)
 		return -EINVAL;
+	if (!path && k.sdist_fd >= 0) /* it was fetched; of what can't be built nothing is kept */
+		cuv_sdist_note_address(m->builder, &p->origin);
 	return keep_built(&k, &key, ret, err);
 }

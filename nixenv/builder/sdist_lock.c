@@ -103,14 +103,14 @@ static int drop_claim(const struct cuv_make *m, struct cuv_locked *p, struct cuv
 	static const struct cuv_origin plain = {.kind = CUV_ORIGIN_INDEX};
 	struct cuv_origin *o = &p->origin;
 
-	if (!o->url || o->commit || cuv_sdist_was_at_address(m->builder, o))
+	if ((!o->url && !o->wheelhouse) || o->commit || cuv_sdist_was_at_address(m->builder, o))
 		return 0;
-	/* Of an archive nothing is left without its address. */
+	/* Of an archive nothing is left without its address, or its file. */
 	if (o->subdirectory)
 		return cuv_lock_set_origin(p, &plain) < 0 ? no_memory(err) : 0;
 	free(o->url);
 	o->url = NULL;
-	o->user_url = false;
+	o->user_url = o->wheelhouse = false;
 	return 0;
 }
 

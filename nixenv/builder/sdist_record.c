@@ -65,7 +65,7 @@ int cuv_sdist_record_keep(const struct cuv_builder *b, const struct cuv_sdist_ke
 static void address_key(const struct cuv_origin *o, struct cuv_sdist_key *ret)
 {
 	char hex[CUV_SHA256_HEX_SIZE];
-	const char *parts[] = {"address", hex, o->url, NULL};
+	const char *parts[] = {"address", hex, o->url ? o->url : "wheelhouse", NULL};
 
 	cuv_hex(o->sha256.bytes, sizeof(o->sha256.bytes), hex);
 	cuv_sdist_key(parts, ret);

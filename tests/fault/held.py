@@ -4,6 +4,7 @@
 import collections
 import os
 import pathlib
+import time
 
 import folder
 import leftovers
@@ -18,6 +19,17 @@ def objects() -> dict[str, int]:
     except OSError:
         return {}
     return {line.split()[0]: int(line.split()[1]) for line in lines if line.split()[0] in OBJECTS}
+
+
+def more_objects(before: dict[str, int], most_more: int, seconds: float = 90) -> dict[str, tuple[int, int]]:
+    """Those that stay so many more: what others have comes and goes, a leak does not."""
+    until, more = time.monotonic() + seconds, before
+    least = objects()
+    while more and time.monotonic() < until:
+        least = {name: min(n, least[name]) for name, n in objects().items()}
+        more = {name: (before[name], n) for name, n in least.items() if n > before[name] + most_more}
+        time.sleep(1 if more else 0)
+    return more
 
 
 def anonymous(pid: int) -> int:

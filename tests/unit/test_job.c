@@ -44,7 +44,7 @@ struct peers {
 	char seen_sharing[320], seen_lint_zygote[256];
 	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
-	bool silent; /* the launcher does not say that the run is begun */
+	bool silent; /* the launcher does not say that the run is begun, nor how it ends */
 	int lease;   /* the other end of what stands for it */
 	bool leased_at_end, leased_afterwards;
 };
@@ -170,6 +170,8 @@ static void program(struct peers *s, int fd)
 		send_output(fd, CUV_STREAM_STDOUT, s->output, strlen(s->output));
 	send_output(fd, CUV_STREAM_STDERR, "err", 3);
 	s->leased_at_end = is_leased(s);
+	if (s->silent)
+		return;
 	send_result(fd, 3);
 	wait_for_close(fd);
 }
@@ -404,7 +406,7 @@ TEST(output_says_that_the_program_is_begun)
 	struct outcome o;
 
 	simple_job(&s, &o);
-	assert_ok(o.r);
+	assert_true(o.r < 0);
 	assert_int_equal(o.started, 1);
 	cuv_job_result_done(&o.result);
 }

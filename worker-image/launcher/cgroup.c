@@ -199,13 +199,15 @@ int cuv_cgroup_slot_renew(struct cuv_cgroup_slot *s)
 	return cuv_cgroup_slot_open(c, s->slot, s);
 }
 
-int cuv_cgroup_slot_refused_processes(struct cuv_cgroup_slot *s, uint64_t *ret)
+int cuv_cgroup_slot_processes(struct cuv_cgroup_slot *s, uint64_t *ret, uint64_t *ret_refused)
 {
 	const int dir = cuv_cgroup_dir_of(s, CUV_CG_PIDS);
 	char text[128];
-	const int n = dir < 0 ? -ENOENT : cuv_cgroup_slot_read(s, dir, "pids.events", sizeof(text), text);
+	int r = dir < 0 ? -ENOENT : cuv_cgroup_slot_read_u64(s, dir, "pids.current", ret);
 
-	return n < 0 ? n : cuv_cgroup_find_key(text, "max", ret);
+	if (r == 0)
+		r = cuv_cgroup_slot_read(s, dir, "pids.events", sizeof(text), text);
+	return r < 0 ? r : cuv_cgroup_find_key(text, "max", ret_refused);
 }
 
 int cuv_cgroup_slot_open_procs(const struct cuv_cgroup_slot *s, int ret_fds[CUV_CGROUP_HIERARCHIES_MAX])

@@ -109,8 +109,9 @@ int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms);
 /* The folder in the first hierarchy that holds the controller, or -1. */
 int cuv_cgroup_dir_of(const struct cuv_cgroup_slot *s, unsigned controller);
 
-/* How often its limit of processes has stood in the way of one, ever. 0 or -errno. */
-int cuv_cgroup_slot_refused_processes(struct cuv_cgroup_slot *s, uint64_t *ret);
+/* Processes and threads in it, and how many more it was refused, ever: by its own limit, or one
+ * around it. 0 or -errno. */
+int cuv_cgroup_slot_processes(struct cuv_cgroup_slot *s, uint64_t *ret, uint64_t *ret_refused);
 
 /* Reads a file of a slot, which is one of its folders', into ret as text; for files
  * of a line or a few that are read again and again (kept). How many bytes, or -errno. */

@@ -37,7 +37,7 @@ struct zygote_keeper {
 	uint32_t forks;
 	unsigned unanswered;   /* looks */
 	uint64_t processes_ns; /* when to look whether there are too many */
-	uint64_t refused;      /* processes in this slot, before it was ours */
+	uint64_t refused;      /* processes in this slot, at the last look: it may have been another's */
 };
 
 static void tell(const struct zygote_keeper *z, const struct cuv_zygote_news *news)
@@ -126,16 +126,21 @@ static void on_status(struct zygote_keeper *z)
 
 /* There is room for what zygotes and their boxes need. Who goes on for all that holds
  * up everybody: each fork waits for the locks of the files that all pythons have
- * mapped, one after the other. Version 1 tells nobody, so it is looked at. */
+ * mapped, one after the other. Version 1 tells nobody, so it is looked at. What is refused by a
+ * limit around the service is counted too, and nothing that a zygote could help. */
 static void look_at_processes(struct zygote_keeper *z)
 {
-	uint64_t refused;
+	const uint64_t most = z->k.task.run.limits.value[CUV_LIMIT_PROCESSES];
+	uint64_t refused, processes;
 
 	z->processes_ns = cuv_deadline_ms(z->warm ? PROCESSES_WARM_MS : PROCESSES_IMPORT_MS);
-	if (!z->k.has_cgroup || cuv_cgroup_slot_refused_processes(&z->k.cgroup, &refused) < 0)
+	if (!z->k.has_cgroup || cuv_cgroup_slot_processes(&z->k.cgroup, &processes, &refused) < 0) {
 		z->processes_ns = CUV_NEVER;
-	else if (refused > z->refused)
+		return;
+	}
+	if (refused > z->refused && processes >= most / 2)
 		over(z, "its packages start more processes than there may be");
+	z->refused = refused;
 }
 
 static void look(struct zygote_keeper *z)
@@ -177,6 +182,7 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 {
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct zygote_keeper z = {.look_ns = CUV_NEVER};
+	uint64_t processes;
 	int r;
 
 	cuv_keeper_init(&z.k, seat);
@@ -187,7 +193,7 @@ void cuv_zygote_keeper_main(const struct cuv_seat *seat, pid_t launcher, const s
 	z.k.task.n_fds = 1;
 	r = cuv_keeper_begin(&z.k, &err);
 	if (z.k.has_cgroup)
-		(void)cuv_cgroup_slot_refused_processes(&z.k.cgroup, &z.refused);
+		(void)cuv_cgroup_slot_processes(&z.k.cgroup, &processes, &z.refused);
 	if (r == 0)
 		r = cuv_privileges_keep_kill();
 	if (r == 0)

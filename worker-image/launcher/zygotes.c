@@ -24,7 +24,8 @@
 #define UNUSED_POOL_MS 60000 /* without a run: nobody waits in it any more */
 #define PERIOD_MS 2000	     /* of which the peak of runs at once is kept */
 #define TICK_MS 1000
-#define PROCESSES 128 /* the zygote; and at each place an init or a run before it enters the slot's cgroup */
+/* The zygote; and at each place an init or a run before it enters the slot's cgroup. */
+#define PROCESSES_LEAST 128u
 #define CLEAR_MS 2000
 #define CLEAR_PAUSE_MS 3
 #define REFUSALS_MAX 8
@@ -75,7 +76,8 @@ static int make_run(const struct cuv_run *of, struct cuv_run *ret)
 	memcpy(m.tenant, of->tenant, sizeof(m.tenant));
 	snprintf(m.run_id, sizeof(m.run_id), "zygote");
 	cuv_limits_default(&m.limits); /* one CPU, as its runs: libraries count them */
-	m.limits.value[CUV_LIMIT_PROCESSES] = PROCESSES;
+	m.limits.value[CUV_LIMIT_PROCESSES] =
+		CUV_MIN(CUV_MAX(PROCESSES_LEAST, 4 * cuv_kernel_cpus()), cuv_limit_info(CUV_LIMIT_PROCESSES)->max);
 	for (i = 0; r == 0 && i < of->closure.n; i++)
 		r = cuv_strv_add(&m.closure, of->closure.items[i]);
 	if (r == 0 && !cuv_strv_has(&m.closure, of->zygote))
