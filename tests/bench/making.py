@@ -183,12 +183,12 @@ def nothing(report: Report, service, folder: pathlib.Path, length) -> None:
     report.table(["caches empty", "ours ms", "uv venv + install, bytecode, ms", "ratio"], rows)
 
 
-def asked(state: pathlib.Path, text: pathlib.Path, **settings: str) -> tuple[dict, list[tuple[float, str]]]:
+def asked(state: pathlib.Path, text: pathlib.Path, *words: str, **settings: str) -> tuple[dict, list[tuple[float, str]]]:
     """What a builder of its own answers, and when each line of its progress or log came."""
     owner = os.stat(state / "nix").st_uid
     ids = ["--uid", str(owner), "--gid", str(owner)] if os.geteuid() == 0 != owner else []
     command = [HELPERS / "envask", "--builder", client.BIN / "cuvette-builder", "--state", state, *ids,
-               "--exclude-newer", client.DATE, text]
+               "--exclude-newer", client.DATE, *words, text]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env={**os.environ, **settings}) as process:
         said = [(time.perf_counter(), line) for line in process.stderr]
