@@ -407,6 +407,32 @@ TEST(settings_change_what_they_name)
 	assert_int_equal(cuv_profile_find("learn", 5), -EINVAL);
 }
 
+/* A database as it was before: without sums, and at version 7. */
+TEST(what_sessions_take_is_summed_up_when_that_is_new)
+{
+	static const char before[] =
+		"DROP TRIGGER session_made; DROP TRIGGER session_written; DROP TRIGGER session_gone;"
+		"DROP TABLE session_use; CREATE INDEX session_bytes ON session (bytes);"
+		"PRAGMA user_version = 7";
+	int64_t one = open_of("a", "one"), other = open_of("a", "other"), third = open_of("b", "third");
+
+	assert_ok(put(one, "f", "12345"));
+	assert_ok(put(other, "f", "123"));
+	assert_ok(put(third, "f", "1234567"));
+	assert_int_equal(sqlite3_exec(cuv_store_take(store), before, NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	cuv_store_close(&store);
+	assert_ok(cuv_store_open(folder, &store, &err));
+	assert_int_equal(count("SELECT COUNT(*) FROM session_use"), 2);
+	assert_int_equal(count("SELECT sessions FROM session_use WHERE tenant = 'a'"), 2);
+	assert_int_equal(count("SELECT bytes FROM session_use WHERE tenant = 'a'"),
+			 count("SELECT SUM(bytes) FROM session WHERE tenant = 'a'"));
+	assert_int_equal(count("SELECT SUM(bytes) FROM session_use"), count("SELECT SUM(bytes) FROM session"));
+	assert_true(count("SELECT SUM(bytes) FROM session") >= 15);
+	assert_ok(put(third, "f", "1"));
+	assert_int_equal(count("SELECT SUM(bytes) FROM session_use"), count("SELECT SUM(bytes) FROM session"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +447,7 @@ int main(void)
 		WITH_STORE(an_idle_one_goes_unless_something_of_it_waits),
 		WITH_STORE(many_expire_in_more_than_one_change),
 		WITH_STORE(all_files_come_to_a_run),
+		WITH_STORE(what_sessions_take_is_summed_up_when_that_is_new),
 		cmocka_unit_test(settings_change_what_they_name),
 	};
 
