@@ -2,6 +2,7 @@
 /* What `cuvette run` shows and which exit status stands for which end; where
  * the builder's control group goes on hosts of either kind. */
 #include "cli/cgroup.h"
+#include "cli/command.h"
 #include "cli/daemon.h"
 #include "cli/doctor.h"
 #include "cli/run_output.h"
@@ -12,6 +13,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -54,6 +59,35 @@ static void progress_names_a_file_where_there_is_room(void **state)
 	cuv_progress_text(&p, 100, text);
 	assert_string_equal(text,
 			    "downloading 1/2 [=========>          ] 0.0 of 0.0 MB six-1.16.0-py2.py3-none-any.whl");
+}
+
+/* Other processes write to the same file: what is in two pieces may come out in others' lines. */
+static void is_said_in_one_piece(void **state)
+{
+	struct cuv_error err;
+	char text[512];
+	int pair[2], own = dup(STDERR_FILENO);
+	ssize_t n[2];
+
+	(void)state;
+	cuv_error_set(&err, CUV_E_REQUIREMENT_INVALID, "a name is wrong");
+	err.line = 2;
+	err.column = 3;
+	snprintf(err.excerpt, sizeof(err.excerpt), "ab?c");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_true(own >= 0 && dup2(pair[1], STDERR_FILENO) == STDERR_FILENO);
+	cuv_say("the %s ended (%d)", "part", 9);
+	cuv_say_error(&err, "list");
+	assert_true(dup2(own, STDERR_FILENO) == STDERR_FILENO);
+	n[0] = recv(pair[0], text, sizeof(text) - 1, MSG_DONTWAIT);
+	text[CUV_MAX(n[0], 0)] = '\0';
+	assert_string_equal(text, "cuvette: the part ended (9)\n");
+	n[1] = recv(pair[0], text, sizeof(text) - 1, MSG_DONTWAIT);
+	text[CUV_MAX(n[1], 0)] = '\0';
+	assert_string_equal(text, "cuvette: list:2:3: a name is wrong (requirement-invalid)\n    ab?c\n      ^\n");
+	close(own);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void exit_statuses(void **state)
@@ -151,10 +185,15 @@ static void cgroup_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(progress_text), cmocka_unit_test(progress_names_a_file_where_there_is_room),
-		cmocka_unit_test(exit_statuses), cmocka_unit_test(wait_text),
-		cmocka_unit_test(lists),	 cmocka_unit_test(cgroup_v1),
-		cmocka_unit_test(cgroup_v2),	 cmocka_unit_test(cgroup_none),
+		cmocka_unit_test(progress_text),
+		cmocka_unit_test(progress_names_a_file_where_there_is_room),
+		cmocka_unit_test(is_said_in_one_piece),
+		cmocka_unit_test(exit_statuses),
+		cmocka_unit_test(wait_text),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(cgroup_v1),
+		cmocka_unit_test(cgroup_v2),
+		cmocka_unit_test(cgroup_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
