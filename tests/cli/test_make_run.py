@@ -61,6 +61,7 @@ class MakeRun:
 
     def answer(self) -> dict:
         begin = self.lines.index("{\n")
+        shell.wait_until(lambda: "}\n" in self.lines[begin:], 60, "the answer is whole")
         return json.loads("".join(self.lines[begin:self.lines.index("}\n", begin) + 1]))
 
     def interrupt(self) -> None:
