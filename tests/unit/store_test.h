@@ -6,6 +6,7 @@
 #include "manager/store.h"
 #include "tests/unit/unit.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,20 @@ static int tear_down(void **state)
 		(void)unlink(path);
 	}
 	return rmdir(folder);
+}
+
+/* The one number that a question has. */
+static inline int64_t number_of(const char *sql)
+{
+	sqlite3_stmt *q = NULL;
+	int64_t n;
+
+	assert_int_equal(sqlite3_prepare_v2(cuv_store_take(store), sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int64(q, 0);
+	cuv_store_finish(&q);
+	cuv_store_give(store);
+	return n;
 }
 
 #define WITH_STORE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -52,19 +52,6 @@ static void assert_files(int64_t id, const char *all)
 	assert_string_equal(cuv_buf_str(&got), all);
 }
 
-static int64_t count(const char *sql)
-{
-	sqlite3_stmt *q = NULL;
-	int64_t n;
-
-	assert_int_equal(sqlite3_prepare_v2(cuv_store_take(store), sql, -1, &q, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	n = sqlite3_column_int64(q, 0);
-	cuv_store_finish(&q);
-	cuv_store_give(store);
-	return n;
-}
-
 struct left {
 	const char *name, *text; /* NULL: it was left out, */
 	enum cuv_left why;	 /* for this */
@@ -327,8 +314,8 @@ TEST(many_expire_in_more_than_one_change)
 	assert_ok(cuv_sessions_open(store, &many, "me", "new", NOW + 1, &id, &err));
 	assert_ok(cuv_sessions_put(store, &many, id, "f", "x", 1, &err));
 	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 1);
-	assert_int_equal(count("SELECT COUNT(*) FROM session"), 1);
-	assert_int_equal(count("SELECT COUNT(*) FROM session_file"), 1);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session"), 1);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_file"), 1);
 }
 
 /* The names and sizes of what a run would get. */
@@ -423,14 +410,14 @@ TEST(what_sessions_take_is_summed_up_when_that_is_new)
 	cuv_store_give(store);
 	cuv_store_close(&store);
 	assert_ok(cuv_store_open(folder, &store, &err));
-	assert_int_equal(count("SELECT COUNT(*) FROM session_use"), 2);
-	assert_int_equal(count("SELECT sessions FROM session_use WHERE tenant = 'a'"), 2);
-	assert_int_equal(count("SELECT bytes FROM session_use WHERE tenant = 'a'"),
-			 count("SELECT SUM(bytes) FROM session WHERE tenant = 'a'"));
-	assert_int_equal(count("SELECT SUM(bytes) FROM session_use"), count("SELECT SUM(bytes) FROM session"));
-	assert_true(count("SELECT SUM(bytes) FROM session") >= 15);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_use"), 2);
+	assert_int_equal(number_of("SELECT sessions FROM session_use WHERE tenant = 'a'"), 2);
+	assert_int_equal(number_of("SELECT bytes FROM session_use WHERE tenant = 'a'"),
+			 number_of("SELECT SUM(bytes) FROM session WHERE tenant = 'a'"));
+	assert_int_equal(number_of("SELECT SUM(bytes) FROM session_use"), number_of("SELECT SUM(bytes) FROM session"));
+	assert_true(number_of("SELECT SUM(bytes) FROM session") >= 15);
 	assert_ok(put(third, "f", "1"));
-	assert_int_equal(count("SELECT SUM(bytes) FROM session_use"), count("SELECT SUM(bytes) FROM session"));
+	assert_int_equal(number_of("SELECT SUM(bytes) FROM session_use"), number_of("SELECT SUM(bytes) FROM session"));
 }
 
 int main(void)

@@ -31,19 +31,6 @@ static void run(const char *sql, int64_t from, int64_t to)
 	cuv_store_give(store);
 }
 
-static int64_t number(const char *sql)
-{
-	sqlite3_stmt *q = NULL;
-	int64_t n;
-
-	assert_int_equal(sqlite3_prepare_v2(cuv_store_take(store), sql, -1, &q, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	n = sqlite3_column_int64(q, 0);
-	cuv_store_finish(&q);
-	cuv_store_give(store);
-	return n;
-}
-
 /* Sessions `from` to `to`, each with a file, of keys in turn, with ids as they are made. */
 static void fill(int64_t from, int64_t to)
 {
@@ -115,7 +102,7 @@ static void measure(uint64_t ret[_DONE])
 	ret[SAVE] = take_steps();
 	assert_int_equal(cuv_sessions_expire(store, NOW - 8, &err), 1);
 	ret[EXPIRE] = take_steps();
-	assert_int_equal(number("SELECT COUNT(*) FROM session WHERE name = 'new'"), 0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session WHERE name = 'new'"), 0);
 	assert_ok(cuv_sessions_open(store, &limits, "key7", "new", NOW, &id, &err));
 	(void)take_steps();
 	assert_ok(cuv_sessions_remove(store, "key7", "new", &id, &err));
@@ -133,20 +120,20 @@ TEST(what_is_done_with_one_does_not_depend_on_how_many_there_are)
 	fill(1, FEW);
 	measure(few);
 	fill(FEW + 1, n);
-	assert_int_equal(number("SELECT sessions FROM session_use WHERE tenant = 'key7'"), n / KEYS);
+	assert_int_equal(number_of("SELECT sessions FROM session_use WHERE tenant = 'key7'"), n / KEYS);
 	(void)sqlite3_memory_highwater(1);
 	measure(many);
 	/* There are as many keys in both. */
 	for (int i = 0; i < _DONE; i++)
 		assert_true(many[i] <= few[i] + few[i] / 4);
 	assert_true(sqlite3_memory_highwater(0) < MEMORY_MAX);
-	assert_int_equal(number("SELECT SUM(sessions) FROM session_use"), n);
-	assert_int_equal(number("SELECT SUM(bytes) FROM session_use"), number("SELECT SUM(bytes) FROM session"));
+	assert_int_equal(number_of("SELECT SUM(sessions) FROM session_use"), n);
+	assert_int_equal(number_of("SELECT SUM(bytes) FROM session_use"), number_of("SELECT SUM(bytes) FROM session"));
 	/* All of a hundred keys may go at once, in as many goes as it takes. */
 	for (int goes = 0; goes < 100 && cuv_sessions_expire(store, NOW + 1000, &err) > 0; goes++)
 		;
-	assert_int_equal(number("SELECT COUNT(*) FROM session_file"), 0);
-	assert_int_equal(number("SELECT COUNT(*) FROM session_use"), 0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_file"), 0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_use"), 0);
 	assert_true(sqlite3_memory_highwater(0) < MEMORY_MAX);
 }
 
