@@ -14,7 +14,7 @@ import subprocess
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 30.0  # for what is just ending, on a machine that stands still now and then
 
 
 def become_subreaper() -> None:
@@ -56,7 +56,7 @@ def leftovers() -> list[str]:
         time.sleep(0.05)
         _reap()
     left = children()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while children() and time.monotonic() < end:  # killing one can hand us its children
         for pid in children():
             try:

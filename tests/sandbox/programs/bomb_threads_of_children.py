@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Threads in many processes: they count together against the limit."""
 # needs: cgroup-pids
-# limits: timeout=10 processes=48
+# limits: timeout=30 processes=48
 # expect: status success
 # expect: stdout ~ ^held limit
 import threading
@@ -9,6 +9,7 @@ import time
 
 gate = threading.Event()
 r, w = os.pipe()
+children = 0
 for _ in range(8):
     try:
         if os.fork() == 0:
@@ -20,11 +21,13 @@ for _ in range(8):
             except RuntimeError:
                 pass
             os.write(w, b"%d\n" % born)
-            time.sleep(8)
+            time.sleep(100)
             os._exit(0)
+        children += 1
     except OSError:
         break
-time.sleep(1.5)
-os.set_blocking(r, False)
-counts = [int(n) for n in os.read(r, 10000).split()]
+told = b""
+while told.count(b"\n") < children:  # each has all that it gets, and keeps it
+    told += os.read(r, 10000)
+counts = [int(n) for n in told.split()]
 check("limit", 1 <= sum(counts) + 1 <= 48, counts)

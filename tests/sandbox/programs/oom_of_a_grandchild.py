@@ -5,8 +5,7 @@ die, so that its death may go unseen."""
 # limits: timeout=20 memory=96MiB
 # expect: status out-of-memory
 # expect: memory < 112MiB
-import time
-
+r, w = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork():
@@ -20,5 +19,6 @@ if os.fork() == 0:
     while True:
         kept.append(bytearray(2 << 20))
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-time.sleep(3)
+os.close(w)
+os.read(r, 1)  # until nobody has the other end
 os._exit(0)

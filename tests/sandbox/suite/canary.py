@@ -43,7 +43,7 @@ if not handlers <= {signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ} or signal.pth
 if 7 + int("1") != 8 or [n for n in os.listdir("/proc/self/fd") if int(n) > 4]:
     wrong.append("numbers or descriptors")
 print("canary", sum(range(100)), wrong)
-''', limits={"timeout": "20"})
+''', limits={"timeout": "60"})
 
 
 def wrong(send) -> list:
@@ -51,5 +51,6 @@ def wrong(send) -> list:
     if observed.trouble:
         return ["canary: " + observed.trouble]
     if observed.status != "success" or observed.stdout.strip() != WANT or observed.stderr:
-        return [f"canary: {observed.status} {observed.stdout[:300]}{observed.stderr[-300:]}"]
+        kind = programs.Late if observed.status == "timeout" else str
+        return [kind(f"canary: {observed.status} {observed.stdout[:300]}{observed.stderr[-300:]}")]
     return []

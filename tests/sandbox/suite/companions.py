@@ -61,7 +61,7 @@ if (os.nice(0), os.sched_getaffinity(0)) != nice:
 folders = [sorted(os.listdir(f)) for f in ("/tmp", "/dev/shm", "/home/cuvette")]
 assert folders == [[mark]] * 3, folders
 print("untouched" if not hits else "hit by %s" % hits)
-''', limits={"timeout": "20"}, args=["{secret}"])
+''', limits={"timeout": "90"}, args=["{secret}"])
 
 
 # Documentation, link-local and broadcast addresses: what a box sends there must
@@ -130,10 +130,11 @@ class Victim:
         self._observed = send(VICTIM, [secret])
 
     def wrong(self) -> list:
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=300)
         observed = self._observed
         if observed is None:
             return ["the victim gave no answer"]
         if observed.trouble or observed.status != "success" or observed.stdout.strip() != "untouched":
-            return [f"the victim ended as {observed.status or observed.trouble}: {observed.stdout[:200]}{observed.stderr[-200:]}"]
+            kind = programs.Late if observed.status == "timeout" else str
+            return [kind(f"the victim ended as {observed.status or observed.trouble}: {observed.stdout[:200]}{observed.stderr[-200:]}")]
         return []

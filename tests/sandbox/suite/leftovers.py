@@ -11,7 +11,8 @@ import time
 from . import program as programs
 
 MARK = "cuvette-escape"
-PATIENCE_S = 4.0
+PATIENCE_S = 90.0  # looked for until there is nothing: what is ending ends late on a machine that stands still for a while
+CLOCK_S = 600  # by which a run would move the clock at least; a machine that stood still puts its own right
 BOX_UIDS = range(1878910000, 1878910000 + 4096)  # lib/base/ids.h, with init's ids
 LAUNCHER = "cuvette-launche"  # as the kernel cuts it
 MAKER = "cuvette-maker"
@@ -198,7 +199,7 @@ class Leftovers:
                   for name, n in self._count_mounts().items() if n > self._mounts.get(name, n)]
         if self._settings() != self._kernel:
             wrong.append("a kernel setting is another than before")
-        if abs(time.time() - time.monotonic() - self._time_offset) > 5:
+        if abs(time.time() - time.monotonic() - self._time_offset) > CLOCK_S:
             wrong.append("the clock was moved")
         return [w for w in wrong if w not in self._told]
 

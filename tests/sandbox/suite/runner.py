@@ -4,9 +4,10 @@
 After each program comes a canary, the same way. Whether anything was left on the
 machine can only be told when nothing runs: it is looked for after each batch, and
 where something is found the batch's programs are run again one by one, so that the
-one that left it is named. What was wrong only in time is run again with nothing
-beside it, twice at most: two processors with four hostile programs on them are
-late by themselves now and then, while an attack on the clock is so each time."""
+one that left it is named. What was wrong only in time is run again with nothing of
+the suite beside it, TRIES_ALONE times at most: two processors with four hostile
+programs and other suites on them are late by themselves now and then, while an
+attack on the clock is so each time."""
 import concurrent.futures
 import dataclasses
 import secrets
@@ -19,9 +20,10 @@ from . import canary, companions, leftovers, program as programs
 WARM_RUNS = 6  # until as many boxes wait as there should be
 JOBS = 4
 BATCH = 12
-TRIES_ALONE = 2
-TRIES_PATH = 4
-WARM_S = 10
+TRIES_ALONE = 8
+# Until runs take the path that is asked for: a zygote that did not fork in its 5 s, as on a machine
+# that stands still, is started again 5 s later or 10.
+PATIENCE_S = 120
 OUTPUT_MAX = 2000  # of what a first program printed, given to the next
 
 
@@ -44,13 +46,13 @@ class Runner:
         self.sender, self.state, self.jobs = sender, state, jobs
         self.listeners = companions.Listeners()
         self.taken, self.retried, self._lock = {}, 0, threading.Lock()
-        self.watch, self.degraded = None, set()
+        self.watch, self.degraded, self.patience = None, set(), PATIENCE_S * programs.pace
         self.ways = {}  # that each program's own run took
 
     def warm(self) -> list:
         """A few runs first: what a service makes once and keeps is there after them,
         the zygote too."""
-        until = time.monotonic() + WARM_S * programs.pace
+        until = time.monotonic() + PATIENCE_S * programs.pace
         while not self._is_as_asked(self.sender.send(canary.CANARY, [])) and time.monotonic() < until:
             time.sleep(0.1)
         if wrong := canary.wrong(self._send):
@@ -67,14 +69,19 @@ class Runner:
 
     def _send(self, program, arguments: list):
         """Where it took another path (a zygote is replaced now and then) it is sent
-        again, a few times."""
-        for attempt in range(TRIES_PATH):
+        again. All waits together have an end: where it never is as asked, that is told soon."""
+        for attempt in range(1, 1000):
             observed = self.sender.send(program, arguments)
             with self._lock:
                 self.taken[observed.path] = self.taken.get(observed.path, 0) + 1
             if self._is_as_asked(observed):
                 return observed
-            time.sleep(0.3 * attempt * programs.pace)
+            with self._lock:
+                pause = min(0.3 * attempt * programs.pace, 3, self.patience)
+                self.patience -= pause
+            if pause <= 0:
+                break
+            time.sleep(pause)
         observed.trouble = f"it took the path {observed.path or '(none told)'}, not {self.sender.path}: {observed.why_cold}"
         return observed
 
@@ -106,9 +113,10 @@ class Runner:
 
     def _alone(self, program, wrong: list) -> list:
         """Again by itself, while what is wrong is a matter of time only."""
-        for _ in range(TRIES_ALONE):
+        for attempt in range(TRIES_ALONE):
             if not wrong or not all(isinstance(w, programs.Late) for w in wrong):
                 break
+            time.sleep(min(attempt, 5))  # what makes the machine slow may pass
             self.retried += 1
             wrong = self._once(program)
         return wrong

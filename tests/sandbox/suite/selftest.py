@@ -14,7 +14,7 @@ import time
 
 from . import companions, leftovers, packages, program as programs, runner, senders
 
-SLEEP_S = 30
+SLEEP_S = 600  # they are killed before
 
 
 def _outside(report) -> int:
@@ -40,6 +40,13 @@ def _judge(report) -> int:
                              "# expect: memory < 1MiB\n# expect: signal SIGKILL\n# expect: truncated stdout\n"
                              "# expect: stdout_bytes <= 10\n# expect: return_code 137\n")
     good = programs.Observed("timeout", 137, "SIGKILL", "held x", "", {"stdout": True}, 2.1, 0.1, 1000)
+    late = dataclasses.replace(good, status="timeout", return_code=137, stdout="", wall=9.0)
+    hurried = programs.parse("sample", "# limits: timeout=2\n# expect: status success\n# expect: stdout ~ ^held x\n# expect: return_code 0\n")
+    for what, observed, again in (("only late", late, True), ("a hole, and late", dataclasses.replace(late, stdout="HOLE x"), False)):
+        found = programs.judge(hurried, observed)
+        if not found or all(isinstance(w, programs.Late) for w in found) != again:
+            report(f"self-test: {what}", list(map(repr, found)), 0)
+            failed += 1
     bad = {"status": "success", "return_code": 0, "signal": None, "stdout": "held y", "truncated": {}, "wall": 30.0,
            "memory": 1 << 21, "stderr": "HOLE somewhere", "trouble": "no answer"}
     failed = 0
@@ -68,12 +75,12 @@ def _process_left():
 
 def _leftovers(report) -> int:
     failed = 0
-    patience, leftovers.PATIENCE_S = leftovers.PATIENCE_S, 0.2
     watch = leftovers.Leftovers(os.getpid(), None)
     watch.slack = 0
     if wrong := watch.find():
         report("self-test: nothing left is nothing found", wrong, 0)
         failed += 1
+    patience, leftovers.PATIENCE_S = leftovers.PATIENCE_S, 0.2  # what was left stays
     marked = pathlib.Path("/tmp") / f"{leftovers.MARK}-{os.getpid()}"
     process = _process_left()
     sock = socket.socket(socket.AF_UNIX)
@@ -104,10 +111,12 @@ def _ways(report) -> int:
         def send(_program, _arguments):
             return programs.Observed("success", 0, None, "held x", path="cold", why_cold="a test")
 
-    observed = runner.Runner(Elsewhere, None)._send(programs.parse("sample", "# expect: status success\n"), [])
+    elsewhere = runner.Runner(Elsewhere, None)
+    elsewhere.patience = 0.2
+    observed = elsewhere._send(programs.parse("sample", "# expect: status success\n"), [])
     process = subprocess.Popen(["sleep", str(SLEEP_S)])
     try:
-        found = "\n".join(packages.unsealed(os.getpid(), "none"))
+        found = "\n".join(packages.lasting(lambda: packages.unsealed_now(os.getpid(), "none"), 0.5))
     finally:
         process.kill()
         process.wait()

@@ -21,7 +21,7 @@ import urllib.parse
 from .program import Observed
 
 START_S = 120
-STOP_S = 20
+STOP_S = 90
 REQUEST_SLACK_S = 90
 
 
