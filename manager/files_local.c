@@ -8,6 +8,7 @@
  * filled again, the first that is large enough; the file is as long as its last content needs.
  */
 #include "manager/backends.h"
+#include "manager/blocks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,20 +25,21 @@
 #define BLOCK 4096u
 #define RETRY_AFTER_S 30
 
-struct extent {
-	TAILQ_ENTRY(extent) link;
-	uint64_t at, size; /* whole blocks */
-};
-
 struct local {
 	struct cuv_files files;
 	struct cuv_store *store; /* borrowed */
 	int fd;
-	uint64_t max;
-	/* Held for writing while extents change, for reading while one is read. The store may be
+	uint64_t max; /* blocks */
+	/* Held for writing while blocks change, for reading while a content is read. The store may be
 	 * asked under it. */
 	pthread_rwlock_t lock;
-	TAILQ_HEAD(extents, extent) extents; /* in the order of the file */
+	struct cuv_blocks blocks;
+};
+
+/* Where a content is. */
+struct place {
+	uint64_t at; /* bytes */
+	size_t len;
 };
 
 static struct local *of(struct cuv_files *f)
@@ -46,128 +47,151 @@ static struct local *of(struct cuv_files *f)
 	return (struct local *)f;
 }
 
-bool cuv_files_name_valid(const char *name)
-{
-	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/";
-	const size_t len = strspn(name, safe);
+/* --- blocks --- */
 
-	return len > 0 && len <= CUV_FILES_NAME_MAX && name[len] == '\0';
+static uint64_t blocks_of(uint64_t bytes)
+{
+	return (bytes + BLOCK - 1) / BLOCK;
 }
 
-/* --- extents; all with the lock held for writing --- */
-
-static uint64_t in_blocks(uint64_t bytes)
+/* Room for all, or none. */
+static int take(struct local *l, const struct cuv_files_content *contents, size_t n, struct place *ret)
 {
-	return (bytes + BLOCK - 1) / BLOCK * BLOCK;
-}
+	size_t i = 0;
+	int r = 0;
 
-static struct extent *take(struct local *l, uint64_t bytes)
-{
-	struct extent *e = calloc(1, sizeof(*e)), *next;
-
-	if (!e)
-		return NULL;
-	e->size = in_blocks(bytes);
-	TAILQ_FOREACH(next, &l->extents, link)
-	{
-		if (next->at - e->at >= e->size)
-			break;
-		e->at = next->at + next->size;
+	pthread_rwlock_wrlock(&l->lock);
+	for (; r == 0 && i < n; i++) {
+		ret[i].len = contents[i].len;
+		r = cuv_blocks_take(&l->blocks, blocks_of(ret[i].len), l->max, &ret[i].at);
+		ret[i].at *= BLOCK;
 	}
-	if (e->size > l->max || e->at > l->max - e->size) {
-		free(e);
-		return NULL;
-	}
-	if (next)
-		TAILQ_INSERT_BEFORE(next, e, link);
-	else
-		TAILQ_INSERT_TAIL(&l->extents, e, link);
-	return e;
+	for (i -= r < 0; r < 0 && i > 0; i--)
+		cuv_blocks_give(&l->blocks, ret[i - 1].at / BLOCK, blocks_of(ret[i - 1].len));
+	pthread_rwlock_unlock(&l->lock);
+	return r;
 }
 
-static void give(struct local *l, struct extent *e)
+static int cut(struct local *l)
 {
-	const struct extent *last = TAILQ_LAST(&l->extents, extents);
-	const bool was_last = e == last;
-
-	TAILQ_REMOVE(&l->extents, e, link);
-	free(e);
-	last = TAILQ_LAST(&l->extents, extents);
-	/* What is too long is of no harm. */
-	if (was_last && ftruncate(l->fd, last ? (off_t)(last->at + last->size) : 0) < 0)
-		return;
+	return ftruncate(l->fd, (off_t)(l->blocks.end * BLOCK));
 }
 
-static void give_at(struct local *l, uint64_t at)
+/* The file is as long as it needs to be; what is too long is of no harm. */
+static void give(struct local *l, const struct place *places, size_t n)
 {
-	struct extent *e;
+	uint64_t end;
 
-	TAILQ_FOREACH(e, &l->extents, link)
-	if (e->at == at) {
-		give(l, e);
-		return;
-	}
+	pthread_rwlock_wrlock(&l->lock);
+	end = l->blocks.end;
+	for (size_t i = 0; i < n; i++)
+		cuv_blocks_give(&l->blocks, places[i].at / BLOCK, blocks_of(places[i].len));
+	if (l->blocks.end < end && cut(l) < 0)
+		end = l->blocks.end;
+	pthread_rwlock_unlock(&l->lock);
 }
 
 /* --- rows --- */
 
-static int prepare(struct local *l, sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct cuv_error *err)
 {
-	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed(l->store, err);
+	return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int insert(struct local *l, sqlite3 *db, const char *name, uint64_t at, size_t len, struct cuv_error *err)
+static int run_sql(sqlite3 *db, const char *sql, struct cuv_error *err)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : cuv_store_failed_at(db, err);
+}
+
+/* The end of a transaction: r as it is, or why it can't be kept. */
+static int end_change(sqlite3 *db, int r, struct cuv_error *err)
+{
+	if (r == 0)
+		r = run_sql(db, "COMMIT", err);
+	if (r < 0)
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static int insert(sqlite3 *db, const struct cuv_files_content *contents, const struct place *places, size_t n,
+		  struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = prepare(l, db, "INSERT INTO file (name, at, bytes) VALUES (?1, ?2, ?3)", &q, err);
+	int r = prepare(db, "INSERT INTO file (name, at, bytes) VALUES (?1, ?2, ?3)", &q, err);
 
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)at);
-	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)len);
-	return sqlite3_step(q) == SQLITE_DONE ? 0 : cuv_store_failed(l->store, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		(void)sqlite3_bind_text(q, 1, contents[i].name, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)places[i].at);
+		(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)places[i].len);
+		if (sqlite3_step(q) != SQLITE_DONE)
+			r = cuv_store_failed_at(db, err);
+		(void)sqlite3_reset(q);
+	}
+	return r;
+}
+
+static int insert_all(struct local *l, const struct cuv_files_content *contents, const struct place *places, size_t n,
+		      struct cuv_error *err)
+{
+	sqlite3 *db = cuv_store_take(l->store);
+	int r = run_sql(db, "BEGIN IMMEDIATE", err);
+
+	if (r == 0)
+		r = end_change(db, insert(db, contents, places, n, err), err);
+	cuv_store_give(l->store);
+	return r;
 }
 
 /* 1 with where it is, 0: there is none. */
-static int find(struct local *l, sqlite3 *db, const char *name, uint64_t *ret_at, size_t *ret_len,
-		struct cuv_error *err)
+static int find(sqlite3 *db, sqlite3_stmt *q, const char *name, struct place *ret, struct cuv_error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step, r = prepare(l, db, "SELECT at, bytes FROM file WHERE name = ?1", &q, err);
+	int step;
 
-	if (r < 0)
-		return r;
 	(void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
 	step = sqlite3_step(q);
-	if (step != SQLITE_ROW)
-		return step == SQLITE_DONE ? 0 : cuv_store_failed(l->store, err);
-	*ret_at = (uint64_t)sqlite3_column_int64(q, 0);
-	*ret_len = (size_t)sqlite3_column_int64(q, 1);
-	return 1;
+	if (step == SQLITE_ROW)
+		*ret = (struct place){.at = (uint64_t)sqlite3_column_int64(q, 0),
+				      .len = (size_t)sqlite3_column_int64(q, 1)};
+	(void)sqlite3_reset(q);
+	return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int delete_row(struct local *l, sqlite3 *db, const char *name, uint64_t *ret_at, struct cuv_error *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	size_t len;
-	int r = find(l, db, name, ret_at, &len, err);
+#define FIND "SELECT at, bytes FROM file WHERE name = ?1"
 
-	if (r <= 0)
-		return r;
-	r = prepare(l, db, "DELETE FROM file WHERE name = ?1", &q, err);
-	if (r < 0)
-		return r;
-	(void)sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-	return sqlite3_step(q) == SQLITE_DONE ? 1 : cuv_store_failed(l->store, err);
+static int delete_rows(sqlite3 *db, const char *const *names, size_t n, struct place *ret, size_t *ret_n,
+		       struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL, *gone = NULL;
+	int r = prepare(db, FIND, &q, err);
+
+	*ret_n = 0;
+	if (r == 0)
+		r = prepare(db, "DELETE FROM file WHERE name = ?1", &gone, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = find(db, q, names[i], &ret[*ret_n], err);
+		if (r <= 0)
+			continue;
+		(*ret_n)++;
+		(void)sqlite3_bind_text(gone, 1, names[i], -1, SQLITE_STATIC);
+		r = sqlite3_step(gone) == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
+		(void)sqlite3_reset(gone);
+	}
+	return r;
 }
 
 /* --- the functions --- */
 
+static int no_memory(struct cuv_error *err)
+{
+	(void)cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this; send it again later");
+	err->retry_after_s = RETRY_AFTER_S;
+	return -ENOMEM;
+}
+
 static int no_space(struct cuv_error *err)
 {
 	(void)cuv_error_set(err, CUV_E_NO_SPACE,
-			    "there is no space left for what a run has answered; send it again later");
+			    "there is no space left for what the service keeps of runs; send it again later");
 	err->retry_after_s = RETRY_AFTER_S;
 	return -ENOSPC;
 }
@@ -185,65 +209,87 @@ static int write_at(struct local *l, uint64_t at, const char *data, size_t len)
 		at += (uint64_t)n;
 		len -= (size_t)n;
 	}
-	return fdatasync(l->fd) < 0 ? -errno : 0;
+	return 0;
 }
 
-static int write_content(struct local *l, const char *name, uint64_t at, const void *data, size_t len,
-			 struct cuv_error *err)
+static int write_all(struct local *l, const struct cuv_files_content *contents, const struct place *places, size_t n,
+		     struct cuv_error *err)
 {
-	int r = write_at(l, at, data, len);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = write_at(l, places[i].at, contents[i].data, contents[i].len);
+	if (r == 0 && fdatasync(l->fd) < 0)
+		r = -errno;
 	if (r == -ENOSPC || r == -EDQUOT || r == -EFBIG)
 		return no_space(err);
 	if (r < 0) {
 		(void)cuv_error_set(err, CUV_E_UNAVAILABLE, "the service's " FILE_NAME " can't be written: %s",
 				    strerror(-r));
 		err->retry_after_s = RETRY_AFTER_S;
-		return r;
 	}
-	r = insert(l, cuv_store_take(l->store), name, at, len, err);
-	cuv_store_give(l->store);
 	return r;
 }
 
-static int remove_file(struct cuv_files *f, const char *name, struct cuv_error *err)
+static int remove_files(struct cuv_files *f, const char *const *names, size_t n, struct cuv_error *err)
 {
 	struct local *l = of(f);
-	uint64_t at = 0;
+	_cleanup_free_ struct place *places = NULL;
+	size_t found = 0;
+	sqlite3 *db;
 	int r;
 
-	r = delete_row(l, cuv_store_take(l->store), name, &at, err);
+	if (n == 0)
+		return 0;
+	places = calloc(n, sizeof(*places));
+	if (!places)
+		return no_memory(err);
+	db = cuv_store_take(l->store);
+	r = run_sql(db, "BEGIN IMMEDIATE", err);
+	if (r == 0)
+		r = end_change(db, delete_rows(db, names, n, places, &found, err), err);
 	cuv_store_give(l->store);
-	if (r <= 0)
-		return r;
-	/* Who reads it has found its row before, and holds the lock. */
-	pthread_rwlock_wrlock(&l->lock);
-	give_at(l, at);
-	pthread_rwlock_unlock(&l->lock);
-	return 0;
+	/* Who reads one of them has found its row before, and holds the lock. */
+	if (r == 0)
+		give(l, places, found);
+	return r;
 }
 
-static int put(struct cuv_files *f, const char *name, const void *data, size_t len, struct cuv_error *err)
+static int remove_before(struct cuv_files *f, const struct cuv_files_content *contents, size_t n, struct cuv_error *err)
+{
+	_cleanup_free_ const char **names = calloc(n, sizeof(*names));
+
+	if (!names)
+		return no_memory(err);
+	for (size_t i = 0; i < n; i++) {
+		cuv_assert(contents[i].len > 0 && cuv_files_name_valid(contents[i].name));
+		names[i] = contents[i].name;
+	}
+	return remove_files(f, names, n, err);
+}
+
+static int put(struct cuv_files *f, const struct cuv_files_content *contents, size_t n, struct cuv_error *err)
 {
 	struct local *l = of(f);
-	struct extent *e;
+	_cleanup_free_ struct place *places = NULL;
 	int r;
 
-	cuv_assert(len > 0 && cuv_files_name_valid(name));
-	r = remove_file(f, name, err);
+	if (n == 0)
+		return 0;
+	r = remove_before(f, contents, n, err);
 	if (r < 0)
 		return r;
-	pthread_rwlock_wrlock(&l->lock);
-	e = take(l, len);
-	pthread_rwlock_unlock(&l->lock);
-	if (!e)
-		return no_space(err);
-	r = write_content(l, name, e->at, data, len, err);
+	places = calloc(n, sizeof(*places));
+	if (!places)
+		return no_memory(err);
+	r = take(l, contents, n, places);
+	if (r < 0)
+		return r == -ENOSPC ? no_space(err) : no_memory(err);
+	r = write_all(l, contents, places, n, err);
 	if (r == 0)
-		return 0;
-	pthread_rwlock_wrlock(&l->lock);
-	give(l, e);
-	pthread_rwlock_unlock(&l->lock);
+		r = insert_all(l, contents, places, n, err);
+	if (r < 0)
+		give(l, places, n);
 	return r;
 }
 
@@ -266,17 +312,29 @@ static int read_at(struct local *l, uint64_t at, size_t len, struct cuv_buf *ret
 	return 0;
 }
 
+/* Who reads does not wait for who writes other things. */
+static int look_up(struct local *l, const char *name, struct place *ret, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	sqlite3 *db = cuv_store_take_reader(l->store);
+	int r = prepare(db, FIND, &q, err);
+
+	if (r == 0)
+		r = find(db, q, name, ret, err);
+	cuv_store_finish(&q);
+	cuv_store_give_reader(l->store);
+	return r;
+}
+
 static int get_locked(struct local *l, const char *name, struct cuv_charge *charge, struct cuv_buf *ret,
 		      struct cuv_error *err)
 {
-	uint64_t at = 0;
-	size_t len = 0;
-	int r = find(l, cuv_store_take(l->store), name, &at, &len, err);
+	struct place place = {0};
+	int r = look_up(l, name, &place, err);
 
-	cuv_store_give(l->store);
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
-	r = cuv_charge_add(charge, len) ? read_at(l, at, len, ret) : -ENOMEM;
+	r = cuv_charge_add(charge, place.len) ? read_at(l, place.at, place.len, ret) : -ENOMEM;
 	if (r == -ENOMEM)
 		return cuv_budget_exhausted(err, "answer");
 	return r == 0 ? 0 : cuv_error_set(err, CUV_E_UNAVAILABLE, "the service's " FILE_NAME " can't be read");
@@ -297,12 +355,8 @@ static int get(struct cuv_files *f, const char *name, struct cuv_charge *charge,
 static void close_local(struct cuv_files *f)
 {
 	struct local *l = of(f);
-	struct extent *e;
 
-	while ((e = TAILQ_FIRST(&l->extents))) {
-		TAILQ_REMOVE(&l->extents, e, link);
-		free(e);
-	}
+	cuv_blocks_done(&l->blocks);
 	if (l->fd >= 0)
 		(void)close(l->fd);
 	pthread_rwlock_destroy(&l->lock);
@@ -311,34 +365,23 @@ static void close_local(struct cuv_files *f)
 
 /* --- at start --- */
 
-static int learn_one(struct local *l, uint64_t at, uint64_t bytes)
-{
-	const struct extent *last = TAILQ_LAST(&l->extents, extents);
-	struct extent *e;
-
-	if (at % BLOCK || bytes > l->max || at > l->max - in_blocks(bytes) || (last && at < last->at + last->size))
-		return -EBADMSG;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	*e = (struct extent){.at = at, .size = in_blocks(bytes)};
-	TAILQ_INSERT_TAIL(&l->extents, e, link);
-	return 0;
-}
-
+/* Also of a file that is longer than this process may make it. */
 static int learn(struct local *l, sqlite3 *db, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int step = SQLITE_DONE, r = prepare(l, db, "SELECT at, bytes FROM file ORDER BY at", &q, err);
+	int step = SQLITE_DONE, r = prepare(db, "SELECT at, bytes FROM file", &q, err);
 
 	if (r < 0)
 		return r;
-	while (r == 0 && (step = sqlite3_step(q)) == SQLITE_ROW)
-		r = learn_one(l, (uint64_t)sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1));
+	while (r == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
+		const uint64_t at = (uint64_t)sqlite3_column_int64(q, 0), bytes = (uint64_t)sqlite3_column_int64(q, 1);
+
+		r = at % BLOCK ? -EBADMSG : cuv_blocks_add(&l->blocks, at / BLOCK, blocks_of(bytes));
+	}
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE,
 				     "what the service's database says of " FILE_NAME " can't be: %s", strerror(-r));
-	return step == SQLITE_DONE ? 0 : cuv_store_failed(l->store, err);
+	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
 static int open_file(struct local *l, const char *folder, struct cuv_error *err)
@@ -354,13 +397,6 @@ static int open_file(struct local *l, const char *folder, struct cuv_error *err)
 	return 0;
 }
 
-static int cut(struct local *l)
-{
-	const struct extent *last = TAILQ_LAST(&l->extents, extents);
-
-	return ftruncate(l->fd, last ? (off_t)(last->at + last->size) : 0);
-}
-
 int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t max_bytes, struct cuv_files **ret,
 			struct cuv_error *err)
 {
@@ -370,14 +406,13 @@ int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t ma
 
 	if (!l)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for " FILE_NAME);
-	*l = (struct local){.store = store, .fd = -1, .max = max_bytes / BLOCK * BLOCK};
-	l->files = (struct cuv_files){.put = put, .get = get, .remove = remove_file, .close = close_local};
+	*l = (struct local){.store = store, .fd = -1, .max = max_bytes / BLOCK};
+	l->files = (struct cuv_files){.put = put, .get = get, .remove = remove_files, .close = close_local};
 	/* Who reads all the time must not keep others' answers from being written. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&l->lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
-	TAILQ_INIT(&l->extents);
 	r = open_file(l, folder, err);
 	if (r == 0) {
 		r = learn(l, cuv_store_take(store), err);

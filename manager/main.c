@@ -61,7 +61,7 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 /* The server outlives main's frame: its threads run to the very end. */
 static struct cuv_server server;
 static struct cuv_clients clients;
-static struct cuv_backends backends; /* empty without a store */
+static struct cuv_backends backends; /* without a store there is a cache alone */
 
 _noreturn_ static void die(const struct cuv_error *err)
 {
@@ -142,8 +142,10 @@ static int open_store(const struct cuv_manager_settings *settings, struct cuv_st
 static int open_access(const struct cuv_manager_settings *settings, struct cuv_error *err)
 {
 	struct cuv_store *store = NULL; /* to the end of the process */
-	int r = open_store(settings, &store, err);
+	int r = cuv_backends_open_cache(&backends, err);
 
+	if (r == 0)
+		r = open_store(settings, &store, err);
 	if (r == 0)
 		r = cuv_clients_init(&clients, settings->api_key, store, err);
 	if (r == 0 && cuv_clients_is_open(&clients))

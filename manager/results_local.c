@@ -23,16 +23,15 @@ struct local {
 };
 
 #define FOLDER "runs/"
-typedef char file_name[CUV_FILES_NAME_MAX + 1];
 
 static struct local *of(struct cuv_results *r)
 {
 	return (struct local *)r;
 }
 
-static const char *name_of(const char *id, file_name ret)
+static const char *name_of(const char *id, cuv_files_name ret)
 {
-	(void)snprintf(ret, sizeof(file_name), FOLDER "%s", id);
+	(void)snprintf(ret, sizeof(cuv_files_name), FOLDER "%s", id);
 	return ret;
 }
 
@@ -40,16 +39,17 @@ static int end_big(struct local *l, const char *id, enum cuv_runs_state state, i
 		   size_t len, struct cuv_error *err)
 {
 	struct cuv_error ignored;
-	file_name name;
+	cuv_files_name name;
+	const struct cuv_files_content content = {name_of(id, name), answer, len};
 	int r = cuv_runs_store_may_end(l->store, id, err);
 
 	if (r == 0)
-		r = l->files->put(l->files, name_of(id, name), answer, len, err);
+		r = l->files->put(l->files, &content, 1, err);
 	if (r < 0)
 		return r;
 	r = cuv_runs_store_end(l->store, id, state, now_s, NULL, len, err);
 	if (r < 0)
-		(void)l->files->remove(l->files, name, &ignored);
+		(void)l->files->remove(l->files, &content.name, 1, &ignored);
 	return r;
 }
 
@@ -71,7 +71,7 @@ static int get(struct cuv_results *r, const char *id, const char *tenant, struct
 	       struct cuv_charge *charge, struct cuv_buf *answer, struct cuv_error *err)
 {
 	struct local *l = of(r);
-	file_name name;
+	cuv_files_name name;
 	int found = cuv_runs_store_get(l->store, id, tenant, ret, charge, answer, err);
 
 	if (found <= 0)
@@ -92,12 +92,14 @@ static int list(struct cuv_results *r, const char *tenant, unsigned states, int6
 /* Files of these runs are not needed any more. */
 static int remove_files(struct local *l, const struct cuv_strv *ids, struct cuv_error *err)
 {
-	file_name name;
-	int r = 0;
+	_cleanup_free_ cuv_files_name *names = calloc(ids->n + 1, sizeof(*names));
+	_cleanup_free_ const char **list = calloc(ids->n + 1, sizeof(*list));
 
-	for (size_t i = 0; r == 0 && i < ids->n; i++)
-		r = l->files->remove(l->files, name_of(ids->items[i], name), err);
-	return r;
+	if (!names || !list)
+		return cuv_budget_exhausted(err, "answer");
+	for (size_t i = 0; i < ids->n; i++)
+		list[i] = name_of(ids->items[i], names[i]);
+	return l->files->remove(l->files, list, ids->n, err);
 }
 
 static int find(struct cuv_results *r, const char *tenant, const char *task, char ret_id[CUV_ID_HEX_SIZE],

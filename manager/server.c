@@ -7,6 +7,7 @@
 #include "manager/metrics.h"
 #include "manager/prewarm.h"
 #include "manager/runs/runs.h"
+#include "manager/sessions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -280,7 +281,7 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	s->peers.ruff = settings->lint_servers > 0 ? &s->ruff : NULL;
 	cuv_holdings_init(&s->holdings, clients->store);
 	cuv_budget_init(&s->budget, settings->memory_bytes);
-	cuv_jobe_files_init(&s->jobe_files);
+	cuv_jobe_files_init(&s->jobe_files, backends->cache);
 	r = cuv_watch_start(&s->watch, settings->clients);
 	if (r == 0)
 		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);
@@ -288,7 +289,10 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 		r = cuv_prewarm_start(s);
 	if (r < 0)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no thread can be made: %s", strerror(-r));
-	r = cuv_runs_start(s, backends, &s->runs_later, err);
+	if (clients->store)
+		r = cuv_sessions_new(clients->store, backends->files, &s->sessions, err);
+	if (r == 0)
+		r = cuv_runs_start(s, backends, &s->runs_later, err);
 	if (r == 0)
 		r = start_civetweb(s, err);
 	return r < 0 ? r : find_ports(s, ret_port, err);

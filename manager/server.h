@@ -27,6 +27,7 @@
 #define CUV_SERVER_MAGIC 0x63757653u
 
 struct cuv_runs;
+struct cuv_sessions;
 
 struct cuv_server {
 	unsigned magic;
@@ -39,7 +40,8 @@ struct cuv_server {
 	struct cuv_watch watch;
 	struct cuv_ruff_pool ruff;
 	struct cuv_jobe_files jobe_files;
-	struct cuv_runs *runs_later; /* owned; to the end of the process */
+	struct cuv_sessions *sessions; /* owned; NULL: there are none */
+	struct cuv_runs *runs_later;   /* owned; to the end of the process */
 	struct mg_context *ctx;
 	int fd_max;	    /* no descriptor of ours is this or above */
 	bool any_address;   /* listens on more than one address */

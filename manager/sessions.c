@@ -141,12 +141,12 @@ static int open_one(sqlite3 *db, const struct cuv_session_limits *l, const char 
 	return cuv_sessions_end_change(db, r, err);
 }
 
-int cuv_sessions_open(struct cuv_store *s, const struct cuv_session_limits *l, const char *owner, const char *name,
+int cuv_sessions_open(struct cuv_sessions *s, const struct cuv_session_limits *l, const char *owner, const char *name,
 		      int64_t now_s, int64_t *ret_id, struct cuv_error *err)
 {
-	int r = open_one(cuv_store_take(s), l, owner, name, now_s, ret_id, err);
+	int r = open_one(cuv_store_take(s->store), l, owner, name, now_s, ret_id, err);
 
-	cuv_store_give(s);
+	cuv_store_give(s->store);
 	return r;
 }
 
@@ -189,12 +189,15 @@ static int remove_one(sqlite3 *db, const char *owner, const char *name, int64_t 
 	return cuv_sessions_end_change(db, r, err);
 }
 
-int cuv_sessions_remove(struct cuv_store *s, const char *owner, const char *name, int64_t *ret_id,
+int cuv_sessions_remove(struct cuv_sessions *s, const char *owner, const char *name, int64_t *ret_id,
 			struct cuv_error *err)
 {
-	int r = remove_one(cuv_store_take(s), owner, name, ret_id, err);
+	struct cuv_error later; /* what is left now is removed with what is next */
+	int r = remove_one(cuv_store_take(s->store), owner, name, ret_id, err);
 
-	cuv_store_give(s);
+	cuv_store_give(s->store);
+	if (r == 0)
+		(void)cuv_sessions_sweep(s, &later);
 	return r;
 }
 
@@ -239,7 +242,7 @@ static int expire_some(sqlite3 *db, int64_t before_s, struct cuv_error *err)
 	return r < 0 ? r : (int)n;
 }
 
-int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error *err)
+int cuv_sessions_expire(struct cuv_sessions *s, int64_t before_s, struct cuv_error *err)
 {
 	const struct timespec others_turn = {.tv_nsec = PAUSE_NS};
 	int r = 1, are_left;
@@ -247,13 +250,15 @@ int cuv_sessions_expire(struct cuv_store *s, int64_t before_s, struct cuv_error 
 	for (int i = 0; r > 0 && i < BATCHES_MAX; i++) {
 		if (i > 0)
 			(void)nanosleep(&others_turn, NULL);
-		r = expire_some(cuv_store_take(s), before_s, err);
-		cuv_store_give(s);
+		r = expire_some(cuv_store_take(s->store), before_s, err);
+		cuv_store_give(s->store);
 	}
+	if (r >= 0)
+		r = cuv_sessions_sweep(s, err);
 	if (r < 0)
 		return r;
-	are_left = number(cuv_store_take(s), "SELECT EXISTS (SELECT 1 FROM session)", 0) != 0;
-	cuv_store_give(s);
+	are_left = number(cuv_store_take(s->store), "SELECT EXISTS (SELECT 1 FROM session)", 0) != 0;
+	cuv_store_give(s->store);
 	return are_left;
 }
 
@@ -298,10 +303,10 @@ static int read_session(sqlite3 *db, const struct cuv_session_limits *l, int64_t
 	return 0;
 }
 
-int cuv_sessions_begin(struct cuv_store *s, const struct cuv_session_limits *l, int64_t id, int64_t now_s,
+int cuv_sessions_begin(struct cuv_sessions *s, const struct cuv_session_limits *l, int64_t id, int64_t now_s,
 		       struct cuv_session *ret, struct cuv_error *err)
 {
-	sqlite3 *db = cuv_store_take(s);
+	sqlite3 *db = cuv_store_take(s->store);
 	int r;
 
 	*ret = (struct cuv_session){.id = id};
@@ -309,7 +314,7 @@ int cuv_sessions_begin(struct cuv_store *s, const struct cuv_session_limits *l, 
 	r = read_session(db, l, id, ret, err);
 	if (r == 0)
 		r = use(db, id, now_s, err);
-	cuv_store_give(s);
+	cuv_store_give(s->store);
 	return r;
 }
 
@@ -327,11 +332,11 @@ static int set_packages(sqlite3 *db, int64_t id, const struct cuv_buf *packages,
 	return r == -ENOENT ? cuv_sessions_gone(err) : r;
 }
 
-int cuv_sessions_set_packages(struct cuv_store *s, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
+int cuv_sessions_set_packages(struct cuv_sessions *s, int64_t id, const struct cuv_buf *packages, int64_t as_of_s,
 			      struct cuv_error *err)
 {
-	int r = set_packages(cuv_store_take(s), id, packages, as_of_s, err);
+	int r = set_packages(cuv_store_take(s->store), id, packages, as_of_s, err);
 
-	cuv_store_give(s);
+	cuv_store_give(s->store);
 	return r;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files of sessions: rows of session, name, clock (which change of the session's files wrote it
- * last), hash and content. What of them a run leaves is in sessions_save.c.
+ * last), hash, and what is in it: body or content (sessions_contents.c). What of them a run leaves is in
+ * sessions_save.c.
  */
 #include "lib/base/hash.h"
 #include "manager/budget.h"
@@ -10,13 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define PROGRAMS_MAX 1000
-/* So much is read at a time, and the pause before the next: others wait. What is put between two
- * of them is in the run or not; it stays either way. */
-#define SLICE_BYTES (4u << 20)
-#define PAUSE_NS 1000000
 
 /* A name that is below another one, as `a/b` is below `a`, is between `a/` and `a0`. */
 #define BELOW "(name > ?2 || '/' AND name < ?2 || '0')"
@@ -54,9 +50,8 @@ static int has_name(sqlite3 *db, int64_t id, const char *name, struct cuv_error 
 	return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-int cuv_sessions_program(struct cuv_store *s, int64_t id, char ret[CUV_SESSION_PROGRAM_SIZE], struct cuv_error *err)
+static int find_program(sqlite3 *db, int64_t id, char ret[CUV_SESSION_PROGRAM_SIZE], struct cuv_error *err)
 {
-	sqlite3 *db = cuv_store_take_reader(s);
 	int r = 1;
 
 	(void)snprintf(ret, CUV_SESSION_PROGRAM_SIZE, "main.py");
@@ -65,33 +60,32 @@ int cuv_sessions_program(struct cuv_store *s, int64_t id, char ret[CUV_SESSION_P
 		if (r > 0)
 			(void)snprintf(ret, CUV_SESSION_PROGRAM_SIZE, "main-%d.py", i);
 	}
-	cuv_store_give_reader(s);
 	return r > 0 ? cuv_error_set(err, CUV_E_FILE_REFUSED, "the session has a file for each name of its program")
 		     : r;
 }
 
 /* --- one file --- */
 
-int cuv_sessions_write(sqlite3 *db, int64_t id, const char *name, int64_t clock, const struct cuv_sha256 *hash,
-		       const void *data, size_t len, struct cuv_error *err)
+int cuv_sessions_write(sqlite3 *db, int64_t id, const struct cuv_sessions_file *f, struct cuv_error *err)
 {
+	static const char sql[] = "INSERT INTO session_file (session, name, clock, hash, bytes, body, content) VALUES "
+				  "(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (session, name) DO UPDATE SET clock = ?3, "
+				  "hash = ?4, bytes = ?5, body = ?6, content = ?7";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(db,
-				     "INSERT OR REPLACE INTO session_file (session, name, clock, hash, bytes, body) "
-				     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-				     &q, err);
+	int r = cuv_sessions_prepare(db, sql, &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, id);
-	(void)sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(q, 3, clock);
-	(void)sqlite3_bind_blob(q, 4, hash->bytes, sizeof(hash->bytes), SQLITE_STATIC);
-	(void)sqlite3_bind_int64(q, 5, (sqlite3_int64)len);
-	if (len > 0)
-		(void)sqlite3_bind_blob64(q, 6, data, len, SQLITE_STATIC);
+	(void)sqlite3_bind_text(q, 2, f->name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 3, f->clock);
+	(void)sqlite3_bind_blob(q, 4, f->hash->bytes, sizeof(f->hash->bytes), SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 5, (sqlite3_int64)f->len);
+	if (f->len > 0 && !f->content[0])
+		(void)sqlite3_bind_blob64(q, 6, f->data, f->len, SQLITE_STATIC);
 	else
 		(void)sqlite3_bind_zeroblob(q, 6, 0);
+	(void)sqlite3_bind_text(q, 7, f->content, -1, SQLITE_STATIC);
 	return cuv_sessions_change(db, q, err);
 }
 
@@ -162,30 +156,90 @@ static int check_room(sqlite3 *db, const struct cuv_session_limits *l, int64_t i
 	return 0;
 }
 
-static int put(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, const char *name, const void *data,
-	       size_t len, const struct cuv_sha256 *hash, struct cuv_error *err)
+/* Whether it may be put now, and which change it would be. */
+static int check(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, const struct cuv_sessions_file *f,
+		 int64_t *ret_clock, struct cuv_error *err)
+{
+	int r = check_room(db, l, id, f->name, f->len, ret_clock, err);
+
+	if (r == 0)
+		r = cuv_sessions_blocked(db, id, f->name, -1, err);
+	return r > 0 ? cuv_error_set(err, CUV_E_FILE_REFUSED, "the session has a file where a folder would have to be")
+		     : r;
+}
+
+static int announce(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, const struct cuv_sessions_file *f,
+		    const struct cuv_files_content *content, struct cuv_error *err)
 {
 	int64_t clock;
 	int r = cuv_sessions_begin_change(db, err);
 
 	if (r < 0)
 		return r;
-	r = check_room(db, l, id, name, len, &clock, err);
+	r = check(db, l, id, f, &clock, err);
 	if (r == 0)
-		r = cuv_sessions_blocked(db, id, name, -1, err);
-	if (r > 0)
-		r = cuv_error_set(err, CUV_E_FILE_REFUSED, "the session has a file where a folder would have to be");
+		r = cuv_sessions_announce(db, id, content, 1, err);
+	return cuv_sessions_end_change(db, r, err);
+}
+
+static int put_row(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, struct cuv_sessions_file *f,
+		   struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(db, err);
+
+	if (r < 0)
+		return r;
+	r = check(db, l, id, f, &f->clock, err);
+	f->clock++;
 	if (r == 0)
-		r = cuv_sessions_write(db, id, name, clock + 1, hash, data, len, err);
+		r = cuv_sessions_write(db, id, f, err);
 	if (r == 0)
 		r = cuv_sessions_count(db, id, err);
 	return cuv_sessions_end_change(db, r, err);
 }
 
-int cuv_sessions_put(struct cuv_store *s, const struct cuv_session_limits *l, int64_t id, const char *name,
+/* It is written under a name that nobody has, and then it is the file's. */
+static int put_big(struct cuv_sessions *s, const struct cuv_session_limits *l, int64_t id, struct cuv_sessions_file *f,
+		   struct cuv_error *err)
+{
+	const struct cuv_files_content content = {f->content, f->data, f->len};
+	int r = announce(cuv_store_take(s->store), l, id, f, &content, err);
+
+	cuv_store_give(s->store);
+	if (r < 0)
+		return r;
+	r = s->files->put(s->files, &content, 1, err);
+	if (r == 0) {
+		r = put_row(cuv_store_take(s->store), l, id, f, err);
+		cuv_store_give(s->store);
+	}
+	if (r < 0)
+		cuv_sessions_give_up(s, &content, 1);
+	return r;
+}
+
+static int put(struct cuv_sessions *s, const struct cuv_session_limits *l, int64_t id, struct cuv_sessions_file *f,
+	       struct cuv_error *err)
+{
+	char content[CUV_SESSIONS_CONTENT_SIZE];
+	int r;
+
+	if (f->len > CUV_SESSIONS_ROW_BYTES_MAX) {
+		cuv_sessions_content(content);
+		f->content = content;
+		return put_big(s, l, id, f, err);
+	}
+	r = put_row(cuv_store_take(s->store), l, id, f, err);
+	cuv_store_give(s->store);
+	return r;
+}
+
+int cuv_sessions_put(struct cuv_sessions *s, const struct cuv_session_limits *l, int64_t id, const char *name,
 		     const void *data, size_t len, struct cuv_error *err)
 {
 	struct cuv_sha256 hash;
+	struct cuv_sessions_file f = {.name = name, .hash = &hash, .data = data, .len = len, .content = ""};
+	struct cuv_error later; /* what is left now is removed with what is next */
 	int r;
 
 	if (!cuv_bundle_name_valid(name, strlen(name))) {
@@ -198,54 +252,114 @@ int cuv_sessions_put(struct cuv_store *s, const struct cuv_session_limits *l, in
 				     shown);
 	}
 	cuv_sha256(data, len, &hash);
-	r = put(cuv_store_take(s), l, id, name, data, len, &hash, err);
-	cuv_store_give(s);
+	r = put(s, l, id, &f, err);
+	(void)cuv_sessions_sweep(s, &later);
 	return r;
 }
 
 /* --- into a run --- */
 
-/* Files behind the one in `last`, which becomes the last of them; 1: there may be more. */
-static int load_some(sqlite3 *db, int64_t id, char last[CUV_BUNDLE_NAME_SIZE], struct cuv_upload *ret,
-		     struct cuv_error *err)
+/* Files whose contents are to be read. */
+struct contents {
+	struct cuv_strv files, names;
+};
+
+static int add_row(sqlite3_stmt *q, struct cuv_upload *ret, struct contents *later, struct cuv_error *err)
+{
+	const char *name = (const char *)sqlite3_column_text(q, 0);
+	const char *content = (const char *)sqlite3_column_text(q, 1);
+	const void *body = sqlite3_column_blob(q, 2);
+	const size_t len = (size_t)sqlite3_column_bytes(q, 2);
+
+	if (!name || !content || (len > 0 && !body))
+		return cuv_budget_exhausted(err, "request");
+	if (!content[0])
+		return cuv_upload_file(ret, name, body ? body : "", len, err);
+	return cuv_strv_add(&later->files, name) < 0 || cuv_strv_add(&later->names, content) < 0
+		       ? cuv_budget_exhausted(err, "request")
+		       : 0;
+}
+
+static int read_rows(sqlite3 *db, int64_t id, struct cuv_upload *ret, struct contents *later, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	size_t bytes = 0;
-	int step = SQLITE_ROW,
+	int step = SQLITE_DONE,
 	    r = cuv_sessions_prepare(
-		    db, "SELECT name, body FROM session_file WHERE session = ?1 AND name > ?2 ORDER BY name", &q, err);
+		    db, "SELECT name, content, body FROM session_file WHERE session = ?1 ORDER BY name", &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 1, id);
-	(void)sqlite3_bind_text(q, 2, last, -1, SQLITE_TRANSIENT);
-	while (bytes < SLICE_BYTES && (step = sqlite3_step(q)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(q, 0);
-		const void *body = sqlite3_column_blob(q, 1);
-		const size_t len = (size_t)sqlite3_column_bytes(q, 1);
-
-		if (!name || (len > 0 && !body))
-			return cuv_budget_exhausted(err, "request");
-		r = cuv_upload_file(ret, name, body ? body : "", len, err);
-		if (r < 0)
-			return r;
-		(void)snprintf(last, CUV_BUNDLE_NAME_SIZE, "%s", name);
-		bytes += len;
-	}
-	return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
+	while (r == 0 && (step = sqlite3_step(q)) == SQLITE_ROW)
+		r = add_row(q, ret, later, err);
+	return r == 0 && step != SQLITE_DONE ? cuv_store_failed_at(db, err) : r;
 }
 
-int cuv_sessions_load(struct cuv_store *s, int64_t id, struct cuv_upload *ret, struct cuv_error *err)
+/* One transaction: the program's name is of the same moment as the files. */
+static int read_all(sqlite3 *db, int64_t id, char program[CUV_SESSION_PROGRAM_SIZE], struct cuv_upload *ret,
+		    struct contents *later, struct cuv_error *err)
 {
-	const struct timespec others_turn = {.tv_nsec = PAUSE_NS};
-	char last[CUV_BUNDLE_NAME_SIZE] = "";
-	int r = 1;
+	int r;
 
-	for (size_t i = 0; r > 0; i++) {
-		if (i > 0)
-			(void)nanosleep(&others_turn, NULL);
-		r = load_some(cuv_store_take_reader(s), id, last, ret, err);
-		cuv_store_give_reader(s);
-	}
+	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return cuv_store_failed_at(db, err);
+	r = find_program(db, id, program, err);
+	ret->program = program;
+	if (r == 0)
+		r = read_rows(db, id, ret, later, err);
+	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static int read_content(struct cuv_sessions *s, const char *file, const char *name, struct cuv_upload *ret,
+			struct cuv_error *err)
+{
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(ret->charge ? ret->charge->budget : NULL);
+	_cleanup_buf_ struct cuv_buf content = CUV_BUF_INIT(SIZE_MAX / 4);
+	int r = s->files->get(s->files, name, &charge, &content, err);
+
+	if (r == -ENOENT)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE,
+				     "a file of the session is lost: put it again, or terminate the session");
+	return r == 0 ? cuv_upload_file(ret, file, cuv_buf_str(&content), content.len, err) : r;
+}
+
+static void begin_load(struct cuv_sessions *s, struct cuv_sessions_load *l)
+{
+	pthread_mutex_lock(&s->lock);
+	l->next = s->loads;
+	s->loads = l;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void end_load(struct cuv_sessions *s, const struct cuv_sessions_load *l)
+{
+	struct cuv_sessions_load **at = &s->loads;
+
+	pthread_mutex_lock(&s->lock);
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	pthread_mutex_unlock(&s->lock);
+}
+
+int cuv_sessions_load(struct cuv_sessions *s, int64_t id, char ret_program[CUV_SESSION_PROGRAM_SIZE],
+		      struct cuv_upload *ret, struct cuv_error *err)
+{
+	struct cuv_sessions_load load = {.id = id};
+	struct contents later = {CUV_STRV_INIT, CUV_STRV_INIT};
+	struct cuv_error ignored;
+	int r;
+
+	begin_load(s, &load);
+	r = read_all(cuv_store_take_reader(s->store), id, ret_program, ret, &later, err);
+	cuv_store_give_reader(s->store);
+	for (size_t i = 0; r == 0 && i < later.files.n; i++)
+		r = read_content(s, later.files.items[i], later.names.items[i], ret, err);
+	end_load(s, &load);
+	cuv_strv_done(&later.files);
+	cuv_strv_done(&later.names);
+	/* What was replaced meanwhile. */
+	(void)cuv_sessions_sweep(s, &ignored);
 	return r;
 }

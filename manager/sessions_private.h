@@ -7,9 +7,25 @@
 #include "manager/sessions.h"
 #include "nixenv/requirements.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #define CUV_SESSIONS_RETRY_S 60
+/* What is larger is a content. */
+#define CUV_SESSIONS_ROW_BYTES_MAX 4096u
+
+/* A session whose files are being read: its contents stay. */
+struct cuv_sessions_load {
+	struct cuv_sessions_load *next;
+	int64_t id;
+};
+
+struct cuv_sessions {
+	struct cuv_store *store;
+	struct cuv_files *files;
+	pthread_mutex_t lock; /* of what follows; never held while anybody is asked */
+	struct cuv_sessions_load *loads;
+};
 
 /* CANCELLED; negative. */
 int cuv_sessions_gone(struct cuv_error *err);
@@ -27,13 +43,33 @@ uint64_t cuv_sessions_room(sqlite3 *db, const struct cuv_session_limits *l, int6
 /* Whether a file has a name that makes this one impossible: one of its folders, or below it. Those
  * that changed after `since` alone. Negative: the database failed. */
 int cuv_sessions_blocked(sqlite3 *db, int64_t id, const char *name, int64_t since, struct cuv_error *err);
-/* Writes one, in place of what has its name. */
-int cuv_sessions_write(sqlite3 *db, int64_t id, const char *name, int64_t clock, const struct cuv_sha256 *hash,
-		       const void *data, size_t len, struct cuv_error *err);
+/* Writes one, in place of what has its name: what it holds, or, where `content` is not "", the name of that. */
+struct cuv_sessions_file {
+	const char *name;
+	int64_t clock;
+	const struct cuv_sha256 *hash;
+	const void *data;
+	size_t len;
+	const char *content;
+};
+int cuv_sessions_write(sqlite3 *db, int64_t id, const struct cuv_sessions_file *f, struct cuv_error *err);
 /* After they have changed: what they take, and that they have. -ENOENT: the session is gone. */
 int cuv_sessions_count(sqlite3 *db, int64_t id, struct cuv_error *err);
 /* As it is now; gone: -ENOENT. */
 int cuv_sessions_look(sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret_bytes, uint64_t *ret_files,
 		      struct cuv_error *err);
+
+/* --- contents; without the connection --- */
+
+#define CUV_SESSIONS_CONTENT_SIZE 48
+/* A new name. */
+void cuv_sessions_content(char ret[CUV_SESSIONS_CONTENT_SIZE]);
+/* They are loose while they are written; with the connection taken. */
+int cuv_sessions_announce(sqlite3 *db, int64_t id, const struct cuv_files_content *contents, size_t n,
+			  struct cuv_error *err);
+/* No file has got them, and none will. What can't be written then is done at the next start. */
+void cuv_sessions_give_up(struct cuv_sessions *s, const struct cuv_files_content *contents, size_t n);
+/* Removes those that no file has, but for those of sessions that are being loaded. */
+int cuv_sessions_sweep(struct cuv_sessions *s, struct cuv_error *err);
 
 #endif

@@ -3,7 +3,8 @@
  * What a run leaves of a session's files. First it is known of each file that was there whether it
  * stays, then what is new or has changed is written while there is room: so what has not changed is
  * never given up for what is new. Where not all could be looked at, what was not seen is not
- * taken for deleted. Contents are hashed before the store is taken, which others wait for.
+ * taken for deleted. Contents are hashed, and those that are big written, before the store is taken,
+ * which others wait for.
  */
 #include "manager/budget.h"
 #include "manager/sessions_private.h"
@@ -34,6 +35,10 @@ struct saving {
 	const struct cuv_session_program *program;
 	const struct cuv_buf *bundle;
 	struct cuv_sha256 *hashes; /* of the bundle's files, by the number of the entry */
+	/* Of the same, names of those that are contents, else "". */
+	char (*names)[CUV_SESSIONS_CONTENT_SIZE];
+	struct cuv_files_content *contents; /* to be written */
+	size_t n_contents;
 	uint8_t *why;
 	struct known *known;
 	size_t n, size;
@@ -134,6 +139,71 @@ static int by_name(const void *key, const void *item)
 static struct known *find_known(const struct saving *w, const char *name)
 {
 	return w->n ? bsearch(name, w->known, w->n, sizeof(*w->known), by_name) : NULL;
+}
+
+static void forget_known(struct saving *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->known[i].name);
+	free(w->known);
+	w->known = NULL;
+	w->n = 0;
+}
+
+/* --- contents --- */
+
+static int add_content(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	const struct known *k = find_known(w, e->name);
+
+	(void)err;
+	if (!is_wanted(w, e) || e->size <= CUV_SESSIONS_ROW_BYTES_MAX)
+		return 0;
+	if (k && (k->fate == FATE_STAYS || memcmp(w->hashes[i].bytes, k->hash.bytes, sizeof(k->hash.bytes)) == 0))
+		return 0;
+	cuv_sessions_content(w->names[i]);
+	w->contents[w->n_contents++] = (struct cuv_files_content){w->names[i], e->data, (size_t)e->size};
+	return 0;
+}
+
+/* By what is there now. What is put there later stays, whatever the run has written. */
+static int choose_contents(struct saving *w, struct cuv_sessions *s, struct cuv_error *err)
+{
+	uint64_t bytes, files;
+	int64_t clock;
+	int r;
+
+	w->db = cuv_store_take_reader(s->store);
+	r = cuv_sessions_look(w->db, w->begun->id, &clock, &bytes, &files, err);
+	if (r == 0)
+		r = list_known(w, (size_t)files, err);
+	cuv_store_give_reader(s->store);
+	if (r == -ENOENT)
+		return cuv_sessions_gone(err);
+	if (r == 0)
+		r = each_entry(w, add_content, err);
+	forget_known(w);
+	return r;
+}
+
+static int announce(struct saving *w, sqlite3 *db, struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(db, err);
+
+	return r < 0 ? r
+		     : cuv_sessions_end_change(
+			       db, cuv_sessions_announce(db, w->begun->id, w->contents, w->n_contents, err), err);
+}
+
+static int write_contents(struct saving *w, struct cuv_sessions *s, struct cuv_error *err)
+{
+	int r = choose_contents(w, s, err);
+
+	if (r < 0 || w->n_contents == 0)
+		return r;
+	r = announce(w, cuv_store_take(s->store), err);
+	cuv_store_give(s->store);
+	return r == 0 ? s->files->put(s->files, w->contents, w->n_contents, err) : r;
 }
 
 /* --- which of it stays --- */
@@ -244,7 +314,14 @@ static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t 
 		return k ? remove_file(w, k->name, err) : 0;
 	w->bytes += e->size;
 	w->files++;
-	return cuv_sessions_write(w->db, w->begun->id, e->name, w->clock, &w->hashes[i], e->data, (size_t)e->size, err);
+	return cuv_sessions_write(w->db, w->begun->id,
+				  &(struct cuv_sessions_file){.name = e->name,
+							      .clock = w->clock,
+							      .hash = &w->hashes[i],
+							      .data = e->data,
+							      .len = (size_t)e->size,
+							      .content = w->names[i]},
+				  err);
 }
 
 static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
@@ -272,24 +349,39 @@ static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv
 	return cuv_sessions_end_change(w->db, r, err);
 }
 
-int cuv_sessions_save(struct cuv_store *s, const struct cuv_session_limits *l, const struct cuv_session *begun,
+static int allocate(struct saving *w, struct cuv_error *err)
+{
+	w->hashes = calloc(CUV_BUNDLE_ENTRIES_MAX, sizeof(*w->hashes));
+	w->names = calloc(CUV_BUNDLE_ENTRIES_MAX, sizeof(*w->names));
+	w->contents = calloc(CUV_BUNDLE_ENTRIES_MAX, sizeof(*w->contents));
+	return w->hashes && w->names && w->contents ? 0 : cuv_budget_exhausted(err, "answer");
+}
+
+int cuv_sessions_save(struct cuv_sessions *s, const struct cuv_session_limits *l, const struct cuv_session *begun,
 		      const struct cuv_buf *bundle, const struct cuv_session_program *program,
 		      uint8_t ret_why[CUV_BUNDLE_ENTRIES_MAX], struct cuv_error *err)
 {
 	struct saving w = {.begun = begun, .program = program, .bundle = bundle, .why = ret_why};
+	struct cuv_error later; /* what is left now is removed with what is next */
 	int r;
 
 	memset(ret_why, 0, CUV_BUNDLE_ENTRIES_MAX);
-	w.hashes = calloc(CUV_BUNDLE_ENTRIES_MAX, sizeof(*w.hashes));
-	r = w.hashes ? each_entry(&w, hash_file, err) : cuv_budget_exhausted(err, "answer");
+	r = allocate(&w, err);
+	if (r == 0)
+		r = each_entry(&w, hash_file, err);
+	if (r == 0)
+		r = write_contents(&w, s, err);
 	if (r == 0) {
-		w.db = cuv_store_take(s);
+		w.db = cuv_store_take(s->store);
 		r = save(&w, l, err);
-		cuv_store_give(s);
+		cuv_store_give(s->store);
 	}
-	for (size_t i = 0; i < w.n; i++)
-		free(w.known[i].name);
-	free(w.known);
+	/* Those that no file has got, for want of room too. */
+	cuv_sessions_give_up(s, w.contents, w.n_contents);
+	(void)cuv_sessions_sweep(s, &later);
+	forget_known(&w);
+	free(w.contents);
+	free(w.names);
 	free(w.hashes);
 	return r;
 }

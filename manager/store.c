@@ -76,6 +76,18 @@ static const char *const migrations[] = {
 	/* Which answers go to make room is by whose they are. */
 	"DROP INDEX run_ended;"
 	"CREATE INDEX run_ended ON run (ended_s, seq, bytes, tenant);",
+	/* What is big of a session's files is a content (files.h) and no body. One is loose while no file has
+	 * it: before it has, while it is written, and afterwards until it is removed. */
+	"ALTER TABLE session_file ADD COLUMN content TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE session_loose (name TEXT PRIMARY KEY, session INTEGER NOT NULL, writing INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TRIGGER session_file_made AFTER INSERT ON session_file WHEN NEW.content <> '' BEGIN DELETE FROM "
+	"session_loose WHERE name = NEW.content; END;"
+	"CREATE TRIGGER session_file_changed AFTER UPDATE OF content ON session_file WHEN OLD.content <> NEW.content "
+	"BEGIN DELETE FROM session_loose WHERE name = NEW.content; INSERT INTO session_loose SELECT OLD.content, "
+	"OLD.session, 0 WHERE OLD.content <> ''; END;"
+	"CREATE TRIGGER session_file_gone AFTER DELETE ON session_file WHEN OLD.content <> '' BEGIN INSERT INTO "
+	"session_loose VALUES (OLD.content, OLD.session, 0); END;",
 };
 
 int cuv_store_failed_at(sqlite3 *db, struct cuv_error *err)

@@ -105,18 +105,6 @@ static void intake_free(struct intake **in)
 	free(*in);
 }
 
-struct file {
-	struct cuv_upload *files;
-	const char *name;
-};
-
-static int add_file(void *arg, const char *data, size_t len, struct cuv_error *err)
-{
-	const struct file *f = arg;
-
-	return cuv_upload_file(f->files, f->name, data, len, err);
-}
-
 /* The program is main.py, whatever it is called by the client, so that it can be warm;
  * but for a file that has that name. */
 static const char *program_of(const struct cuv_jobe_spec *spec)
@@ -127,26 +115,29 @@ static const char *program_of(const struct cuv_jobe_spec *spec)
 	return NULL;
 }
 
+static int add_file(struct cuv_server *s, const struct cuv_client *client, const char *id, const char *name,
+		    struct cuv_upload *ret, struct cuv_error *err)
+{
+	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_buf_ struct cuv_buf content = CUV_BUF_INIT(CUV_JOBE_FILE_BYTES_MAX);
+	int r = cuv_jobe_files_get(&s->jobe_files, client->tenant, id, cuv_now_ns(), &charge, &content, err);
+
+	if (r == 0)
+		return cuv_error_set(err, CUV_E_NOT_FOUND,
+				     "the file `%s` of `file_list` is not here: put it, then send the run again", id);
+	return r < 0 ? r : cuv_upload_file(ret, name, cuv_buf_str(&content), content.len, err);
+}
+
 static int gather_files(struct cuv_server *s, const struct cuv_client *client, struct intake *in, struct cuv_error *err)
 {
 	const struct cuv_jobe_spec *spec = &in->spec;
+	int r = 0;
 
 	in->files.where = "`file_list`";
 	in->files.program = in->job.program;
-	for (size_t i = 0; i < spec->n_files; i++) {
-		struct file f = {&in->files, spec->files[i].name};
-		int r = cuv_jobe_files_use(&s->jobe_files, client->tenant, spec->files[i].id, cuv_now_ns(), add_file,
-					   &f, err);
-
-		if (r == 0)
-			return cuv_error_set(
-				err, CUV_E_NOT_FOUND,
-				"the file `%s` of `file_list` is not here: put it, then send the run again",
-				spec->files[i].id);
-		if (r < 0)
-			return r;
-	}
-	return cuv_upload_finish(&in->files, &in->job.limits, err);
+	for (size_t i = 0; r == 0 && i < spec->n_files; i++)
+		r = add_file(s, client, spec->files[i].id, spec->files[i].name, &in->files, err);
+	return r == 0 ? cuv_upload_finish(&in->files, &in->job.limits, err) : r;
 }
 
 /* What the program's header says; else the operator's environment; else no packages. */
@@ -285,34 +276,30 @@ void cuv_jobe_head_file(struct cuv_server *s, struct cuv_http *h, const struct c
 	reply_error(h, &err);
 }
 
-/* The content is the caller's. */
-static int decode(const json_t *contents, char **ret, size_t *ret_len, struct cuv_error *err)
+static int decode(const json_t *contents, struct cuv_buf *ret, struct cuv_error *err)
 {
 	const size_t len = json_string_length(contents), size = len / 4 * 3 + 3;
-	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(size);
-	char *room = cuv_buf_room(&out, size);
+	size_t got;
+	char *room = cuv_buf_room(ret, size);
 
 	if (!json_is_string(contents))
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the body needs the string `file_contents`");
 	if (!room)
 		return no_memory(err);
-	if (sodium_base642bin((unsigned char *)room, size, json_string_value(contents), len, " \r\n\t", ret_len, NULL,
+	if (sodium_base642bin((unsigned char *)room, size, json_string_value(contents), len, " \r\n\t", &got, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) != 0)
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "`file_contents` is not Base64");
-	if (*ret_len > CUV_JOBE_FILE_BYTES_MAX)
+	if (got > CUV_JOBE_FILE_BYTES_MAX)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "the file has more than %u MiB",
 				     CUV_JOBE_FILE_BYTES_MAX >> 20);
-	cuv_buf_grew(&out, *ret_len);
-	*ret = cuv_buf_take(&out, ret_len);
-	return *ret ? 0 : no_memory(err);
+	cuv_buf_grew(ret, got);
+	return 0;
 }
 
 static int put(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, struct cuv_charge *charge,
 	       struct cuv_error *err)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(PUT_BYTES_MAX);
-	char *data = NULL;
-	size_t len = 0;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(PUT_BYTES_MAX), data = CUV_BUF_INIT(PUT_BYTES_MAX);
 	json_t *body;
 	int r;
 
@@ -325,11 +312,11 @@ static int put(struct cuv_server *s, struct cuv_http *h, const struct cuv_client
 	body = cuv_jobe_parse(cuv_buf_str(&text), text.len, err);
 	if (!body)
 		return -EINVAL;
-	r = decode(json_object_get(body, "file_contents"), &data, &len, err);
+	r = decode(json_object_get(body, "file_contents"), &data, err);
 	json_decref(body);
-	if (r < 0)
-		return r;
-	return cuv_jobe_files_put(&s->jobe_files, client->tenant, h->param, data, len, cuv_now_ns(), err);
+	return r < 0 ? r
+		     : cuv_jobe_files_put(&s->jobe_files, client->tenant, h->param, cuv_buf_str(&data), data.len,
+					  cuv_now_ns(), err);
 }
 
 void cuv_jobe_put_file(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)

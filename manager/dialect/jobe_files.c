@@ -14,37 +14,55 @@
 
 #define MD5_HEX (2 * MD5_DIGEST_SIZE)
 #define HEX_DIGITS "0123456789abcdefABCDEF"
+#define FOLDER "jobe/"
 #define ID_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 struct cuv_jobe_file {
 	TAILQ_ENTRY(cuv_jobe_file) link;
 	char owner[CUV_KEY_ID_SIZE];
 	char id[CUV_JOBE_ID_MAX + 1];
-	char *data;
+	cuv_files_name name; /* of its content; "": it is empty */
 	size_t len;
 	uint64_t used_ns;
 };
 
-void cuv_jobe_files_init(struct cuv_jobe_files *f)
+void cuv_jobe_files_init(struct cuv_jobe_files *f, struct cuv_files *cache)
 {
-	*f = (struct cuv_jobe_files){.bytes = 0};
+	*f = (struct cuv_jobe_files){.cache = cache};
 	pthread_mutex_init(&f->lock, NULL);
 	TAILQ_INIT(&f->files);
 }
 
-static void drop(struct cuv_jobe_files *f, struct cuv_jobe_file *file)
+/* What goes is on a list of its caller's until the lock is free, under which the cache is not asked. */
+static void drop(struct cuv_jobe_files *f, struct cuv_jobe_file *file, struct cuv_jobe_list *gone)
 {
 	TAILQ_REMOVE(&f->files, file, link);
 	f->bytes -= file->len;
 	f->n--;
-	free(file->data);
-	free(file);
+	TAILQ_INSERT_TAIL(gone, file, link);
+}
+
+static void forget(struct cuv_jobe_files *f, struct cuv_jobe_list *gone)
+{
+	struct cuv_jobe_file *file;
+	struct cuv_error ignored;
+
+	while ((file = TAILQ_FIRST(gone))) {
+		const char *name = file->name;
+
+		TAILQ_REMOVE(gone, file, link);
+		(void)f->cache->remove(f->cache, &name, name[0] != '\0', &ignored);
+		free(file);
+	}
 }
 
 void cuv_jobe_files_done(struct cuv_jobe_files *f)
 {
+	struct cuv_jobe_list gone = TAILQ_HEAD_INITIALIZER(gone);
+
 	while (!TAILQ_EMPTY(&f->files))
-		drop(f, TAILQ_FIRST(&f->files));
+		drop(f, TAILQ_FIRST(&f->files), &gone);
+	forget(f, &gone);
 	pthread_mutex_destroy(&f->lock);
 }
 
@@ -98,101 +116,132 @@ static struct cuv_jobe_file *oldest_of(struct cuv_jobe_files *f, const char *own
 	return oldest;
 }
 
-static void drop_old(struct cuv_jobe_files *f, uint64_t now_ns)
+static void drop_old(struct cuv_jobe_files *f, uint64_t now_ns, struct cuv_jobe_list *gone)
 {
 	const uint64_t age_ns = CUV_JOBE_FILE_AGE_S * (uint64_t)CUV_NS_PER_S;
 	struct cuv_jobe_file *first;
 
 	while ((first = TAILQ_FIRST(&f->files)) && now_ns > first->used_ns && now_ns - first->used_ns > age_ns)
-		drop(f, first);
+		drop(f, first, gone);
 }
 
 /* Of the owner's half, then of all. */
-static void make_room(struct cuv_jobe_files *f, const char *owner, size_t len)
+static void make_room(struct cuv_jobe_files *f, const char *owner, size_t len, struct cuv_jobe_list *gone)
 {
 	struct cuv_jobe_file *oldest;
 	size_t bytes, n;
 
 	while ((oldest = oldest_of(f, owner, &bytes, &n)) &&
 	       (bytes + len > CUV_JOBE_CACHE_BYTES_MAX / 2 || n >= CUV_JOBE_CACHE_FILES_MAX / 2))
-		drop(f, oldest);
+		drop(f, oldest, gone);
 	while ((oldest = TAILQ_FIRST(&f->files)) &&
 	       (f->bytes + len > CUV_JOBE_CACHE_BYTES_MAX || f->n >= CUV_JOBE_CACHE_FILES_MAX))
-		drop(f, oldest);
+		drop(f, oldest, gone);
 }
 
-int cuv_jobe_files_put(struct cuv_jobe_files *f, const char *owner, const char *id, char *data, size_t len,
+static int no_memory(struct cuv_error *err)
+{
+	(void)cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this file; try again");
+	return -ENOMEM;
+}
+
+static struct cuv_jobe_file *file_new(const char *owner, const char *id, size_t len, uint64_t now_ns)
+{
+	struct cuv_jobe_file *file = calloc(1, sizeof(*file));
+	char random[CUV_ID_HEX_SIZE];
+
+	if (!file)
+		return NULL;
+	cuv_random_id(random);
+	(void)snprintf(file->owner, sizeof(file->owner), "%s", owner);
+	(void)snprintf(file->id, sizeof(file->id), "%s", id);
+	if (len > 0)
+		(void)snprintf(file->name, sizeof(file->name), FOLDER "%s", random);
+	file->len = len;
+	file->used_ns = now_ns;
+	return file;
+}
+
+/* In place of what has its id. */
+static void insert(struct cuv_jobe_files *f, struct cuv_jobe_file *file, struct cuv_jobe_list *gone)
+{
+	struct cuv_jobe_file *same = find(f, file->owner, file->id);
+
+	if (same)
+		drop(f, same, gone);
+	drop_old(f, file->used_ns, gone);
+	make_room(f, file->owner, file->len, gone);
+	TAILQ_INSERT_TAIL(&f->files, file, link);
+	f->bytes += file->len;
+	f->n++;
+}
+
+int cuv_jobe_files_put(struct cuv_jobe_files *f, const char *owner, const char *id, const char *data, size_t len,
 		       uint64_t now_ns, struct cuv_error *err)
 {
-	struct cuv_jobe_file *file = NULL, *same;
+	struct cuv_jobe_list gone = TAILQ_HEAD_INITIALIZER(gone);
+	struct cuv_files_content content;
+	struct cuv_jobe_file *file;
+	int r;
 
 	cuv_assert(len <= CUV_JOBE_FILE_BYTES_MAX && cuv_jobe_id_valid(id));
-	if (!is_true(id, data, len)) {
-		free(data);
+	if (!is_true(id, data, len))
 		return cuv_error_set(err, CUV_E_HASH_MISMATCH,
 				     "the file's id is 32 hexadecimal digits but not the MD5 of its content; send "
 				     "that, or an id of another length");
+	file = file_new(owner, id, len, now_ns);
+	if (!file)
+		return no_memory(err);
+	content = (struct cuv_files_content){file->name, data, len};
+	r = f->cache->put(f->cache, &content, len > 0, err);
+	if (r < 0) {
+		free(file);
+		return no_memory(err);
 	}
-	file = calloc(1, sizeof(*file));
-	if (!file) {
-		free(data);
-		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this file; try again");
-		return -ENOMEM;
-	}
-	snprintf(file->owner, sizeof(file->owner), "%s", owner);
-	snprintf(file->id, sizeof(file->id), "%s", id);
-	file->data = data;
-	file->len = len;
-	file->used_ns = now_ns;
 	pthread_mutex_lock(&f->lock);
-	same = find(f, owner, id);
-	if (same)
-		drop(f, same);
-	drop_old(f, now_ns);
-	make_room(f, owner, len);
-	TAILQ_INSERT_TAIL(&f->files, file, link);
-	f->bytes += len;
-	f->n++;
+	insert(f, file, &gone);
 	pthread_mutex_unlock(&f->lock);
+	forget(f, &gone);
 	return 0;
 }
 
-/* The lock must be held. */
-static struct cuv_jobe_file *ask_for(struct cuv_jobe_files *f, const char *owner, const char *id, uint64_t now_ns)
+/* As they are now; false: it is not there. */
+static bool ask_for(struct cuv_jobe_files *f, const char *owner, const char *id, uint64_t now_ns, cuv_files_name ret)
 {
+	struct cuv_jobe_list gone = TAILQ_HEAD_INITIALIZER(gone);
 	struct cuv_jobe_file *file;
 
-	drop_old(f, now_ns);
+	pthread_mutex_lock(&f->lock);
+	drop_old(f, now_ns, &gone);
 	file = find(f, owner, id);
 	if (file) {
 		file->used_ns = now_ns;
 		TAILQ_REMOVE(&f->files, file, link);
 		TAILQ_INSERT_TAIL(&f->files, file, link);
+		(void)snprintf(ret, sizeof(cuv_files_name), "%s", file->name);
 	}
-	return file;
+	pthread_mutex_unlock(&f->lock);
+	forget(f, &gone);
+	return file != NULL;
 }
 
 bool cuv_jobe_files_has(struct cuv_jobe_files *f, const char *owner, const char *id, uint64_t now_ns)
 {
-	bool has;
+	cuv_files_name name;
 
-	pthread_mutex_lock(&f->lock);
-	has = ask_for(f, owner, id, now_ns) != NULL;
-	pthread_mutex_unlock(&f->lock);
-	return has;
+	return ask_for(f, owner, id, now_ns, name);
 }
 
-int cuv_jobe_files_use(struct cuv_jobe_files *f, const char *owner, const char *id, uint64_t now_ns,
-		       int (*take)(void *arg, const char *data, size_t len, struct cuv_error *err), void *arg,
-		       struct cuv_error *err)
+int cuv_jobe_files_get(struct cuv_jobe_files *f, const char *owner, const char *id, uint64_t now_ns,
+		       struct cuv_charge *charge, struct cuv_buf *ret, struct cuv_error *err)
 {
-	struct cuv_jobe_file *file;
+	cuv_files_name name;
 	int r = 0;
 
-	pthread_mutex_lock(&f->lock);
-	file = ask_for(f, owner, id, now_ns);
-	if (file)
-		r = take(arg, file->data, file->len, err);
-	pthread_mutex_unlock(&f->lock);
-	return file && r == 0 ? 1 : r;
+	if (!ask_for(f, owner, id, now_ns, name))
+		return 0;
+	if (name[0])
+		r = f->cache->get(f->cache, name, charge, ret, err);
+	/* It went just now. */
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }

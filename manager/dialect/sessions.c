@@ -113,9 +113,9 @@ int cuv_session_packages(const json_t *body, struct cuv_buf *ret, struct cuv_err
 
 static int check_served(const struct cuv_server *s, struct cuv_error *err)
 {
-	return s->clients->store ? 0
-				 : cuv_error_set(err, CUV_E_UNAVAILABLE,
-						 "sessions are not served: this service keeps nothing (--store)");
+	return s->sessions ? 0
+			   : cuv_error_set(err, CUV_E_UNAVAILABLE,
+					   "sessions are not served: this service keeps nothing (--store)");
 }
 
 static int open_session(struct cuv_server *s, const struct cuv_client *client, const char *name, int64_t *ret_id,
@@ -124,8 +124,8 @@ static int open_session(struct cuv_server *s, const struct cuv_client *client, c
 	int r = check_served(s, err);
 
 	if (r == 0)
-		r = cuv_sessions_open(s->clients->store, cuv_profile_sessions(), client->tenant, name, cuv_wall_s(),
-				      ret_id, err);
+		r = cuv_sessions_open(s->sessions, cuv_profile_sessions(), client->tenant, name, cuv_wall_s(), ret_id,
+				      err);
 	if (r == 0)
 		cuv_runs_tend_sessions(s->runs_later);
 	return r;
@@ -257,7 +257,7 @@ static int put_file(struct cuv_server *s, const struct cuv_client *client, const
 		r = cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `file` must be a file with a name");
 	if (r == 0)
 		r = open_session(s, client, cuv_buf_str(&name->value), &id, err);
-	return r == 0 ? cuv_sessions_put(s->clients->store, cuv_profile_sessions(), id, file->filename,
+	return r == 0 ? cuv_sessions_put(s->sessions, cuv_profile_sessions(), id, file->filename,
 					 cuv_buf_str(&file->value), file->value.len, err)
 		      : r;
 }
@@ -320,7 +320,7 @@ static int terminate(struct cuv_server *s, const struct cuv_client *client, cons
 	if (r == 0)
 		r = check_served(s, err);
 	if (r == 0)
-		r = cuv_sessions_remove(s->clients->store, client->tenant, name, &id, err);
+		r = cuv_sessions_remove(s->sessions, client->tenant, name, &id, err);
 	if (r == 0 && id)
 		cuv_runs_cancel_session(s->runs_later, id);
 	return r;

@@ -89,20 +89,16 @@ static void set_limits(struct task *t)
 
 static int read_program(struct task *t, struct cuv_runner *u, struct cuv_error *err)
 {
-	struct cuv_store *store = u->server->clients->store;
 	int r = cuv_dialect_code(t->request, "code", "`code` is blank: it is the program", &t->spec, err);
 
-	if (r == 0)
-		r = cuv_sessions_program(store, t->session.id, t->program, err);
 	if (r < 0)
 		return r;
-	if (strcmp(t->program, "main.py") != 0)
-		t->spec.program = t->program;
 	set_limits(t);
 	t->files.charge = u->charge;
 	t->files.where = "the session's files";
-	t->files.program = t->program;
-	r = cuv_sessions_load(store, t->session.id, &t->files, err);
+	r = cuv_sessions_load(u->server->sessions, t->session.id, t->program, &t->files, err);
+	if (strcmp(t->program, "main.py") != 0)
+		t->spec.program = t->program;
 	if (r == 0)
 		r = cuv_upload_finish(&t->files, &t->spec.limits, err);
 	if (r == 0 && want_all(&t->artifacts) < 0)
@@ -158,8 +154,8 @@ static int keep_files(struct task *t, struct cuv_runner *u, struct cuv_job_resul
 	int r = 0;
 
 	if (result->run.collected && !is_lost(&result->artifacts))
-		r = cuv_sessions_save(u->server->clients->store, cuv_profile_sessions(), &t->session,
-				      &result->artifacts, &program, t->not_kept, err);
+		r = cuv_sessions_save(u->server->sessions, cuv_profile_sessions(), &t->session, &result->artifacts,
+				      &program, t->not_kept, err);
 	drop_files(t, &result->artifacts);
 	return r;
 }
@@ -214,8 +210,8 @@ static int install(struct task *t, struct cuv_runner *u, const struct cuv_job_ev
 		return r;
 	r = cuv_runner_run(u, &t->spec, events, &result, err);
 	if (r == 0)
-		r = cuv_sessions_set_packages(u->server->clients->store, t->session.id, &t->canonical,
-					      t->spec.exclude_s, err);
+		r = cuv_sessions_set_packages(u->server->sessions, t->session.id, &t->canonical, t->spec.exclude_s,
+					      err);
 	if (r == 0)
 		*ret = cuv_answer_build(&t->spec, &result, u->request_id);
 	cuv_job_result_done(&result);
@@ -237,8 +233,8 @@ int cuv_session_task(struct cuv_runner *u, const struct cuv_runs_row *row, struc
 	cuv_buf_done(packed);
 	if (!t->request)
 		return -EINVAL;
-	r = cuv_sessions_begin(u->server->clients->store, cuv_profile_sessions(), row->session, cuv_wall_s(),
-			       &t->session, err);
+	r = cuv_sessions_begin(u->server->sessions, cuv_profile_sessions(), row->session, cuv_wall_s(), &t->session,
+			       err);
 	if (r < 0)
 		return r;
 	cuv_dialect_spec(CUV_PROFILE_SESSIONS, &t->spec);

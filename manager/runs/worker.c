@@ -311,7 +311,7 @@ static void tidy_sessions(struct cuv_runs *a, uint64_t now)
 	a->expired_ns = now;
 	a->sessions = false;
 	pthread_mutex_unlock(&a->lock);
-	r = cuv_sessions_expire(a->server->clients->store, before_s, &err);
+	r = cuv_sessions_expire(a->server->sessions, before_s, &err);
 	if (r < 0)
 		cuv_log(CUV_LOG_WARNING, "sessions-not-expired", CUV_S("why", err.message));
 	pthread_mutex_lock(&a->lock);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of the Jobe dialect: words, run_spec, outcomes, the cache of files. */
 #include "lib/base/clock.h"
+#include "manager/backends.h"
 #include "manager/dialect/jobe_files.h"
 #include "manager/dialect/jobe_outcome.h"
 #include "manager/dialect/jobe_spec.h"
 #include "manager/dialect/jobe_words.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define DAY_NS (86400 * CUV_NS_PER_S)
@@ -168,49 +170,87 @@ TEST(test_text)
 static int put(struct cuv_jobe_files *f, const char *owner, const char *id, size_t len, uint64_t now_ns)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
-	char *data = malloc(len + 1);
+	_cleanup_free_ char *data = malloc(len + 1);
 
 	assert_non_null(data);
 	memset(data, 'a', len);
 	return cuv_jobe_files_put(f, owner, id, data, len, now_ns, &err) == 0 ? 0 : (int)err.code;
 }
 
-static int count(void *arg, const char *data, size_t len, struct cuv_error *err)
+static int get(struct cuv_jobe_files *f, const char *owner, const char *id, const char *content)
 {
-	(void)data;
-	(void)err;
-	*(size_t *)arg += len;
-	return 0;
+	_cleanup_buf_ struct cuv_buf got = CUV_BUF_INIT(100);
+	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
+	struct cuv_error err = CUV_ERROR_INIT;
+	int r = cuv_jobe_files_get(f, owner, id, 3, &charge, &got, &err);
+
+	assert_string_equal(cuv_buf_str(&got), content);
+	return r;
 }
 
 TEST(test_files)
 {
+	struct cuv_files *cache = cuv_files_memory_new(100);
 	struct cuv_jobe_files f;
-	struct cuv_error err = CUV_ERROR_INIT;
-	size_t total = 0;
 
-	cuv_jobe_files_init(&f);
+	assert_non_null(cache);
+	cuv_jobe_files_init(&f, cache);
 	assert_int_equal(put(&f, "one", "random01", 3, 1), 0);
 	assert_int_equal(put(&f, "one", "random01", 5, 2), 0); /* in its place */
 	assert_int_equal(f.n, 1);
 	assert_int_equal(f.bytes, 5);
-	assert_int_equal(cuv_jobe_files_use(&f, "one", "random01", 3, count, &total, &err), 1);
-	assert_int_equal(cuv_jobe_files_use(&f, "two", "random01", 3, count, &total, &err), 0);
-	assert_int_equal(total, 5);
+	assert_int_equal(get(&f, "one", "random01", "aaaaa"), 1);
+	assert_int_equal(get(&f, "two", "random01", ""), 0);
+	assert_int_equal(put(&f, "one", "empty000", 0, 3), 0);
+	assert_int_equal(get(&f, "one", "empty000", ""), 1);
 	/* MD5 of "a" */
 	assert_int_equal(put(&f, "one", "0cc175b9c0f1b6a831c399e269772661", 1, 3), 0);
 	assert_int_equal(put(&f, "one", "0CC175B9C0F1B6A831C399E269772661", 1, 3), 0);
 	assert_int_equal(put(&f, "one", "0cc175b9c0f1b6a831c399e269772661", 2, 3), CUV_E_HASH_MISMATCH);
 	assert_true(cuv_jobe_files_has(&f, "one", "0cc175b9c0f1b6a831c399e269772661", 4));
+	/* What the cache has no room for is not there. */
+	assert_int_equal(put(&f, "one", "large001", 200, 5), CUV_E_OVERLOADED);
+	assert_false(cuv_jobe_files_has(&f, "one", "large001", 5));
 	cuv_jobe_files_done(&f);
+	cache->close(cache);
+}
+
+static int lose(struct cuv_files *cache, const char *name, struct cuv_charge *charge, struct cuv_buf *ret,
+		struct cuv_error *err)
+{
+	(void)cache;
+	(void)name;
+	(void)charge;
+	(void)ret;
+	(void)err;
+	return -ENOENT;
+}
+
+/* Its client puts it again. */
+TEST(test_a_file_that_the_cache_has_lost_is_missing)
+{
+	struct cuv_files *cache = cuv_files_memory_new(100);
+	struct cuv_jobe_files f;
+
+	assert_non_null(cache);
+	cache->get = lose;
+	cuv_jobe_files_init(&f, cache);
+	assert_int_equal(put(&f, "one", "random01", 3, 1), 0);
+	assert_int_equal(get(&f, "one", "random01", ""), 0);
+	cuv_jobe_files_done(&f);
+	cache->close(cache);
 }
 
 TEST(test_files_are_bounded)
 {
+	struct cuv_files *cache = cuv_files_memory_new(CUV_JOBE_MEMORY_BYTES_MAX);
+	_cleanup_free_ char *all = calloc(1, CUV_JOBE_MEMORY_BYTES_MAX);
+	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_jobe_files f;
 	char id[32];
 
-	cuv_jobe_files_init(&f);
+	assert_true(cache && all);
+	cuv_jobe_files_init(&f, cache);
 	for (unsigned i = 0; i < CUV_JOBE_CACHE_FILES_MAX; i++) {
 		(void)snprintf(id, sizeof(id), "number%04u", i);
 		assert_int_equal(put(&f, "one", id, 1, i), 0);
@@ -232,6 +272,10 @@ TEST(test_files_are_bounded)
 	assert_false(cuv_jobe_files_has(&f, "two", "large003", 2 * DAY_NS + 10000));
 	assert_int_equal(f.n, 1);
 	cuv_jobe_files_done(&f);
+	/* Nothing of it is left there. */
+	assert_int_equal(cache->put(cache, &(struct cuv_files_content){"x", all, CUV_JOBE_MEMORY_BYTES_MAX}, 1, &err),
+			 0);
+	cache->close(cache);
 }
 
 int main(void)
@@ -245,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_syntax_errors),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_a_file_that_the_cache_has_lost_is_missing),
 		cmocka_unit_test(test_files_are_bounded),
 	};
 

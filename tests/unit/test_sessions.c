@@ -3,8 +3,7 @@
 #include "lib/base/fd.h"
 #include "manager/dialect/sessions.h"
 #include "manager/runs/store.h"
-#include "manager/sessions.h"
-#include "tests/unit/store_test.h"
+#include "tests/unit/sessions_test.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -21,14 +20,14 @@ static const struct cuv_session_program program = {"main.py", CODE, sizeof(CODE)
 static int64_t open_of(const char *owner, const char *name)
 {
 	int64_t id = 0;
-	int r = cuv_sessions_open(store, &limits, owner, name, NOW, &id, &err);
+	int r = cuv_sessions_open(sessions, &limits, owner, name, NOW, &id, &err);
 
 	return r < 0 ? r : id;
 }
 
 static int put(int64_t id, const char *name, const char *text)
 {
-	return cuv_sessions_put(store, &limits, id, name, text, strlen(text), &err);
+	return cuv_sessions_put(sessions, &limits, id, name, text, strlen(text), &err);
 }
 
 /* "name=text " of each file. */
@@ -80,14 +79,14 @@ static int save(const struct cuv_session *begun, const struct left *files, size_
 	assert_true(len >= 0);
 	cuv_buf_grew(&bundle, (size_t)len);
 	cuv_bundle_close(&w);
-	return cuv_sessions_save(store, &limits, begun, &bundle, &program, not_kept, &err);
+	return cuv_sessions_save(sessions, &limits, begun, &bundle, &program, not_kept, &err);
 }
 
 static struct cuv_session begin(int64_t id)
 {
 	struct cuv_session s;
 
-	assert_ok(cuv_sessions_begin(store, &limits, id, NOW, &s, &err));
+	assert_ok(cuv_sessions_begin(sessions, &limits, id, NOW, &s, &err));
 	return s;
 }
 
@@ -100,9 +99,9 @@ TEST(a_name_is_of_its_owner)
 	assert_true(open_of("me", "s") == mine);
 	assert_ok(put(mine, "f", "mine"));
 	assert_files(yours, "");
-	assert_ok(cuv_sessions_remove(store, "you", "s", &gone, &err));
+	assert_ok(cuv_sessions_remove(sessions, "you", "s", &gone, &err));
 	assert_true(gone == yours);
-	assert_ok(cuv_sessions_remove(store, "you", "s", &gone, &err));
+	assert_ok(cuv_sessions_remove(sessions, "you", "s", &gone, &err));
 	assert_true(gone == 0);
 	assert_files(mine, "f=mine ");
 	assert_int_equal(put(yours, "f", ""), -EINVAL);
@@ -230,13 +229,13 @@ TEST(a_session_that_is_gone_keeps_nothing)
 	struct cuv_session again;
 	int64_t gone;
 
-	assert_ok(cuv_sessions_remove(store, "me", "s", &gone, &err));
+	assert_ok(cuv_sessions_remove(sessions, "me", "s", &gone, &err));
 	assert_true(open_of("me", "s") != id);
 	assert_int_equal(save(&s, left, 1), -ECANCELED);
 	assert_int_equal(err.code, CUV_E_CANCELLED);
 	assert_files(id, "");
-	assert_int_equal(cuv_sessions_begin(store, &limits, id, NOW, &again, &err), -ECANCELED);
-	assert_int_equal(cuv_sessions_set_packages(store, id, &s.packages, 1, &err), -ECANCELED);
+	assert_int_equal(cuv_sessions_begin(sessions, &limits, id, NOW, &again, &err), -ECANCELED);
+	assert_int_equal(cuv_sessions_set_packages(sessions, id, &s.packages, 1, &err), -ECANCELED);
 }
 
 TEST(room_is_counted_for_a_session_a_key_and_all)
@@ -262,19 +261,6 @@ TEST(room_is_counted_for_a_session_a_key_and_all)
 	assert_int_equal(put(c, "i", ""), -EINVAL);
 }
 
-TEST(a_program_is_called_as_no_file_is)
-{
-	const int64_t id = open_of("me", "s");
-	char name[CUV_SESSION_PROGRAM_SIZE];
-
-	assert_ok(cuv_sessions_program(store, id, name, &err));
-	assert_string_equal(name, "main.py");
-	assert_ok(put(id, "main.py/x", ""));
-	assert_ok(put(id, "main-1.py", ""));
-	assert_ok(cuv_sessions_program(store, id, name, &err));
-	assert_string_equal(name, "main-2.py");
-}
-
 TEST(an_idle_one_goes_unless_something_of_it_waits)
 {
 	const int64_t idle = open_of("me", "idle"), busy = open_of("me", "busy");
@@ -284,9 +270,9 @@ TEST(an_idle_one_goes_unless_something_of_it_waits)
 
 	assert_ok(put(idle, "f", "x"));
 	assert_ok(cuv_runs_store_add(store, &row, &body, &err));
-	assert_int_equal(cuv_sessions_expire(store, NOW, &err), 1);
+	assert_int_equal(cuv_sessions_expire(sessions, NOW, &err), 1);
 	assert_files(idle, "f=x ");
-	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 1);
+	assert_int_equal(cuv_sessions_expire(sessions, NOW + 1, &err), 1);
 	assert_files(idle, "");
 	assert_true(open_of("me", "busy") == busy);
 	assert_ok(cuv_runs_store_find(store, "me", "t", id, &err));
@@ -294,7 +280,7 @@ TEST(an_idle_one_goes_unless_something_of_it_waits)
 	assert_int_equal(cuv_runs_store_find(store, "you", "t", id, &err), -ENOENT);
 	assert_int_equal(cuv_runs_store_find(store, "me", "", id, &err), -ENOENT);
 	assert_ok(cuv_runs_store_end(store, "r", CUV_RUNS_DONE, NOW, "", 0, &err));
-	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 0);
+	assert_int_equal(cuv_sessions_expire(sessions, NOW + 1, &err), 0);
 }
 
 TEST(many_expire_in_more_than_one_change)
@@ -308,19 +294,20 @@ TEST(many_expire_in_more_than_one_change)
 	assert_non_null(large);
 	for (int i = 0; i < 70; i++) {
 		(void)snprintf(name, sizeof(name), "%d", i);
-		assert_ok(cuv_sessions_open(store, &many, "me", name, NOW, &id, &err));
-		assert_ok(cuv_sessions_put(store, &many, id, "f", large, i < 4 ? 5 << 20 : 1, &err));
+		assert_ok(cuv_sessions_open(sessions, &many, "me", name, NOW, &id, &err));
+		assert_ok(cuv_sessions_put(sessions, &many, id, "f", large, i < 4 ? 5 << 20 : 1, &err));
 	}
-	assert_ok(cuv_sessions_open(store, &many, "me", "new", NOW + 1, &id, &err));
-	assert_ok(cuv_sessions_put(store, &many, id, "f", "x", 1, &err));
-	assert_int_equal(cuv_sessions_expire(store, NOW + 1, &err), 1);
+	assert_ok(cuv_sessions_open(sessions, &many, "me", "new", NOW + 1, &id, &err));
+	assert_ok(cuv_sessions_put(sessions, &many, id, "f", "x", 1, &err));
+	assert_int_equal(cuv_sessions_expire(sessions, NOW + 1, &err), 1);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session"), 1);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session_file"), 1);
 }
 
-/* The names and sizes of what a run would get. */
+/* The program's name, and names and sizes of what a run would get. */
 static void assert_loaded(int64_t id, const char *all)
 {
+	char name[CUV_SESSION_PROGRAM_SIZE];
 	_cleanup_buf_ struct cuv_buf got = CUV_BUF_INIT(1000), bundle = CUV_BUF_INIT(20 << 20);
 	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
 	struct cuv_upload files = CUV_UPLOAD_INIT;
@@ -329,8 +316,11 @@ static void assert_loaded(int64_t id, const char *all)
 
 	files.charge = &charge;
 	files.where = "test";
-	assert_ok(cuv_sessions_load(store, id, &files, &err));
-	assert_ok(cuv_pread_all(files.out.fd, &bundle));
+	assert_ok(cuv_sessions_load(sessions, id, name, &files, &err));
+	assert_ptr_equal(files.program, name);
+	cuv_buf_addf(&got, "%s: ", name);
+	if (files.out.fd >= 0)
+		assert_ok(cuv_pread_all(files.out.fd, &bundle));
 	reader = (struct cuv_bundle_reader){.at = (const uint8_t *)bundle.data, .left = bundle.len};
 	while (cuv_bundle_next(&reader, &e) > 0)
 		cuv_buf_addf(&got, "%s=%llu ", e.name, (unsigned long long)e.size);
@@ -339,7 +329,17 @@ static void assert_loaded(int64_t id, const char *all)
 	cuv_charge_done(&charge);
 }
 
-/* A few at a time; who writes meanwhile is not waited for: here that would be oneself. */
+TEST(a_program_is_called_as_no_file_is)
+{
+	const int64_t id = open_of("me", "s");
+
+	assert_loaded(id, "main.py: ");
+	assert_ok(put(id, "main.py/x", ""));
+	assert_ok(put(id, "main-1.py", ""));
+	assert_loaded(id, "main-2.py: main-1.py=0 main.py/x=0 ");
+}
+
+/* Who writes meanwhile is not waited for: here that would be oneself. */
 TEST(all_files_come_to_a_run)
 {
 	static const struct cuv_session_limits large = {
@@ -347,20 +347,192 @@ TEST(all_files_come_to_a_run)
 	static const struct {
 		const char *name;
 		size_t size;
-	} in[] = {{"d/x", 1}, {"c", 5 << 20}, {"a", 3 << 20}, {"b", 1 << 20}, {"e", 4 << 20}};
+	} sizes[] = {{"d/x", 1}, {"c", 5 << 20}, {"a", 3 << 20}, {"b", 1 << 20}, {"e", 4 << 20}};
 	_cleanup_free_ char *data = calloc(1, 5 << 20);
 	const int64_t id = open_of("me", "s");
 
 	assert_non_null(data);
-	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
-		assert_ok(cuv_sessions_put(store, &large, id, in[i].name, data, in[i].size, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		assert_ok(cuv_sessions_put(sessions, &large, id, sizes[i].name, data, sizes[i].size, &err));
 	alarm(100);
 	assert_int_equal(
 		sqlite3_exec(cuv_store_take(store), "BEGIN IMMEDIATE; DELETE FROM session_file", NULL, NULL, NULL),
 		SQLITE_OK);
-	assert_loaded(id, "a=3145728 b=1048576 c=5242880 d/x=1 e=4194304 ");
+	assert_loaded(id, "main.py: d/x=1 a=3145728 b=1048576 c=5242880 e=4194304 ");
 	cuv_store_give(store);
 	alarm(0);
+}
+
+/* --- what is big --- */
+
+#define BIG (64u << 10)
+static const struct cuv_session_limits big_limits = {
+	.bytes = 20 << 20, .files = 9, .sessions = 2, .key_bytes = 1 << 30, .all_bytes = 1 << 30};
+static char big[BIG];
+
+static int put_big(int64_t id, const char *name, size_t len)
+{
+	return cuv_sessions_put(sessions, &big_limits, id, name, big, len, &err);
+}
+
+/* Between sessions and their files: looks at what else could be done meanwhile. */
+static struct watched {
+	struct cuv_files files;
+	unsigned puts, contents, gets;
+	bool is_full;
+	int64_t id;
+} watched;
+
+static int watch_put(struct cuv_files *f, const struct cuv_files_content *contents, size_t n, struct cuv_error *why)
+{
+	(void)f;
+	watched.puts++;
+	watched.contents += (unsigned)n;
+	/* Others may write. */
+	assert_non_null(cuv_store_try(store));
+	cuv_store_give(store);
+	if (watched.is_full) {
+		cuv_error_set(why, CUV_E_NO_SPACE, "full");
+		return -ENOSPC;
+	}
+	return in.files->put(in.files, contents, n, why);
+}
+
+/* Before the first content is read, files are put, one of them where the program would be. */
+static int watch_get(struct cuv_files *f, const char *name, struct cuv_charge *charge, struct cuv_buf *ret,
+		     struct cuv_error *why)
+{
+	(void)f;
+	if (watched.gets++ == 0) {
+		assert_ok(put_big(watched.id, "main.py", 1));
+		assert_ok(put_big(watched.id, "a", BIG - 1));
+		assert_ok(put_big(watched.id, "b", 1));
+		assert_ok(put_big(watched.id, "new", 1));
+	}
+	return in.files->get(in.files, name, charge, ret, why);
+}
+
+static int watch_remove(struct cuv_files *f, const char *const *names, size_t n, struct cuv_error *why)
+{
+	(void)f;
+	return in.files->remove(in.files, names, n, why);
+}
+
+static void watch(void)
+{
+	watched = (struct watched){.files = {.put = watch_put, .get = watch_get, .remove = watch_remove}};
+	cuv_sessions_free(&sessions);
+	assert_ok(cuv_sessions_new(store, &watched.files, &sessions, &err));
+}
+
+/* So many contents, each a file's. */
+static void assert_contents(int64_t n)
+{
+	assert_int_equal(number_of("SELECT COUNT(*) FROM file"), n);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_loose"), 0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_file WHERE content IN (SELECT name FROM file)"), n);
+	assert_true(number_of("SELECT COALESCE(MAX(length(body)), 0) FROM session_file") <= 4096);
+}
+
+static void save_big(int64_t id, const char *const names[], const size_t sizes[], size_t n)
+{
+	struct cuv_bundle_writer w = CUV_BUNDLE_WRITER_INIT;
+	_cleanup_buf_ struct cuv_buf bundle = CUV_BUF_INIT(1 << 20);
+	_cleanup_session_ struct cuv_session s = {0};
+
+	assert_ok(cuv_bundle_open(&w, "test"));
+	for (size_t i = 0; i < n; i++) {
+		assert_ok(cuv_bundle_begin(&w, CUV_BUNDLE_FILE, 0, names[i]));
+		assert_ok(cuv_bundle_data(&w, big, sizes[i]));
+		assert_ok(cuv_bundle_end(&w));
+	}
+	assert_ok(cuv_pread_all(w.fd, &bundle));
+	cuv_bundle_close(&w);
+	assert_ok(cuv_sessions_begin(sessions, &big_limits, id, NOW, &s, &err));
+	assert_ok(cuv_sessions_save(sessions, &big_limits, &s, &bundle, &program, not_kept, &err));
+}
+
+TEST(others_write_while_what_is_big_is_written)
+{
+	const int64_t id = open_of("me", "s");
+	int64_t gone;
+
+	watch();
+	assert_ok(put_big(id, "a", BIG));
+	assert_int_equal(watched.puts, 1);
+	assert_ok(put_big(id, "small", 4096));
+	assert_int_equal(watched.puts, 1);
+	assert_contents(1);
+	assert_ok(put_big(id, "a", BIG - 1));
+	assert_contents(1);
+	/* What a run leaves is written at once, and not what is there already. */
+	save_big(id, (const char *const[]){"a", "b", "c", "d"}, (const size_t[]){BIG - 1, BIG, BIG / 2, 9}, 4);
+	assert_int_equal(watched.puts, 3);
+	assert_int_equal(watched.contents, 4);
+	assert_contents(3);
+	save_big(id, (const char *const[]){"a", "b"}, (const size_t[]){9, BIG}, 2);
+	assert_int_equal(watched.puts, 3);
+	assert_contents(1);
+	assert_ok(cuv_sessions_remove(sessions, "me", "s", &gone, &err));
+	assert_contents(0);
+}
+
+TEST(a_run_gets_the_files_of_one_moment)
+{
+	const int64_t id = open_of("me", "s");
+
+	watch();
+	watched.id = id;
+	assert_ok(put_big(id, "a", BIG));
+	assert_ok(put_big(id, "b", BIG));
+	assert_ok(put_big(id, "c", 2));
+	assert_loaded(id, "main.py: c=2 a=65536 b=65536 ");
+	assert_contents(1);
+	assert_loaded(id, "main-1.py: b=1 c=2 main.py=1 new=1 a=65535 ");
+}
+
+TEST(what_there_is_no_space_for_changes_nothing)
+{
+	const int64_t id = open_of("me", "s");
+
+	watch();
+	assert_ok(put_big(id, "a", BIG));
+	watched.is_full = true;
+	assert_int_equal(put_big(id, "a", BIG - 1), -ENOSPC);
+	assert_int_equal(err.code, CUV_E_NO_SPACE);
+	assert_int_equal(put_big(id, "b", BIG), -ENOSPC);
+	assert_contents(1);
+	watched.gets = 1;
+	assert_loaded(id, "main.py: a=65536 ");
+	/* What may not be there is not written first. */
+	watched.puts = 0;
+	assert_int_equal(cuv_sessions_put(sessions, &limits, id, "b", big, BIG, &err), -EINVAL);
+	assert_int_equal(err.code, CUV_E_TOO_LARGE);
+	assert_int_equal(watched.puts, 0);
+}
+
+/* As somebody left it who was killed: one was being written, one was not needed any more. */
+TEST(what_no_file_has_goes_at_the_next_start)
+{
+	static const char left[] =
+		"INSERT INTO session_loose VALUES ('sessions/writing', 1, 1), ('sessions/gone', 1, 0)";
+	const int64_t id = open_of("me", "s");
+	const struct cuv_files_content contents[] = {{"sessions/writing", "1", 1}, {"sessions/gone", "2", 1}};
+
+	assert_ok(put_big(id, "a", BIG));
+	assert_ok(in.files->put(in.files, contents, 2, &err));
+	assert_int_equal(sqlite3_exec(cuv_store_take(store), left, NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	cuv_sessions_free(&sessions);
+	assert_ok(cuv_sessions_new(store, in.files, &sessions, &err));
+	assert_contents(1);
+	/* A content that is lost is said to be. */
+	assert_int_equal(sqlite3_exec(cuv_store_take(store), "DELETE FROM file", NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	assert_int_equal(cuv_sessions_load(sessions, id, (char[CUV_SESSION_PROGRAM_SIZE]){""},
+					   &(struct cuv_upload){.where = "test", .out = CUV_BUNDLE_WRITER_INIT}, &err),
+			 -EINVAL);
+	assert_int_equal(err.code, CUV_E_UNAVAILABLE);
 }
 
 static int profile(const char *text)
@@ -399,6 +571,8 @@ TEST(what_sessions_take_is_summed_up_when_that_is_new)
 {
 	static const char before[] =
 		"DROP TRIGGER session_made; DROP TRIGGER session_written; DROP TRIGGER session_gone;"
+		"DROP TRIGGER session_file_made; DROP TRIGGER session_file_changed; DROP TRIGGER session_file_gone;"
+		"DROP TABLE session_loose; ALTER TABLE session_file DROP COLUMN content;"
 		"DROP TABLE session_use; CREATE INDEX session_bytes ON session (bytes);"
 		"PRAGMA user_version = 7";
 	int64_t one = open_of("a", "one"), other = open_of("a", "other"), third = open_of("b", "third");
@@ -423,18 +597,22 @@ TEST(what_sessions_take_is_summed_up_when_that_is_new)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_STORE(a_name_is_of_its_owner),
-		WITH_STORE(a_run_replaces_what_was_there_but_not_what_came_meanwhile),
-		WITH_STORE(what_came_meanwhile_keeps_its_folder),
-		WITH_STORE(what_a_run_leaves_has_the_room_that_there_is),
-		WITH_STORE(what_could_not_be_looked_at_is_not_taken_for_deleted),
-		WITH_STORE(a_session_that_is_gone_keeps_nothing),
-		WITH_STORE(room_is_counted_for_a_session_a_key_and_all),
-		WITH_STORE(a_program_is_called_as_no_file_is),
-		WITH_STORE(an_idle_one_goes_unless_something_of_it_waits),
-		WITH_STORE(many_expire_in_more_than_one_change),
-		WITH_STORE(all_files_come_to_a_run),
-		WITH_STORE(what_sessions_take_is_summed_up_when_that_is_new),
+		WITH_SESSIONS(a_name_is_of_its_owner),
+		WITH_SESSIONS(a_run_replaces_what_was_there_but_not_what_came_meanwhile),
+		WITH_SESSIONS(what_came_meanwhile_keeps_its_folder),
+		WITH_SESSIONS(what_a_run_leaves_has_the_room_that_there_is),
+		WITH_SESSIONS(what_could_not_be_looked_at_is_not_taken_for_deleted),
+		WITH_SESSIONS(a_session_that_is_gone_keeps_nothing),
+		WITH_SESSIONS(room_is_counted_for_a_session_a_key_and_all),
+		WITH_SESSIONS(a_program_is_called_as_no_file_is),
+		WITH_SESSIONS(an_idle_one_goes_unless_something_of_it_waits),
+		WITH_SESSIONS(many_expire_in_more_than_one_change),
+		WITH_SESSIONS(all_files_come_to_a_run),
+		WITH_SESSIONS(others_write_while_what_is_big_is_written),
+		WITH_SESSIONS(a_run_gets_the_files_of_one_moment),
+		WITH_SESSIONS(what_there_is_no_space_for_changes_nothing),
+		WITH_SESSIONS(what_no_file_has_goes_at_the_next_start),
+		WITH_SESSIONS(what_sessions_take_is_summed_up_when_that_is_new),
 		cmocka_unit_test(settings_change_what_they_name),
 	};
 

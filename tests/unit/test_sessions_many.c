@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A hundred thousand sessions: what is done with one costs what it cost among a hundred. */
 #include "manager/runs/store.h"
-#include "manager/sessions.h"
-#include "tests/unit/store_test.h"
+#include "tests/unit/sessions_test.h"
 
 #include <sqlite3.h>
 
@@ -41,7 +40,7 @@ static void fill(int64_t from, int64_t to)
 	    "|| "
 	    "i, 1700000000 + i % 1000, 100, 1 FROM c",
 	    from, to);
-	run("INSERT INTO session_file SELECT id, 'f', 1, zeroblob(32), 100, zeroblob(100) FROM session WHERE NOT "
+	run("INSERT INTO session_file SELECT id, 'f', 1, zeroblob(32), 100, zeroblob(100), '' FROM session WHERE NOT "
 	    "EXISTS "
 	    "(SELECT 1 FROM session_file WHERE session = id)",
 	    0, 0);
@@ -66,7 +65,7 @@ static uint64_t take_steps(void)
 	return n;
 }
 
-enum { OPEN, FIND, PUT, PROGRAM, BEGIN, LOAD, SAVE, EXPIRE, REMOVE, _DONE };
+enum { OPEN, FIND, PUT, BEGIN, LOAD, SAVE, EXPIRE, REMOVE, _DONE };
 
 /* What each of all that is done with a session costs. */
 static void measure(uint64_t ret[_DONE])
@@ -81,31 +80,29 @@ static void measure(uint64_t ret[_DONE])
 	int64_t id, again;
 
 	(void)take_steps();
-	assert_ok(cuv_sessions_open(store, &limits, "key7", "new", NOW - 9, &id, &err));
+	assert_ok(cuv_sessions_open(sessions, &limits, "key7", "new", NOW - 9, &id, &err));
 	ret[OPEN] = take_steps();
-	assert_ok(cuv_sessions_open(store, &limits, "key7", "new", NOW - 9, &again, &err));
+	assert_ok(cuv_sessions_open(sessions, &limits, "key7", "new", NOW - 9, &again, &err));
 	assert_true(id == again);
 	ret[FIND] = take_steps();
-	assert_ok(cuv_sessions_put(store, &limits, id, "g", "text", 4, &err));
+	assert_ok(cuv_sessions_put(sessions, &limits, id, "g", "text", 4, &err));
 	ret[PUT] = take_steps();
-	assert_ok(cuv_sessions_program(store, id, name, &err));
-	ret[PROGRAM] = take_steps();
-	assert_ok(cuv_sessions_begin(store, &limits, id, NOW - 9, &s, &err));
+	assert_ok(cuv_sessions_begin(sessions, &limits, id, NOW - 9, &s, &err));
 	ret[BEGIN] = take_steps();
 	files.charge = &charge;
 	files.where = "test";
-	assert_ok(cuv_sessions_load(store, id, &files, &err));
+	assert_ok(cuv_sessions_load(sessions, id, name, &files, &err));
 	cuv_upload_done(&files);
 	cuv_charge_done(&charge);
 	ret[LOAD] = take_steps();
-	assert_ok(cuv_sessions_save(store, &limits, &s, &bundle, &program, why, &err));
+	assert_ok(cuv_sessions_save(sessions, &limits, &s, &bundle, &program, why, &err));
 	ret[SAVE] = take_steps();
-	assert_int_equal(cuv_sessions_expire(store, NOW - 8, &err), 1);
+	assert_int_equal(cuv_sessions_expire(sessions, NOW - 8, &err), 1);
 	ret[EXPIRE] = take_steps();
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session WHERE name = 'new'"), 0);
-	assert_ok(cuv_sessions_open(store, &limits, "key7", "new", NOW, &id, &err));
+	assert_ok(cuv_sessions_open(sessions, &limits, "key7", "new", NOW, &id, &err));
 	(void)take_steps();
-	assert_ok(cuv_sessions_remove(store, "key7", "new", &id, &err));
+	assert_ok(cuv_sessions_remove(sessions, "key7", "new", &id, &err));
 	ret[REMOVE] = take_steps();
 }
 
@@ -130,7 +127,7 @@ TEST(what_is_done_with_one_does_not_depend_on_how_many_there_are)
 	assert_int_equal(number_of("SELECT SUM(sessions) FROM session_use"), n);
 	assert_int_equal(number_of("SELECT SUM(bytes) FROM session_use"), number_of("SELECT SUM(bytes) FROM session"));
 	/* All of a hundred keys may go at once, in as many goes as it takes. */
-	for (int goes = 0; goes < 100 && cuv_sessions_expire(store, NOW + 1000, &err) > 0; goes++)
+	for (int goes = 0; goes < 100 && cuv_sessions_expire(sessions, NOW + 1000, &err) > 0; goes++)
 		;
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session_file"), 0);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session_use"), 0);
@@ -140,7 +137,7 @@ TEST(what_is_done_with_one_does_not_depend_on_how_many_there_are)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_STORE(what_is_done_with_one_does_not_depend_on_how_many_there_are),
+		WITH_SESSIONS(what_is_done_with_one_does_not_depend_on_how_many_there_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
