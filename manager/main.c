@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "manager/openapi.h"
 #include "manager/pages.h"
 #include "manager/run_lock.h"
 #include "manager/seal.h"
@@ -245,6 +246,7 @@ int main(int argc, char **argv)
 	(void)setenv("TZ", "UTC0", 1);
 	tzset();
 	cuv_upload_setup();
+	cuv_openapi_setup();
 	mallopt(M_ARENA_MAX, ARENAS);
 	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	if (start(&settings, &err) < 0)

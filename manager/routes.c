@@ -71,7 +71,10 @@ static void get_health_v1(struct cuv_server *s, struct cuv_http *h, _unused_ con
 
 static void get_openapi(_unused_ struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
 {
-	cuv_http_reply(h, 200, NULL, "application/json", cuv_openapi_text, cuv_openapi_len);
+	size_t len;
+	const char *text = cuv_openapi_served(&len);
+
+	cuv_http_reply(h, 200, NULL, "application/json", text, len);
 }
 
 /* With a scope: the handler looks who may come, because the body says how they are told. */

@@ -3,6 +3,7 @@
 #include "lib/proto/messages.h"
 #include "manager/keys.h"
 #include "manager/openapi.h"
+#include "manager/profiles.h"
 #include "manager/run_request.h"
 #include "tests/unit/unit.h"
 
@@ -51,14 +52,57 @@ TEST(it_is_openapi_3_1_of_this_version)
 			    CUV_VERSION);
 }
 
-TEST(nothing_of_ours_is_left_but_scopes)
+TEST(nothing_of_ours_is_left_but_scopes_and_profiles)
 {
+	static const char scope[] = "\"x-cuvette-scope\":", profile[] = "\"x-cuvette-profile\":";
 	const char *at = cuv_openapi_text;
 
 	while ((at = strstr(at, "\"x-cuvette-"))) {
-		assert_int_equal(strncmp(at, "\"x-cuvette-scope\":", strlen("\"x-cuvette-scope\":")), 0);
+		assert_true(strncmp(at, scope, strlen(scope)) == 0 || strncmp(at, profile, strlen(profile)) == 0);
 		at++;
 	}
+}
+
+/* Looks through all of it for limits of this dialect. */
+static void check_timeouts(json_t *node, const char *profile, double seconds, double max, int *found)
+{
+	const char *named = json_string_value(json_object_get(node, "x-cuvette-profile"));
+	json_t *child;
+	const char *key;
+	size_t i;
+
+	if (named && strcmp(named, profile) == 0) {
+		assert_true(json_number_value(json_object_get(node, "default")) == seconds);
+		assert_true(json_number_value(json_object_get(node, "maximum")) == max);
+		(*found)++;
+	}
+	json_object_foreach(node, key, child) check_timeouts(child, profile, seconds, max, found);
+	json_array_foreach(node, i, child) check_timeouts(child, profile, seconds, max, found);
+}
+
+/* Last: settings stay. */
+TEST(limits_of_dialects_are_those_of_the_settings)
+{
+	struct cuv_error err;
+	json_t *served;
+	size_t len;
+	int found = 0;
+
+	check_timeouts(document, "agent", 5, 30, &found);
+	check_timeouts(document, "pylearn", 5, 30, &found);
+	assert_int_equal(found, 2);
+	cuv_openapi_setup();
+	assert_ptr_equal(cuv_openapi_served(&len), cuv_openapi_text);
+	assert_int_equal(len, cuv_openapi_len);
+	assert_int_equal(cuv_profile_set(CUV_PROFILE_AGENT, "timeout=7,timeout_max=120", &err), 0);
+	assert_int_equal(cuv_profile_set(CUV_PROFILE_LEARN, "timeout=0.5,timeout_max=2.5", &err), 0);
+	cuv_openapi_setup();
+	served = json_loads(cuv_openapi_served(&len), JSON_REJECT_DUPLICATES, NULL);
+	check_timeouts(served, "agent", 7, 120, &found);
+	check_timeouts(served, "pylearn", 0.5, 2.5, &found);
+	assert_int_equal(found, 4);
+	assert_int_equal(len, strlen(cuv_openapi_served(&len)));
+	json_decref(served);
 }
 
 TEST(error_codes_are_the_tables)
@@ -234,13 +278,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_openapi_3_1_of_this_version),
-		cmocka_unit_test(nothing_of_ours_is_left_but_scopes),
+		cmocka_unit_test(nothing_of_ours_is_left_but_scopes_and_profiles),
 		cmocka_unit_test(error_codes_are_the_tables),
 		cmocka_unit_test(each_code_is_told_by_some_operation),
 		cmocka_unit_test(limits_are_the_tables),
 		cmocka_unit_test(fields_of_a_run_and_a_build_are_the_forms),
 		cmocka_unit_test(what_a_run_says_of_itself_is_in_the_tables),
 		cmocka_unit_test(each_reference_leads_somewhere),
+		cmocka_unit_test(limits_of_dialects_are_those_of_the_settings),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
