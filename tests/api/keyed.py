@@ -15,7 +15,7 @@ PATH = "/api/v1/environments"
 def cuvette(state, *words):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
     done = subprocess.run([client.BIN / "cuvette", *words[:2], "--state", state, *words[2:]],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=environment)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -50,7 +50,8 @@ class Key:
         return answer.json()
 
     def run(self, digest):
-        return self.post("/api/v1/run", json={"env": digest, "code": "print('ran')\n", "lint": False})
+        return self.post("/api/v1/run", json={"env": digest, "code": "print('ran')\n", "lint": False,
+                                               "timeout": client.RUN_SECONDS})
 
     def listed(self):
         answer = self.get(PATH)

@@ -27,11 +27,11 @@ def program(package: str, path: str) -> str:
         loading.mkdir(parents=True)
         try:
             got = subprocess.run(["apt-get", "download", "-q", package], cwd=loading, stdin=subprocess.DEVNULL,
-                                 capture_output=True, text=True, timeout=120)
+                                 capture_output=True, text=True, timeout=300)
             archives = list(loading.glob("*.deb"))
             if got.returncode != 0 or not archives:
                 pytest.skip(f"the package {package} is not to be had")
-            subprocess.run(["dpkg-deb", "-x", archives[0], loading], check=True, timeout=60)
+            subprocess.run(["dpkg-deb", "-x", archives[0], loading], check=True, timeout=300)
             archives[0].unlink()
             with contextlib.suppress(OSError):  # another one was faster
                 loading.rename(folder)
@@ -45,16 +45,15 @@ def certificate(folder: pathlib.Path) -> ssl.SSLContext:
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                     "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True,
-                   timeout=60)
+                   timeout=300)
     return ssl.create_default_context(cafile=folder / "cert.pem")
 
 
 def free_ports(n: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
+    ports = set()
+    while len(ports) < n:
+        ports.add(client.free_port())
+    return sorted(ports)
 
 
 def _replace(text: str, *pairs) -> str:
@@ -112,6 +111,6 @@ def running(command: list[str], folder: pathlib.Path, ports):
 
 
 def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60):
         return True
     return False

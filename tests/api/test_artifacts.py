@@ -5,6 +5,8 @@ program tries to have something else given."""
 import base64
 import concurrent.futures
 import hashlib
+import itertools
+import time
 
 import pytest
 
@@ -60,12 +62,13 @@ os.chmod("closed.png", 0o600)
 
 
 def test_all_paths_are_meant(service):
-    seen = set()
-    for isolation in ["strict"] + ["auto"] * 40:
+    seen, begun = set(), time.monotonic()
+    # As long as it takes to have a zygote, on a machine that may stand still meanwhile.
+    for isolation in itertools.chain(["strict"], itertools.repeat("auto")):
         answer = run(service, "open('a', 'w').write('x')", ["a"], isolation=isolation)
         assert names(answer) == ["a"], answer
         seen.add(answer["path"])
-        if seen >= {"cold", "pool"}:
+        if seen >= {"cold", "pool"} or time.monotonic() - begun > 120:
             break
     assert seen >= {"cold", "pool"}, seen
 
@@ -86,7 +89,8 @@ def test_nothing_is_asked_for(service):
 @pytest.mark.parametrize("ending, status", [("raise SystemExit(3)", "error"), ("import os; os.kill(os.getpid(), 9)", "killed"),
                                             ("while True: pass", "timeout"), ("x = 'x' * (1 << 30)", "out-of-memory")])
 def test_however_it_ended(service, isolation, ending, status):
-    answer = run(service, f"open('a', 'w').write('x')\n{ending}", ["a"], isolation=isolation, timeout="3", memory="64MiB")
+    answer = run(service, f"open('a', 'w').write('x')\n{ending}", ["a"], isolation=isolation, timeout="3" if status == "timeout" else "60",
+                 memory="64MiB")
     assert answer["status"] == status and names(answer) == ["a"]
 
 

@@ -22,7 +22,7 @@ ENDED = ("done", "failed", "cancelled")
 def key_command(state, *words) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
     done = subprocess.run([client.BIN / "cuvette", "key", words[0], "--state", state, *words[1:]],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env=environment,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env=environment,
                           check=True)
     return done.stdout.strip()
 
@@ -32,7 +32,7 @@ def create_key(state, *words, name=None) -> str:
 
 
 def submit(service, code, key=None, **fields) -> httpx.Response:
-    body = {"requirements": "# none\n", "code": code, "mode": "async", "lint": "off", **fields}
+    body = {"requirements": "# none\n", "code": code, "mode": "async", "lint": "off", "timeout": client.RUN_SECONDS, **fields}
     with service.client() as http:
         return http.post("/api/v1/run", json=body, headers={"X-API-Key": key} if key else {})
 
@@ -54,7 +54,7 @@ def status(service, run_id, key=None) -> dict:
     return response.json()
 
 
-def ended(service, run_id, key=None, seconds=60) -> dict:
+def ended(service, run_id, key=None, seconds=120) -> dict:
     client.wait_until(lambda: status(service, run_id, key)["state"] in ENDED, seconds, "the run has ended")
     return status(service, run_id, key)
 
@@ -157,7 +157,7 @@ def test_events_tell_states_and_output_in_order_and_end(service):
 
 def until_told(marker) -> str:
     return client.marked(marker, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
-                         "print('begun', flush=True)\nsignal.sigtimedwait([signal.SIGUSR1], 60)\nprint('told')\n")
+                         "print('begun', flush=True)\nsignal.sigtimedwait([signal.SIGUSR1], 250)\nprint('told')\n")
 
 
 def tell(marker) -> None:
@@ -168,7 +168,7 @@ def tell(marker) -> None:
 
 def test_output_comes_while_the_program_runs_and_a_stream_is_taken_up_again(service):
     marker = client.new_mark()
-    run_id = accepted(service, until_told(marker), timeout="90")
+    run_id = accepted(service, until_told(marker), timeout="280")
     seen = []
     for event in events(service, run_id):
         seen.append(event)
@@ -243,7 +243,7 @@ def test_a_run_that_is_not_there_is_404(service, path):
 
 def test_who_hangs_up_does_not_cancel_and_a_comment_keeps_the_line_open(service):
     marker = client.new_mark()
-    run_id = accepted(service, until_told(marker), timeout="90")
+    run_id = accepted(service, until_told(marker), timeout="280")
     with service.connect() as s:
         s.sendall(f"GET /api/v1/runs/{run_id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         data = b""
@@ -262,7 +262,8 @@ def test_who_hangs_up_does_not_cancel_and_a_comment_keeps_the_line_open(service)
 def keyed():
     with client.fresh_state() as state:
         keys = [create_key(state), create_key(state), create_key(state, "--concurrency", "1", "--quota", "6")]
-        with client.Service(state, "--runs-at-once", "1", "--runs-queue", "6", "--clients", "16") as running:
+        with client.Service(state, "--runs-at-once", "1", "--runs-queue", "6", "--clients", "16",
+                            "--drain-timeout", "300") as running:
             running.keys = keys
             yield running
 
@@ -284,7 +285,7 @@ STAMP = "import time\nprint(time.time_ns())\n"
 def holding(service, key):
     """A run that takes the only place until it is told to end."""
     marker = client.new_mark()
-    run_id = accepted(service, client.marked(marker, "import time\ntime.sleep(100)\n"), key, timeout="120")
+    run_id = accepted(service, client.marked(marker, "import time\ntime.sleep(280)\n"), key, timeout="290")
     client.wait_until(lambda: client.processes_with(marker), 30, "the run started")
     return run_id
 
@@ -396,7 +397,7 @@ def test_a_run_of_a_key_that_was_revoked_does_not_begin(keyed):
     key, name = keyed.keys[0], uuid.uuid4().hex[:8]
     revoked = create_key(keyed.state, name=name)
     marker = client.new_mark()
-    held = accepted(keyed, until_told(marker), key, timeout="90")
+    held = accepted(keyed, until_told(marker), key, timeout="280")
     client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
     client.wait_until(lambda: submit(keyed, "pass\n", revoked).status_code == 202, 10, "the new key is known")
     waiting = accepted(keyed, "pass\n", revoked)
@@ -424,8 +425,8 @@ def test_a_place_is_taken_when_it_begins_and_the_quota_when_it_is_accepted(keyed
     files = [("requirements", ("requirements.txt", b"# none\n")), ("code", ("main.py", until_told(marker).encode()))]
     with keyed.client() as http, concurrent.futures.ThreadPoolExecutor(1) as pool:
         # Its only place is taken by a run that is waited for.
-        now = pool.submit(lambda: http.post("/api/v1/run", files=files, data={"timeout": "90"},
-                                            headers={"X-API-Key": key}, timeout=120))
+        now = pool.submit(lambda: http.post("/api/v1/run", files=files, data={"timeout": "280"},
+                                            headers={"X-API-Key": key}, timeout=300))
         client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
         runs = [accepted(keyed, STAMP, key) for _ in range(5)]
         assert {status(keyed, run_id, key)["state"] for run_id in runs} == {"queued"}
@@ -473,7 +474,7 @@ def test_sigterm_answers_what_runs_and_the_next_service_what_waits(keyed):
     key = keyed.keys[0]
     before, marker = accepted(keyed, "print('before')\n", key), client.new_mark()
     found = ended(keyed, before, key)
-    running = accepted(keyed, until_told(marker), key, timeout="90")
+    running = accepted(keyed, until_told(marker), key, timeout="280")
     client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
     waiting = [accepted(keyed, f"print({i})\n", key) for i in range(3)]
     stream = events(keyed, waiting[0], key)
@@ -486,7 +487,7 @@ def test_sigterm_answers_what_runs_and_the_next_service_what_waits(keyed):
     assert {e.name for e in stream} <= {"queue"}
     assert status(keyed, waiting[0], key)["state"] == "queued"
     client.wait_until(lambda: tell(marker) or keyed.process.poll() is not None, 60, "it has ended")
-    assert keyed.process.wait(60) == 0
+    assert keyed.process.wait(300) == 0
     with client.Service(keyed.state, "--runs-at-once", "1") as after:
         assert status(after, running, key)["result"]["stdout"] == "begun\ntold\n"
         assert [ended(after, run_id, key)["result"]["stdout"] for run_id in waiting] == ["0\n", "1\n", "2\n"]

@@ -9,7 +9,8 @@ import textwrap
 import client
 import contract
 
-BASE = {"requirements": "# none\n", "code": "import sys\nprint(sys.stdin.read(), end='')\n", "lint": False, "mode": "stream"}
+BASE = {"requirements": "# none\n", "code": "import sys\nprint(sys.stdin.read(), end='')\n", "lint": False, "mode": "stream",
+        "timeout": client.RUN_SECONDS}
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import os, random, sys
 print(hash("text"), hash(b"bytes"), {str(i) for i in range(9)}, sys.flags.hash_randomization)
 print(random.random(), random.randrange(10**9), random.sample(range(99), 5))
 from random import shuffle
-cards = list("abcdefgh"); shuffle(cards); print(cards)
+cards = list("abcdefghijklmnopqrst"); shuffle(cards); print(cards)
 import tempfile, uuid
 print(tempfile.mkdtemp(), tempfile.mkstemp()[1], uuid.uuid3(uuid.NAMESPACE_DNS, "x"))
 for _ in range(2):
@@ -95,7 +95,7 @@ def test_numpys_old_functions_are_seeded(service):
 
 def test_as_json_and_for_each_case(service):
     body = {"requirements": "# none\n", "code": "import random\nprint(hash('a'), random.random())\n", "lint": False,
-            "deterministic": True, "cases": [{}, {}]}
+            "deterministic": True, "timeout": client.RUN_SECONDS, "cases": [{}, {}]}
     with service.client() as http:
         cases = http.post("/api/v1/run", json=body).json()["cases"]
         assert cases[0]["stdout"] == cases[1]["stdout"]

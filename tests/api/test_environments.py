@@ -77,6 +77,7 @@ def executed(calls):
     return programs
 
 
+@client.one_good_of(3)  # a kept ruff that was late is replaced
 def test_a_warm_request_executes_nothing_but_python(service, tmp_path):
     text = "requests==2.31.0\n"
     service.answer("import requests\n", text, exclude_newer=DATE)

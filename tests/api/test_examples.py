@@ -18,7 +18,7 @@ FAILING = "import sys\nprint('e', file=sys.stderr)\nsys.exit(3)\n"
 
 def call(service, *words, stdin="", **environment):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and not k.lower().endswith("_proxy")}
-    return subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True, timeout=120,
+    return subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True, timeout=300,
                           env={**kept, "CUVETTE_URL": service.url, **environment})
 
 

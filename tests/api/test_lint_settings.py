@@ -54,11 +54,13 @@ def got(answer: dict) -> tuple[str, list]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@client.one_good_of(3)
 def test_the_answer_is_that_of_the_plain_commands(service, settings):
     code = new_code()
     assert got(service.answer(code, timeout="1", **settings)) == expected(code, settings)
 
 
+@client.one_good_of(3)
 def test_settings_are_part_of_what_is_known_of_code(service):
     code = new_code()
     for _ in range(2):
@@ -66,6 +68,7 @@ def test_settings_are_part_of_what_is_known_of_code(service):
             assert got(service.answer(code, timeout="1", **settings)) == expected(code, settings)
 
 
+@client.one_good_of(3)
 def test_what_came_before_with_the_same_settings_starts_no_ruff(service, tmp_path):
     code = "import os\n" + new_code()
     first = service.answer(code, timeout="1", lint_select="F")
@@ -74,6 +77,7 @@ def test_what_came_before_with_the_same_settings_starts_no_ruff(service, tmp_pat
     assert "/bin/ruff" not in (tmp_path / "calls").read_text()
 
 
+@client.one_good_of(3)
 def test_in_json_they_are_values(service):
     code = new_code()
     body = {"requirements": "# none\n", "code": code, "lint_select": ["E", "F401"], "line_length": 50, "target_version": "py38"}

@@ -110,7 +110,8 @@ def test_runs_are_counted_by_whose_words_they_were_asked_in(service):
 def test_runs_that_are_answered_later_are_counted_as_they_come_and_end(service):
     with Counted(service) as counted, service.client() as http:
         def begin(**fields) -> str:
-            answer = http.post("/api/v1/run", json={"code": "print(1)\n", "lint": "off", "mode": "async", **fields})
+            answer = http.post("/api/v1/run", json={"code": "print(1)\n", "lint": "off", "mode": "async",
+                                                    "timeout": client.RUN_SECONDS, **fields})
             assert answer.status_code == 202, answer.text
             return answer.json()["status_url"]
 
@@ -156,7 +157,7 @@ def test_a_run_whose_keeper_died_is_a_fault_of_the_launchers(service):
     mark = client.new_mark()
     with Counted(service) as counted, concurrent.futures.ThreadPoolExecutor(1) as pool:
         before = now(service, "cuvette_launcher_faults_total")
-        run = pool.submit(service.run, client.marked(mark, "import time\ntime.sleep(60)\n"), timeout=100, lint="off",
+        run = pool.submit(service.run, client.marked(mark, "import time\ntime.sleep(250)\n"), timeout=280, lint="off",
                           isolation="strict")
         client.wait_until(lambda: keeper_of(mark), 60, "it runs")
         os.kill(keeper_of(mark), signal.SIGKILL)
@@ -210,7 +211,9 @@ def test_how_the_service_is(service):
     assert values["cuvette_boxes_max", frozenset()] == sandbox["boxes_max"]
     for layer in sandbox["layers"]:
         assert values["cuvette_layer_up", frozenset({("layer", layer["layer"])})] == (layer["state"] == "ok")
-    assert values["cuvette_part_up", frozenset({("part", "builder")})] == 1
+    # One that does not answer within two seconds is down for one.
+    client.wait_until(lambda: read(service.get("/metrics"))["cuvette_part_up", frozenset({("part", "builder")})] == 1, 60,
+                      "the builder is there")
     assert values["cuvette_manager_cpu_seconds_total", frozenset()] > 0
 
 

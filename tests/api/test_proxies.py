@@ -49,13 +49,14 @@ def sites(request, behind):
 
 @contextlib.contextmanager
 def reaching(service, url):
-    with httpx.Client(base_url=url, verify=service.trusted, timeout=60, trust_env=False, headers={"X-API-Key": KEY},
+    with httpx.Client(base_url=url, verify=service.trusted, timeout=300, trust_env=False, headers={"X-API-Key": KEY},
                       event_hooks={"response": [service.check_answer]}) as http:
         yield http
 
 
 def run(http, code, **fields) -> httpx.Response:
-    return http.post("/api/v1/run", json={"requirements": "# none\n", "code": code, "lint": "off", **fields})
+    return http.post("/api/v1/run", json={"requirements": "# none\n", "code": code, "lint": "off",
+                                          "timeout": client.RUN_SECONDS, **fields})
 
 
 def test_what_a_service_does_it_does_behind_a_proxy(behind, sites):
@@ -76,7 +77,7 @@ def large_ones_pass(http) -> None:
     code = "import os, sys\nprint(len(sys.stdin.read()), os.path.getsize('a.bin'))\n"
     files = [("requirements", ("requirements.txt", b"# none\n")), ("code", ("main.py", code.encode())),
              ("stdin", ("stdin", b"x" * 16 * MIB)), ("files", ("a.bin", bytes(16 * MIB - 4096)))]
-    answer = http.post("/api/v1/run", files=files, data={"lint": "off"})
+    answer = http.post("/api/v1/run", files=files, data={"lint": "off", "timeout": str(client.RUN_SECONDS)})
     assert answer.status_code == 200 and answer.json()["stdout"] == f"{16 * MIB} {16 * MIB - 4096}\n", answer.text
     # A proxy that passes on what it gets at once hangs up on who still sends after the answer.
     with contextlib.suppress(httpx.WriteError):
@@ -120,7 +121,7 @@ def who_hangs_up_cancels(service, url) -> None:
     mark, port = client.new_mark(), int(url.rpartition(":")[2])
     body = json.dumps({"requirements": "# none\n", "lint": "off", "timeout": 120,
                        "code": client.marked(mark, "import time\ntime.sleep(100)\n")}).encode()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as plain:
         with service.trusted.wrap_socket(plain, server_hostname="localhost") as s:
             s.sendall(client.request(body, content_type="application/json", headers=f"X-API-Key: {KEY}\r\n"))
             client.wait_until(lambda: client.processes_with(mark), 30, "it runs")

@@ -28,7 +28,7 @@ class Client:
         self.service, self.answers = service, []
         self.name = f"name-{uuid.uuid4().hex[:8]}"
         self.key = subprocess.run([client.BIN / "cuvette", "key", "create", "--state", service.state, "--name", self.name,
-                                   *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                                   *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
                                   check=True).stdout.strip()
         self.id = self.key.split("_")[1]
         client.wait_until(lambda: self.ask("GET", "/api/v1/runs").status_code != 401, 10, "the key is known")

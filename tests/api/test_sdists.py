@@ -91,7 +91,7 @@ def test_builds_without_end_are_nobody_elses_delay(index, allowed):
         # All three are at it: the first two are being built, or are about to be.
         client.wait_until(lambda: all(any(path.startswith(f"/files/{name}/") for path in index.asked) for name in names),
                           120, "their sources are fetched")
-        answer = allowed.answer("pass\n", f"{add_wheel(index, unique('other'))}\n", timeout_s=120)
+        answer = allowed.answer("pass\n", f"{add_wheel(index, unique('other'))}\n", timeout_s=300)
         assert answer["status"] == "success"
 
 
@@ -103,7 +103,7 @@ def test_fetches_without_end_are_nobody_elses_delay(index, allowed):
     try:
         with pending(allowed, names):
             client.wait_until(lambda: all(map(index.wheels.ours, paths)), 120, "their wheels are being fetched")
-            answer = allowed.answer("pass\n", f"{add_wheel(index, unique('other'))}\n", timeout_s=120)
+            answer = allowed.answer("pass\n", f"{add_wheel(index, unique('other'))}\n", timeout_s=300)
             assert answer["status"] == "success"
     finally:
         go.set()

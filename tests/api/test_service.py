@@ -47,8 +47,13 @@ def test_api_health_has_a_utc_timestamp(service):
 
 def test_128_runs_at_once_are_all_answered_each_with_its_own(service):
     def one(i):
-        return service.answer(f"import sys\nprint({i}, sys.stdin.read())\n", stdin=f"in-{i}", timeout="60",
-                              timeout_s=240)
+        for _ in range(10):  # who has waited for a minute is told to come back
+            response = service.run(f"import sys\nprint({i}, sys.stdin.read())\n", stdin=f"in-{i}", timeout="60")
+            if response.status_code != 503:
+                break
+            time.sleep(int(response.headers["retry-after"]))
+        assert response.status_code == 200, response.text
+        return response.json()
 
     with concurrent.futures.ThreadPoolExecutor(128) as pool:
         answers = list(pool.map(one, range(128)))
@@ -106,7 +111,7 @@ def test_a_client_that_goes_away_while_a_hundred_wait_frees_their_places(service
         time.sleep(0.5)
         for s in sockets:
             s.close()
-        assert service.answer("print('next')\n", timeout_s=60)["stdout"] == "next\n"
+        assert service.answer("print('next')\n", timeout_s=300)["stdout"] == "next\n"
         client.wait_until(lambda: not client.processes_with(marker), 10, "all were cancelled")
 
 
@@ -124,14 +129,14 @@ def test_no_process_of_a_run_is_left_after_its_answer(service):
 
 def test_sigterm_answers_what_runs_and_refuses_what_comes(tmp_path):
     with client.fresh_state() as state:
-        service = client.Service(state).start()
+        service = client.Service(state, "--drain-timeout", "300").start()
         try:
             service.answer("pass\n")
             result, marker = {}, client.new_mark()
             # The run lasts until it is told that the refusal has been seen.
             code = client.marked(marker, "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
-                                 "signal.sigtimedwait([signal.SIGUSR1], 20)\nprint('to its end')\n")
-            worker = threading.Thread(target=lambda: result.update(service.answer(code, timeout="60")))
+                                 "signal.sigtimedwait([signal.SIGUSR1], 250)\nprint('to its end')\n")
+            worker = threading.Thread(target=lambda: result.update(service.answer(code, timeout="280")))
             worker.start()
             client.wait_until(lambda: client.processes_with(marker), 30, "the run started")
             service.process.send_signal(signal.SIGTERM)
@@ -153,7 +158,7 @@ def test_sigterm_answers_what_runs_and_refuses_what_comes(tmp_path):
 
 def test_a_second_service_on_the_same_state_refuses_to_start(service):
     second = subprocess.run([client.BIN / "cuvette", "serve", "--listen", "127.0.0.1:0", "--state", service.state],
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
     assert second.returncode == 1 and str(service.state) in second.stderr
     assert service.healthy()
 
@@ -161,7 +166,7 @@ def test_a_second_service_on_the_same_state_refuses_to_start(service):
 def test_a_port_in_use_is_said_plainly(service):
     with client.fresh_state() as state:
         second = subprocess.run([client.BIN / "cuvette", "serve", "--listen", f"127.0.0.1:{service.port}", "--state",
-                                 state], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                                 state], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
     assert second.returncode != 0 and str(service.port) in second.stderr and not second.stdout
 
 
@@ -178,22 +183,21 @@ def test_kill_9_of_the_whole_service_leaves_what_the_next_start_clears():
         assert ours or os.geteuid() != 0
         try:
             with service.connect() as s:
-                body = (client.REQUIREMENTS + client.part("code", sleeping(marker, 60).encode(), "main.py") +
-                        client.part("timeout", b"60") + client.END)
+                body = (client.REQUIREMENTS + client.part("code", sleeping(marker, 250).encode(), "main.py") +
+                        client.part("timeout", b"250") + client.END)
                 s.sendall(client.request(body))
                 client.wait_until(lambda: client.processes_with(marker), 20, "the run started")
                 pids = dict(service.pids())
                 service.process.kill()
                 service.process.wait()
                 client.wait_until(lambda: not any(p in client._parents() for p in pids), 5, "everything died with it")
-                assert not client.processes_with(marker)
+                client.wait_until(lambda: not client.processes_with(marker), 5, "the program, too")
         finally:
             service.kill()
         with client.Service(state) as again:
             assert again.answer("print('again')\n")["stdout"] == "again\n"
             assert again.process.poll() is None
-        left = {path for path in ours if os.path.exists(path)}
-        assert not left, left
+        client.wait_until(lambda: not any(map(os.path.exists, ours)), 60, "its control groups are gone")
 
 
 def test_the_log_is_json_with_request_ids_and_nobodys_content(service):
@@ -214,6 +218,6 @@ def test_the_log_is_json_with_request_ids_and_nobodys_content(service):
 def test_without_a_key_it_refuses_to_listen_beyond_loopback():
     with client.fresh_state() as state:
         done = subprocess.run([client.BIN / "cuvette", "serve", "--listen", "0.0.0.0:0", "--state", state],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
                               env={k: v for k, v in os.environ.items() if k != "API_KEY"})
     assert done.returncode != 0 and "key" in done.stderr.lower() and not done.stdout

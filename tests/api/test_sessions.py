@@ -239,7 +239,11 @@ def test_uploads_count_for_their_key(users, session):
     client.wait_until(lambda: user.get("/status/execute/exec-no-00000000").status_code == 404, 10, "the key is known")
     user.upload(session, "f", b"x")
     user.upload(session, "f", b"x")
-    assert "a minute" in user.upload(session, "f", b"x", 429)["detail"]
+    for _ in range(20):  # one more is free after half a minute
+        answer = user.post("/upload", data={"session_id": session}, files={"file": ("f", b"x")})
+        if answer.status_code != 200:
+            break
+    assert answer.status_code == 429 and "a minute" in answer.json()["detail"]
     user.terminate(session)
 
 
@@ -397,5 +401,5 @@ if os.environ.get("CUVETTE_TEST_FULL"):
 
 def test_settings_that_cannot_be_are_said(tmp_path):
     done = subprocess.run([client.BIN / "cuvette", "serve", "--state", tmp_path, "--limits-sessions", "size=64MiB"],
-                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and "maximum" in done.stderr, done.stderr

@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 
 import httpx
 import pytest
@@ -22,8 +23,8 @@ KEY = "key-of-the-environment"
 @pytest.fixture
 def place():
     """A folder of our own, whose path is short."""
-    folder = pathlib.Path("/tmp") / f"cuv-{os.getpid()}"
-    folder.mkdir(mode=0o755)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cuv-", dir="/tmp"))
+    folder.chmod(0o755)
     yield folder
     for left in folder.iterdir():
         left.unlink()
@@ -42,12 +43,13 @@ def serving(path, *flags):
 
 
 def by(path) -> httpx.Client:
-    return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://cuvette", timeout=120,
+    return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://cuvette", timeout=300,
                         headers={"X-API-Key": KEY})
 
 
 def run(http, code, **fields) -> httpx.Response:
-    return http.post("/api/v1/run", json={"requirements": "# none\n", "code": code, "lint": "off", **fields})
+    return http.post("/api/v1/run", json={"requirements": "# none\n", "code": code, "lint": "off",
+                                          "timeout": client.RUN_SECONDS, **fields})
 
 
 def refused(state, path, *flags, status=1, **environment) -> str:
@@ -55,7 +57,7 @@ def refused(state, path, *flags, status=1, **environment) -> str:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
     done = subprocess.run([client.BIN / "cuvette", "serve", "--listen", "127.0.0.1:0", "--state", state,
                            "--listen-unix", path, *flags], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=60, env={**kept, **environment})
+                          timeout=200, env={**kept, **environment})
     assert done.returncode == status, done.stderr
     return done.stderr
 

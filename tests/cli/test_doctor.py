@@ -85,7 +85,7 @@ def test_no_nix_in_path(state):
 
 def test_leaves_nothing(state):
     process = shell.start("doctor", "--state", state)
-    process.communicate(timeout=60)
+    process.communicate(timeout=shell.SECONDS)
     assert not shell.cgroups_of(process.pid)
     assert not shell.client.processes_with(f"doctor-{process.pid}-")
 
@@ -104,7 +104,7 @@ def test_a_host_that_lacks_layers(state):
     words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide + 'exec "$@"', "sh", shell.CUVETTE]
 
     def there(*more):
-        return subprocess.run([*words, *map(str, more)], capture_output=True, text=True, timeout=60, check=False,
+        return subprocess.run([*words, *map(str, more)], capture_output=True, text=True, timeout=shell.SECONDS, check=False,
                               stdin=subprocess.DEVNULL, env=shell.clean_environment())
 
     lacking = there("doctor", "--lacking", "--state", state)

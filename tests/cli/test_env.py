@@ -154,13 +154,16 @@ def test_wrong_words(env):
 
 
 def test_ctrl_c_ends_a_build(env):
-    env("gc", "--env-count", "0")
-    building = shell.start("env", "build", "--state", env.folder, "-r", shell.requirements(REQUESTS),
-                           "--exclude-newer", shell.DATE)
-    assert building.stderr.readline() == "resolving…\n".encode()
-    building.send_signal(signal.SIGINT)
-    assert building.wait(120) == -signal.SIGINT
-    building.communicate()
+    for _ in range(10):  # where we are slow, it is done before it is told to end
+        env("gc", "--env-count", "0")
+        building = shell.start("env", "build", "--state", env.folder, "-r", shell.requirements(REQUESTS),
+                               "--exclude-newer", shell.DATE)
+        assert building.stderr.readline() == "resolving…\n".encode()
+        building.send_signal(signal.SIGINT)
+        building.communicate(timeout=shell.SECONDS)
+        if building.returncode != 0:
+            break
+    assert building.returncode == -signal.SIGINT
     shell.wait_until(lambda: not list((env.folder / "nix/tmp").glob("*/work-*")), 10, "the build is gone")
     assert built(env, REQUESTS)
 

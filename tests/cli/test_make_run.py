@@ -21,12 +21,6 @@ import shell
 BUILD = f"BUILD={os.path.relpath(shell.BIN.parent, shell.ROOT)}"
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class MakeRun:
     """`make run` in a session of its own, as a terminal would start it."""
 
@@ -35,7 +29,7 @@ class MakeRun:
         self.process = subprocess.Popen(
             [*who.words(), "make", "run", f"STATE={state}", BUILD], cwd=shell.ROOT,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=who.environment(PORT=str(free_port()), **environment), start_new_session=True)
+            env=who.environment(PORT=str(shell.client.free_port()), **environment), start_new_session=True)
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
 
@@ -117,18 +111,18 @@ def test_first_second_and_beside_each_other(someone):
 
         # the line to copy works as it stands
         line = next(line.strip() for line in first.lines if line.strip().startswith("curl "))
-        copied = subprocess.run(line, shell=True, cwd=shell.ROOT, capture_output=True, check=True, timeout=60,
+        copied = subprocess.run(line, shell=True, cwd=shell.ROOT, capture_output=True, check=True, timeout=240,
                                 env={**os.environ, "no_proxy": "*"})
         assert json.loads(copied.stdout)["environment"]["digest"] == digest
 
         with make_run(state, who=who) as beside:
-            assert beside.process.wait(timeout=60) == 0
+            assert beside.process.wait(timeout=240) == 0
             beside.reader.join(timeout=120)
             assert "a service runs on" in beside.text and f"the service goes on at {url}" in beside.text
             assert beside.answer()["environment"]["digest"] == digest
         mine = list(shell.children(first.process))
         first.interrupt()
-        first.process.wait(timeout=60)
+        first.process.wait(timeout=240)
         shell.wait_until(lambda: not shell.alive(mine), 10, "nothing of it goes on")
 
     with make_run(state, who=who) as second:
@@ -144,14 +138,14 @@ def test_it_starts_no_nix_and_no_apt_the_second_time(state):
     traced = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=execve", "-o", trace, "make", "run", f"STATE={state}",
                                BUILD], cwd=shell.ROOT, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                              env=shell.clean_environment(PORT=str(free_port())))
+                              env=shell.clean_environment(PORT=str(shell.client.free_port())))
     text = ""
     for line in traced.stdout:
         text += line
         if "the service stays at" in line:
             break
     os.killpg(traced.pid, signal.SIGINT)
-    traced.communicate(timeout=60)
+    traced.communicate(timeout=240)
     executed = {os.path.basename(path) for path in re.findall(r'execve\("([^"]*)".* (?:= 0|<unfinished \.{3}>)$', trace.read_text(), re.M)}
     assert '"success": true' in text and "cuvette-manager" in executed
     assert not {name for name in executed if name.startswith(("nix", "apt", "uv", "gcc", "cc", "pip", "git"))}
@@ -163,7 +157,7 @@ def test_a_busy_port_is_told(someone):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = subprocess.run([*who.words(), "make", "run", f"STATE={state}", BUILD],
-                              cwd=shell.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                              cwd=shell.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240,
                               env=who.environment(PORT=str(taken.getsockname()[1])), check=False)
     assert done.returncode != 0 and re.search("in use|taken", done.stderr), done.stdout + done.stderr
 
@@ -171,6 +165,6 @@ def test_a_busy_port_is_told(someone):
 def test_a_key_is_sent_and_not_shown(someone):
     who, state = someone
     with make_run(state, who=who, API_KEY="open-sesame-now") as running:
-        running.wait_for("the service stays at", 120)
+        running.wait_for("the service stays at", 240)
         assert running.answer()["success"] is True
         assert "open-sesame-now" not in running.text and '-H "X-API-Key: $API_KEY"' in running.text

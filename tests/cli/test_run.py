@@ -151,7 +151,7 @@ def test_output_comes_while_it_runs(run):
     assert process.stdout.readline() == b"running\n"
     assert shell.client.processes_with(mark), "it has not ended"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[0] == b""
+    assert process.communicate(timeout=shell.SECONDS)[0] == b""
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -163,10 +163,9 @@ def test_a_signal_ends_it_all(run, name):
     assert bool(ours) == (run.kind == "standalone")
     assert bool(shell.cgroups_of(process.pid)) == (run.kind == "standalone" and shell.makes_cgroups())
     process.send_signal(number)
-    assert process.wait(timeout=120) == -number, "it ends by that signal, so that a shell knows"
-    shell.wait_until(lambda: not shell.client.processes_with(mark), 5, "the program is gone")
-    assert not shell.alive(ours)
-    assert not shell.cgroups_of(process.pid)
+    assert process.wait(timeout=shell.SECONDS) == -number, "it ends by that signal, so that a shell knows"
+    shell.wait_until(lambda: not shell.client.processes_with(mark) and not shell.alive(ours), 5, "all of it is gone")
+    shell.wait_until(lambda: not shell.cgroups_of(process.pid), 5, "its control groups are gone")
     process.communicate()
 
 
@@ -185,7 +184,7 @@ def test_a_reader_that_goes_away_ends_it(run):
     process = run.start("--stdout-limit", "16MiB", main)
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=120) == 128 + signal.SIGPIPE
+    assert process.wait(timeout=shell.SECONDS) == 128 + signal.SIGPIPE
     assert process.stderr.read() == b""
     process.stderr.close()
 
@@ -201,7 +200,7 @@ def test_a_reader_that_stands_still_is_no_obstacle_to_ctrl_c(run):
     process.stdout.readline()
     shell.wait_until(lambda: is_full(process.stdout), 30, "the pipe is full")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=120) == -signal.SIGINT
+    assert process.wait(timeout=shell.SECONDS) == -signal.SIGINT
     process.communicate()
 
 
@@ -275,7 +274,7 @@ def test_progress_on_a_terminal(run):
             break
         shown += chunk
     os.close(ours)
-    assert process.communicate(timeout=60)[0] == b"1.16.0\n" and process.returncode == 0, shown
+    assert process.communicate(timeout=shell.SECONDS)[0] == b"1.16.0\n" and process.returncode == 0, shown
     assert "resolving…" in shown.decode() and shown.endswith(b"\r\x1b[K"), shown
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`cuvette serve`: configuration, start, stop, and what remains after each end."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -126,8 +127,9 @@ def test_children_have_only_their_own(state):
         for pid, name in names.items():
             if not os.access(f"/proc/{pid}/fd", os.R_OK):
                 continue  # of processes that hide themselves only root sees them
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                assert "serve.lock" not in os.readlink(f"/proc/{pid}/fd/{fd}"), f"{name} holds the lock"
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it, or what it had open, is gone meanwhile
+                for fd in os.listdir(f"/proc/{pid}/fd"):
+                    assert "serve.lock" not in os.readlink(f"/proc/{pid}/fd/{fd}"), f"{name} holds the lock"
         environment = {name: pathlib.Path(f"/proc/{shell.child(running, name)}/environ").read_bytes()
                        for name in ("cuvette-launcher", "cuvette-manager", "cuvette-builder")
                        if os.access(f"/proc/{shell.child(running, name)}/environ", os.R_OK)}
@@ -171,7 +173,7 @@ def test_killed_it_leaves_nothing_that_runs(state):
         running.kill()
         running.wait()
         shell.wait_until(lambda: not shell.alive(all_of_them), 5, "its processes are gone")
-        assert client.wait(timeout=120) == 3, "the run's client is told"
+        assert client.wait(timeout=shell.SECONDS) == 3, "the run's client is told"
         client.communicate()
         shell.wait_until(lambda: not shell.client.processes_with(mark), 5, "the box is gone")
     assert shell.cuvette("status", "--state", state).stdout == "no service runs here\n"
@@ -197,9 +199,9 @@ def test_sigterm_lets_requests_finish(state):
         assert client.stdout.readline() == b"on\n"
         curl = posting(running, shell.client.new_mark(), code)
         running.send_signal(signal.SIGTERM)
-        answer = json.loads(curl.communicate(timeout=60)[0])
+        answer = json.loads(curl.communicate(timeout=shell.SECONDS)[0])
         assert answer["stdout"] == "on\ndone\n", answer
-        assert running.wait(timeout=60) == 0
+        assert running.wait(timeout=shell.SECONDS) == 0
         client.communicate()
 
 
@@ -218,8 +220,8 @@ def test_a_second_signal_does_not_wait(state):
         running.send_signal(signal.SIGTERM)
         shell.wait_until(lambda: is_draining(running), 30, "it has heard the first")
         running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=60) == 0
-        curl.communicate(timeout=120)
+        assert running.wait(timeout=shell.SECONDS) == 0
+        curl.communicate(timeout=shell.SECONDS)
 
 
 def test_port_in_use(state):
@@ -272,7 +274,7 @@ def test_programs_that_are_not_there(state):
 
     def serve():
         return subprocess.run([folder / "cuvette", "serve", "--state", state, "--listen",
-                               "127.0.0.1:0"], capture_output=True, text=True, timeout=60, check=False,
+                               "127.0.0.1:0"], capture_output=True, text=True, timeout=shell.SECONDS, check=False,
                               stdin=subprocess.DEVNULL, env=shell.clean_environment())
 
     done = serve()

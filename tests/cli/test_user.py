@@ -2,6 +2,7 @@
 """All of it as an ordinary user without subordinate ids, with a state folder of
 their own; layers that this host does not give them have to be allowed."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -61,9 +62,10 @@ def test_serve_and_run(user, flags):
     with shell.service(user.state, *flags[2:], who=user) as running:
         assert set(shell.children(running).values()) >= {"cuvette-launcher", "cuvette-builder", "cuvette-manager"}
         for pid in shell.children(running):
-            with open(f"/proc/{pid}/status", encoding="ascii") as status:
-                uids = next(line for line in status if line.startswith("Uid:")).split()[1:]
-            assert set(uids) == {str(user.uid)}
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+                with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                    uids = next(line for line in status if line.startswith("Uid:")).split()[1:]
+                assert set(uids) == {str(user.uid)}
         main = shell.program("import sys; print(sys.stdin.read(), end=''); sys.exit(9)")
         done = shell.cuvette("run", "--state", user.state, main, who=user, input=b"hello")
         assert (done.returncode, done.stdout) == (9, "hello"), done.stderr
@@ -96,7 +98,7 @@ def test_deps_without_a_way_to_install(user):
     (folder / "bin/apt-get").write_text("#!/bin/sh\necho apt-get was called\nexit 1\n")
     (folder / "bin/apt-get").chmod(0o755)
     done = subprocess.run([*user.words(), "/usr/bin/env", f"PATH={folder}/bin", folder / "tools/deps"],
-                          capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=shell.SECONDS, check=False, stdin=subprocess.DEVNULL)
     if "Debian 12 only" in done.stderr:
         assert "no-such-package-of-debian" in done.stderr
         return
