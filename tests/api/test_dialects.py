@@ -88,7 +88,7 @@ def test_agent_in_its_own_words(service):
 
 
 def script(service, text, status=200):
-    response = post(service, "/execute", {"script": text})
+    response = post(service, "/execute", {"script": text, "unknown": {"is": "ignored"}})
     assert response.status_code == status, response.text
     answer = response.json()
     assert set(answer) == ({"result", "stdout"} if status == 200 else {"error"})
