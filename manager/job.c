@@ -8,7 +8,8 @@
  *
  *   start   environment and ruff begin together
  *   ENV_READY   the program's run begins; the lease that came with it is kept to the
- *               end, because the environment is only held while somebody has one
+ *               end, because the environment is only held while somebody has one.
+ *               For one that is held already (held.h) it begins at the start
  *   end     the program's result is there, and both lint sides have ended or
  *           have used up their time
  *
@@ -23,6 +24,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "manager/held.h"
 #include "manager/ruff/lint.h"
 #include "manager/ruff/pool.h"
 #include "manager/upload.h"
@@ -70,6 +72,8 @@ struct job {
 	bool boxes;			/* format and check have boxes of their own */
 	int lock;			/* the environment's, read at the end: many may wait; -1: none came */
 	int lease;			/* on it; -1: none came */
+	struct cuv_env_ask ask;
+	struct cuv_held_env *held; /* has both of them; NULL: the job has */
 };
 
 void cuv_job_result_init(struct cuv_job_result *r, const struct cuv_job_spec *spec)
@@ -114,28 +118,51 @@ static const struct cuv_python *python_of(const struct job *j)
 	return j->spec->python ? j->spec->python : cuv_pythons;
 }
 
-static int begin_environment(struct job *j)
+static int begin_program(struct job *j);
+
+static int ready(struct job *j)
+{
+	j->side[SIDE_ENV].ended = true;
+	j->side[SIDE_RUN].ended = j->spec->build_only;
+	return j->spec->build_only ? 0 : begin_program(j);
+}
+
+/* What is only to be made, and that it has been, is for the builder to say. */
+static bool is_held(struct job *j)
+{
+	if (j->peers->held && !j->spec->build_only)
+		j->held = cuv_held_take(j->peers->held, &j->ask, j->spec->requirements, j->spec->requirements_len,
+					&j->ret->environment);
+	return j->held;
+}
+
+static int ask_builder(struct job *j)
 {
 	struct side *s = &j->side[SIDE_ENV];
 	_cleanup_close_ int text = cuv_memfd("environment", j->spec->requirements, j->spec->requirements_len);
 	_cleanup_writer_ struct cuv_writer w;
-	struct cuv_env_ask ask = {.source = j->spec->env_source,
-				  .exclude_s = j->spec->exclude_s,
-				  .resolve_ms = j->spec->resolve_ms,
-				  .build_ms = j->spec->build_ms,
-				  /* The builder's setting may be against it. */
-				  .sdist = true};
 
-	if (ask.source == CUV_ENV_DIGEST)
-		snprintf(ask.digest, sizeof(ask.digest), "%s", j->spec->env_digest);
-	snprintf(ask.python, sizeof(ask.python), "%s", python_of(j)->version);
 	cuv_writer_init(&w, CUV_MSG_ENV_ASK);
-	cuv_env_ask_put(&w, &ask);
+	cuv_env_ask_put(&w, &j->ask);
 	if (text < 0)
 		return no_memory(j);
 	s->deadline_ns = cuv_deadline_ms((uint64_t)j->spec->resolve_ms + j->spec->build_ms + ENV_SLACK_MS);
 	s->fd = cuv_peers_tell_builder(j->peers, &w, &text, 1, j->err);
 	return CUV_MIN(s->fd, 0);
+}
+
+static int begin_environment(struct job *j)
+{
+	j->ask = (struct cuv_env_ask){.source = j->spec->env_source,
+				      .exclude_s = j->spec->exclude_s,
+				      .resolve_ms = j->spec->resolve_ms,
+				      .build_ms = j->spec->build_ms,
+				      /* The builder's setting may be against it. */
+				      .sdist = true};
+	if (j->ask.source == CUV_ENV_DIGEST)
+		snprintf(j->ask.digest, sizeof(j->ask.digest), "%s", j->spec->env_digest);
+	snprintf(j->ask.python, sizeof(j->ask.python), "%s", python_of(j)->version);
+	return is_held(j) ? ready(j) : ask_builder(j);
 }
 
 /* Opens a session with the launcher and sends the run; fds: stdin, then the
@@ -331,13 +358,14 @@ static int failed(struct job *j, struct cuv_frame *f)
 static int read_lock(struct job *j)
 {
 	struct cuv_buf *lock = &j->ret->lock;
-	off_t len = j->lock < 0 ? -1 : lseek(j->lock, 0, SEEK_END);
+	const int fd = j->held ? cuv_held_lock_fd(j->held) : j->lock;
+	off_t len = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 
 	if (len < 0 || len > (off_t)lock->max)
 		return 0;
 	if (j->events->charge && !j->events->charge(j->events->arg, 6 * (size_t)len))
 		return no_memory(j);
-	if (cuv_pread_all(j->lock, lock) < 0)
+	if (cuv_pread_all(fd, lock) < 0)
 		cuv_buf_reset(lock);
 	return 0;
 }
@@ -356,12 +384,13 @@ static int on_environment(struct job *j, struct cuv_frame *f)
 	case CUV_MSG_ENV_READY:
 		if (j->side[SIDE_ENV].ended || cuv_environment_get(&f->body, &j->ret->environment) < 0)
 			break;
-		j->side[SIDE_ENV].ended = true;
 		j->side[SIDE_ENV].fd = cuv_close(j->side[SIDE_ENV].fd);
 		j->lock = cuv_frame_take_fd(f, 0);
 		j->lease = cuv_frame_take_fd(f, 1);
-		j->side[SIDE_RUN].ended = j->spec->build_only;
-		return j->spec->build_only ? 0 : begin_program(j);
+		if (j->peers->held)
+			j->held = cuv_held_put(j->peers->held, &j->ask, j->spec->requirements,
+					       j->spec->requirements_len, &j->ret->environment, &j->lock, &j->lease);
+		return ready(j);
 	case CUV_MSG_FAILURE:
 		return failed(j, f);
 	default:
@@ -643,6 +672,7 @@ int cuv_job_run(const struct cuv_peers *peers, const struct cuv_tools *tools, co
 		r = read_lock(&j);
 	j.lock = cuv_close(j.lock);
 	j.lease = cuv_close(j.lease);
+	j.held = cuv_held_unref(j.held);
 	if (r == 0)
 		judge_lint(&j);
 	else if (spec->source)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One job from accepted input to answer: the environment from the builder, the
- * run by the launcher, format and lint by two more boxes meanwhile. The HTTP
+ * One job from accepted input to answer: the environment from the builder (or from what
+ * it gave a moment ago, held.h), the run by the launcher, format and lint by two more boxes meanwhile. The HTTP
  * routes and `cuvette run` both go this way.
  *
  * A job is driven by the calling thread alone, with poll over its sessions; it
@@ -17,6 +17,7 @@
 #include "lib/proto/messages.h"
 #include "nixenv/python.h"
 
+struct cuv_held;
 struct cuv_lint_settings;
 struct cuv_requirements;
 struct cuv_ruff_pool;
@@ -30,6 +31,7 @@ struct cuv_peers {
 	const char *launcher_path;
 	const char *builder_path;
 	struct cuv_ruff_pool *ruff; /* NULL: none is kept, each job has its own in boxes */
+	struct cuv_held *held;	    /* NULL: the builder is asked for each job */
 };
 #define CUV_PEERS_INIT ((struct cuv_peers){.launcher_control = -1, .builder_control = -1})
 

@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "manager/held.h"
 #include "manager/openapi.h"
 #include "manager/pages.h"
 #include "manager/run_lock.h"
@@ -50,7 +51,7 @@ enum { SUPERVISOR_FD = 3, LAUNCHER_FD = 4, BUILDER_FD = 5 };
 
 /* A request's connection, its sessions and what is sent over them. */
 #define FDS_PER_CLIENT 12
-#define FDS_OTHER 64
+#define FDS_OTHER (64 + 2 * CUV_HELD_MAX)
 #define FIRST_ASK_MS 60000
 #define ARENAS 4 /* of malloc: many threads, each with little to keep */
 /* What is larger has pages of its own, which are there when they are written to and go back when it is

@@ -278,11 +278,14 @@ int cuv_server_start(struct cuv_server *s, const struct cuv_manager_settings *se
 	pthread_mutex_init(&s->gate_lock, NULL);
 	pthread_cond_init(&s->gate_moved, NULL);
 	cuv_health_init(&s->health, &s->peers, landlock);
+	s->peers.held = &s->held;
 	s->peers.ruff = settings->lint_servers > 0 ? &s->ruff : NULL;
 	cuv_holdings_init(&s->holdings, clients->store);
 	cuv_budget_init(&s->budget, settings->memory_bytes);
 	cuv_jobe_files_init(&s->jobe_files, backends->cache);
 	r = cuv_watch_start(&s->watch, settings->clients);
+	if (r == 0)
+		r = cuv_held_start(&s->held, &s->peers);
 	if (r == 0)
 		r = cuv_ruff_pool_start(&s->ruff, settings->lint_servers);
 	if (r == 0 && settings->prewarm)

@@ -16,6 +16,7 @@
 #include "manager/clients.h"
 #include "manager/dialect/jobe_files.h"
 #include "manager/health.h"
+#include "manager/held.h"
 #include "manager/holdings.h"
 #include "manager/http.h"
 #include "manager/ruff/pool.h"
@@ -38,6 +39,7 @@ struct cuv_server {
 	struct cuv_health health;
 	struct cuv_budget budget;
 	struct cuv_watch watch;
+	struct cuv_held held;
 	struct cuv_ruff_pool ruff;
 	struct cuv_jobe_files jobe_files;
 	struct cuv_sessions *sessions; /* owned; NULL: there are none */

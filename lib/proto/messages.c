@@ -573,6 +573,29 @@ int cuv_environment_get(struct cuv_reader *r, struct cuv_environment *ret)
 	return 0;
 }
 
+/* --- ENV_USED --- */
+
+void cuv_env_used_put(struct cuv_writer *w, const struct cuv_env_used *m)
+{
+	cuv_put_str(w, m->digest);
+	cuv_put_u32(w, m->count);
+}
+
+int cuv_env_used_get(struct cuv_reader *r, struct cuv_env_used *ret)
+{
+	struct cuv_env_used m = {0};
+	int end;
+
+	cuv_get_str(r, m.digest, sizeof(m.digest));
+	m.count = cuv_get_u32(r);
+	end = cuv_reader_end(r);
+	if (end == 0 && (!cuv_env_digest_valid(m.digest) || m.count == 0))
+		return -EBADMSG;
+	if (end == 0)
+		*ret = m;
+	return end;
+}
+
 /* --- TOOLS --- */
 
 void cuv_tools_put(struct cuv_writer *w, const struct cuv_tools *m)

@@ -16,6 +16,7 @@
  *                               SHARE_ASK → (SHARE | FAILURE)
  *                               LOOK_ASK → (LOOK | FAILURE)
  *                               WHICH_ASK → WHICH
+ *                               ENV_USED, which has no answer
  *
  * Each message has a struct with put (encode), get (decode, -EBADMSG when it is
  * not well-formed or passes a bound) and, where it owns memory, done.
@@ -53,7 +54,9 @@
 	X(LOOK_ASK, 29, "client", "builder", 0, "what is the environment of this digest? see lib/proto/look.h")        \
 	X(LOOK, 30, "builder", "client", 1, "that environment, and its lock; the last message")                        \
 	X(WHICH_ASK, 31, "client", "builder", 0, "which of these environments are there?")                             \
-	X(WHICH, 32, "builder", "client", 0, "those of them that are; the last message")
+	X(WHICH, 32, "builder", "client", 0, "those of them that are; the last message")                               \
+	X(ENV_USED, 33, "client", "builder", 0,                                                                        \
+	  "an environment was used so often more under the lease that it came with")
 
 enum cuv_msg {
 #define X(name, number, from, to, fds, text) CUV_MSG_##name = number,
@@ -319,6 +322,14 @@ struct cuv_environment {
 void cuv_environment_done(struct cuv_environment *m);
 void cuv_environment_put(struct cuv_writer *w, const struct cuv_environment *m);
 int cuv_environment_get(struct cuv_reader *r, struct cuv_environment *ret);
+
+/* --- ENV_USED --- */
+struct cuv_env_used {
+	char digest[CUV_ENV_DIGEST_SIZE];
+	uint32_t count; /* not 0 */
+};
+void cuv_env_used_put(struct cuv_writer *w, const struct cuv_env_used *m);
+int cuv_env_used_get(struct cuv_reader *r, struct cuv_env_used *ret);
 
 /* --- TOOLS --- */
 #define CUV_PYTHONS_MAX 8

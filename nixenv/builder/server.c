@@ -462,6 +462,19 @@ static void answer_which(struct server *sv, struct session *s, struct cuv_frame 
 	session_answer(s, &w);
 }
 
+/* Who says so has waited for nothing, and closes the session. */
+static void take_used(struct server *sv, struct session *s, struct cuv_frame *f)
+{
+	char store_name[CUV_STORE_NAME_SIZE];
+	struct cuv_env_used used;
+
+	if (cuv_env_used_get(&f->body, &used) == 0) {
+		cuv_index_store_name(used.digest, store_name);
+		cuv_uses_note(sv->uses, store_name, used.count);
+	}
+	session_close(s);
+}
+
 static void session_input(struct server *sv, struct session *s)
 {
 	_cleanup_frame_ struct cuv_frame f = CUV_FRAME_INIT;
@@ -483,6 +496,8 @@ static void session_input(struct server *sv, struct session *s)
 		answer_look(sv, s, &f);
 	else if (f.type == CUV_MSG_WHICH_ASK)
 		answer_which(sv, s, &f);
+	else if (f.type == CUV_MSG_ENV_USED)
+		take_used(sv, s, &f);
 	else
 		session_close(s);
 }

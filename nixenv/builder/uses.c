@@ -58,14 +58,13 @@ static struct use *find_or_add(struct cuv_uses *u, const char *store_name)
 	return use;
 }
 
-/* One that there is no room for only orders who goes first. */
-static void note(struct cuv_uses *u, const char *store_name)
+void cuv_uses_note(struct cuv_uses *u, const char *store_name, uint32_t count)
 {
 	struct use *use = find_or_add(u, store_name);
 
 	if (!use)
 		return;
-	use->count++;
+	use->count += count;
 	use->last_s = cuv_wall_s();
 	if (u->due_ns == CUV_NEVER)
 		u->due_ns = cuv_deadline_ms(CUV_USES_FLUSH_MS);
@@ -83,7 +82,7 @@ int cuv_uses_take(struct cuv_uses *u, const char *store_name)
 	/* In this order: what is there under our lease stays. */
 	if (lease < 0 || !cuv_index_has(u->b, store_name))
 		return -1;
-	note(u, store_name);
+	cuv_uses_note(u, store_name, 1);
 	return TAKE_FD(lease);
 }
 

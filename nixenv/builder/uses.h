@@ -21,6 +21,9 @@ struct cuv_uses *cuv_uses_free(struct cuv_uses *u);
 /* One more use of an environment that is there: its lease, the caller's. -1 when it is not,
  * or is being removed at this moment. */
 int cuv_uses_take(struct cuv_uses *u, const char *store_name);
+/* So many uses of it under leases that were taken before; one that there is no room to note
+ * only orders who goes first, and what is not there by the time of writing is forgotten. */
+void cuv_uses_note(struct cuv_uses *u, const char *store_name, uint32_t count);
 
 /* When to flush, or CUV_NEVER. */
 uint64_t cuv_uses_due_ns(const struct cuv_uses *u);

@@ -2,6 +2,7 @@
 """Environments as things of their own: built without a run, listed and shown to who asked for
 them, and to nobody else."""
 
+import json
 import re
 import time
 
@@ -121,6 +122,21 @@ def test_what_is_refused(service):
 def evicted(admin) -> int:
     text = admin.get("/metrics").text
     return int(re.search(r"^cuvette_environments_evicted_total (\d+)$", text, re.M).group(1))
+
+
+def test_each_run_is_a_use(service):
+    me = Key(service)
+    digest = me.built(WHEEL)["environment"]["digest"]
+
+    def uses():
+        environments = json.loads(cuvette(service.state, "env", "list", "--json"))["environments"]
+        return next(e["uses"] for e in environments if e["digest"] == digest)
+
+    before = uses()
+    for _ in range(5):
+        assert me.run(digest).status_code == 200
+    # The last of them are told of when it is let go.
+    client.wait_until(lambda: uses() == before + 5, 60, "all of them are counted")
 
 
 def test_what_was_evicted_is_listed_and_can_be_built_again(service):

@@ -7,6 +7,7 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "manager/held.h"
 #include "manager/job.h"
 #include "tests/unit/unit.h"
 
@@ -45,7 +46,8 @@ struct peers {
 	char seen_program[2048], seen_stdin[64], seen_file[64], seen_requirements[64];
 	struct cuv_env_ask seen_ask;
 	bool silent; /* the launcher does not say that the run is begun, nor how it ends */
-	int lease;   /* the other end of what stands for it */
+	struct cuv_held *held;
+	int lease; /* the other end of what stands for it */
 	bool leased_at_end, leased_afterwards;
 };
 
@@ -266,6 +268,7 @@ static void peers_start(struct peers *s)
 	for (i = 0; i < 2; i++)
 		assert_ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->control[i]));
 	s->peers = CUV_PEERS_INIT;
+	s->peers.held = s->held;
 	s->lease = -1;
 	s->peers.launcher_control = s->control[0][0];
 	s->peers.builder_control = s->control[1][0];
@@ -384,6 +387,38 @@ TEST(a_whole_job)
 	assert_true(s.leased_at_end);	   /* held while the program ran … */
 	assert_false(s.leased_afterwards); /* … and no longer */
 	cuv_job_result_done(&o.result);
+}
+
+TEST(an_environment_that_is_held_is_not_asked_for)
+{
+	static const struct cuv_peers nobody = CUV_PEERS_INIT;
+	struct cuv_held held;
+	int tries = 60;
+	bool again;
+
+	assert_ok(cuv_held_start(&held, &nobody));
+	do {
+		struct peers first = {.held = &held}, second = {.environment = HANG_UP, .held = &held};
+		struct outcome o;
+
+		simple_job(&first, &o);
+		assert_ok(o.r);
+		cuv_job_result_done(&o.result);
+		assert_string_equal(first.seen_requirements, "idna\n");
+		simple_job(&second, &o);
+		/* A machine may stand still for as long as it is held. */
+		again = o.r < 0 && tries-- > 0;
+		if (!again) {
+			assert_ok(o.r);
+			assert_string_equal(o.result.environment.store_name, ENV);
+			assert_content(&o.result.lock, "# lock\n");
+			assert_string_equal(second.seen_requirements, "");
+			assert_string_equal(second.seen_program,
+					    "/nix/store/" ENV "/bin/python main.py ?|" ENV "|" HASH "-image|2 main.py");
+		}
+		cuv_job_result_done(&o.result);
+	} while (again);
+	cuv_held_stop(&held);
 }
 
 TEST(a_box_that_nobody_gives_is_waited_for_so_long)
@@ -608,6 +643,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_says_what_it_may_share),
 		cmocka_unit_test(a_whole_job),
+		cmocka_unit_test(an_environment_that_is_held_is_not_asked_for),
 		cmocka_unit_test(a_box_that_nobody_gives_is_waited_for_so_long),
 		cmocka_unit_test(output_says_that_the_program_is_begun),
 		cmocka_unit_test(a_failing_environment_ends_the_job_with_its_error),

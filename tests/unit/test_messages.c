@@ -429,6 +429,24 @@ TEST(a_look_is_read_as_written)
 	assert_string_equal(again.digest, HASH);
 }
 
+TEST(uses_are_counted_of_a_digest)
+{
+	static const struct cuv_env_used bad[] = {{HASH, 0}, {"", 1}, {"x", 1}}, good = {HASH, 70000};
+
+	for (size_t i = 0; i <= ARRAY_SIZE(bad); i++) {
+		const struct cuv_env_used *m = i < ARRAY_SIZE(bad) ? &bad[i] : &good;
+		_cleanup_writer_ struct cuv_writer w;
+		struct cuv_env_used got = {.count = 5};
+		struct cuv_reader r;
+
+		cuv_writer_init(&w, CUV_MSG_ENV_USED);
+		cuv_env_used_put(&w, m);
+		r = body_of(&w);
+		assert_int_equal(cuv_env_used_get(&r, &got), m == &good ? 0 : -EBADMSG);
+		assert_int_equal(got.count, m == &good ? 70000 : 5);
+	}
+}
+
 TEST(a_list_of_digests_has_only_digests)
 {
 	static const char *const bad[] = {"", "../../../../../../../../../etc/x", HASH "-env"};
@@ -465,6 +483,7 @@ int main(void)
 		cmocka_unit_test(an_ask_is_read_as_written),
 		cmocka_unit_test(an_ask_that_breaks_a_bound_is_refused),
 		cmocka_unit_test(a_look_is_read_as_written),
+		cmocka_unit_test(uses_are_counted_of_a_digest),
 		cmocka_unit_test(a_list_of_digests_has_only_digests),
 	};
 

@@ -43,6 +43,7 @@ ROUND_TRIP(struct cuv_output, output, {0}, NOTHING)
 ROUND_TRIP(struct cuv_run_result, run_result, {0}, NOTHING)
 ROUND_TRIP(struct cuv_layers, layers, {0}, NOTHING)
 ROUND_TRIP(struct cuv_env_ask, env_ask, {0}, NOTHING)
+ROUND_TRIP(struct cuv_env_used, env_used, {0}, NOTHING)
 ROUND_TRIP(struct cuv_env_progress, env_progress, {0}, NOTHING)
 ROUND_TRIP(struct cuv_environment, environment, CUV_ENVIRONMENT_INIT, cuv_environment_done)
 ROUND_TRIP(struct cuv_chore_ask, chore_ask, CUV_CHORE_ASK_INIT, cuv_chore_ask_done)
@@ -80,6 +81,7 @@ static const struct {
 	{CUV_MSG_LOOK, look_round},
 	{CUV_MSG_WHICH_ASK, which_round},
 	{CUV_MSG_WHICH, which_round},
+	{CUV_MSG_ENV_USED, env_used_round},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
