@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 # tests/run: seconds=300
 """Kinds of lock entries that an operator allows: commits of repositories, and archives."""
-import hashlib
 import io
-import os
 import pathlib
-import subprocess
 import sys
 import tarfile
-import tempfile
 import tomllib
 
 import pytest
-from helpers import BUILD, ROOT, clean_state, nix
+from helpers import ROOT, clean_state
+from locks import HEAD, Locker, hashed, sha, wheels
 from repositories import GitServer, Repository, usable
 from sdists import BACKEND, PLAIN, PYPROJECT
 from served import Server, make_certificate, wheel
@@ -20,7 +17,6 @@ from served import Server, make_certificate, wheel
 sys.path.insert(0, str(ROOT / "tests/api"))
 from client import Service  # noqa: E402
 
-HEAD = 'lock-version = "1.0"\ncreated-by = "a test"\n'
 CODE = "def build_wheel(folder, config=None, metadata=None):\n    return wheel(folder, requires=['cuv-lib'])\n"
 
 pytestmark = pytest.mark.skipif(not usable(), reason="git's HTTP server is missing")
@@ -41,11 +37,13 @@ def tar_of(files):
     return out.getvalue()
 
 
-class Place:
+class Place(Locker):
     """A state, a repository, and a server with an archive and an index; what is asked of `cuvette`."""
 
     def __init__(self, state, folder, host, files):
-        self.state, self.folder, self.host, self.files = state, folder, host, files
+        super().__init__(state, UV_DEFAULT_INDEX=files.index, SSL_CERT_FILE=host.certificate,
+                         CUVETTE_TRUSTED_ORIGINS=f"{host.site} {files.site}")
+        self.folder, self.host, self.files = folder, host, files
         self.repository = Repository(folder / "one")
         self.commit = self.repository.commit({f"deep/py/{path}": text for path, text in project("cuv_kind", code=CODE).items()})
         self.repository.commit({"later": "on"})
@@ -58,40 +56,15 @@ class Place:
         entry = {"type": "git", "url": f"{self.host.site}/one/.git", "commit-id": self.commit, "subdirectory": "deep/py", **more}
         lib = self.files.projects["cuv-lib"][0]
         return (HEAD + '[[packages]]\nname = "cuv-kind"\nvcs = { ' + ", ".join(f'{k} = "{v}"' for k, v in entry.items()) + " }\n"
-                f'[[packages]]\nname = "cuv-lib"\nwheels = [{{ name = "{lib[0]}", hashes = '
-                f'{{ sha256 = "{hashlib.sha256(lib[1]).hexdigest()}" }} }}]\n')
+                f'[[packages]]\nname = "cuv-lib"\n' + wheels(f'name = "{lib[0]}"', lib[1]) + "\n")
 
     def packed(self, subdirectory="sub", digest=None):
         return (HEAD + f'[[packages]]\nname = "cuv-packed"\narchive = {{ url = "{self.files.site}/x/packed.tar.gz", '
                 f'subdirectory = "{subdirectory}", hashes = '
-                f'{{ sha256 = "{digest or hashlib.sha256(self.archive).hexdigest()}" }} }}\n')
+                f'{{ sha256 = "{digest or sha(self.archive)}" }} }}\n')
 
     def cuvette(self, *words, kinds="", **more):
-        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NETRC": "/dev/null", "CUVETTE_LOCK_KINDS": kinds,
-               "UV_DEFAULT_INDEX": self.files.index, "SSL_CERT_FILE": self.host.certificate,
-               "CUVETTE_TRUSTED_ORIGINS": f"{self.host.site} {self.files.site}", **more}
-        return subprocess.run([str(BUILD / "bin/cuvette"), *words, "--state", str(self.state)], env=env, text=True,
-                              capture_output=True, timeout=250, check=False, stdin=subprocess.DEVNULL)
-
-    def build(self, lock, **more):
-        """(digest, "") or (None, why not)."""
-        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write(lock)
-            file.flush()
-            done = self.cuvette("env", "build", "--lock", file.name, **more)
-        assert done.returncode in (0, 2), done
-        return (done.stdout.strip(), "") if done.returncode == 0 else (None, done.stderr)
-
-    def lock_of(self, digest):
-        done = self.cuvette("env", "lock", digest)
-        assert done.returncode == 0, done
-        return done.stdout
-
-    def forget_wheels(self):
-        """What a collection takes when the records of locks are gone: not the environments."""
-        for link in (self.state / "nix/nix/var/nix/gcroots/cuvette/wheel").glob("*/*"):
-            link.unlink()
-        nix(self.state, "nix-store", "--gc")
+        return super().cuvette(*words, CUVETTE_LOCK_KINDS=kinds, **more)
 
 
 @pytest.fixture(scope="module", name="place")
@@ -123,9 +96,8 @@ def test_commit_of_a_repository(place):
     assert place.build(lock, kinds="vcs,archive")[0] == digest
     assert len(place.host.seen) == seen
     # It is nobody else's: no note that it is public.
-    assert not list((place.state / "nix/public-3").glob("*cuv-kind*"))
-    assert place.cuvette("env", "gc", "--env-count", "0").returncode == 0
-    place.forget_wheels()
+    assert not place.public("cuv-kind")
+    place.forget()
     refused, why = place.build(lock)
     assert refused is None and "`vcs`" in why, why
     assert place.build(lock, kinds="vcs")[0] == digest
@@ -163,8 +135,8 @@ def test_root_of_an_archive_that_says_what_it_comes_to(place):
     def flat(name):
         path = f"/x/{name}.tar.gz"
         archive = place.files.files[path] = tar_of({f"top/{file}": text for file, text in project(f"cuv_{name}").items()})
-        return (HEAD + f'[[packages]]\nname = "cuv-{name}"\narchive = {{ url = "{place.files.site}{path}", hashes = '
-                f'{{ sha256 = "{hashlib.sha256(archive).hexdigest()}" }} }}\n[packages.tool.cuvette]\n'
+        return (HEAD + f'[[packages]]\nname = "cuv-{name}"\narchive = {{ url = "{place.files.site}{path}", '
+                f'{hashed(archive)} }}\n[packages.tool.cuvette]\n'
                 'as-of = 2024-09-01T00:00:00Z\n')
 
     def post(lock, name, digest):

@@ -1,83 +1,42 @@
 # SPDX-License-Identifier: MIT
 # tests/run: seconds=300
 """Locks that name files by paths: refused, or taken from a folder of the operator's by name and sha256."""
-import hashlib
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import tomllib
 
 import pytest
-from helpers import BUILD, ROOT, clean_state, nix
+from helpers import ROOT, clean_state, nix
+from locks import HEAD, Locker, sdist, sha, wheels
 from sdists import own
 from served import Server, wheel
 
 sys.path.insert(0, str(ROOT / "tests/api"))
 from client import Service  # noqa: E402
 
-HEAD = 'lock-version = "1.0"\ncreated-by = "a test"\n'
-
-
-def sha(data):
-    return hashlib.sha256(data).hexdigest()
-
 
 def package(name, source):
     return f'{HEAD}[[packages]]\nname = "{name}"\nversion = "1.0"\n{source}\n'
 
 
-def wheels(place, data):
-    return f'wheels = [{{ {place}, hashes = {{ sha256 = "{sha(data)}" }} }}]'
-
-
-def sdist(place, data):
-    return f'sdist = {{ {place}, hashes = {{ sha256 = "{sha(data)}" }} }}'
-
-
-class House:
+class House(Locker):
     """A folder of files, an index that has others, and what is asked of `cuvette`."""
 
     def __init__(self, state, index):
-        self.state, self.index = state, index
+        super().__init__(state, UV_DEFAULT_INDEX=index.index, CUVETTE_PUBLIC_INDEXES=index.index)
+        self.index = index
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="house-"))
         self.folder.chmod(0o755)
-        self.environment = {"UV_DEFAULT_INDEX": index.index, "CUVETTE_PUBLIC_INDEXES": index.index, "NETRC": "/dev/null"}
         self.allowed = {"CUVETTE_LOCK_KINDS": "path", "CUVETTE_WHEELHOUSE": str(self.folder)}
 
     def add(self, name, data):
         (self.folder / name).write_bytes(data)
         return data
 
-    def cuvette(self, *words, **env):
-        return subprocess.run([str(BUILD / "bin/cuvette"), *words, "--state", str(self.state)], text=True, check=False,
-                              env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environment, **env},
-                              capture_output=True, timeout=250, stdin=subprocess.DEVNULL)
-
-    def build(self, lock, **env):
-        """(digest, "") or (None, why not)."""
-        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write(lock)
-            file.flush()
-            done = self.cuvette("env", "build", "--lock", file.name, **(env or self.allowed))
-        assert done.returncode in (0, 2), done
-        return (done.stdout.strip(), "") if done.returncode == 0 else (None, done.stderr)
-
-    def lock_of(self, digest):
-        done = self.cuvette("env", "lock", digest)
-        assert done.returncode == 0, done
-        return done.stdout
-
-    def public(self, name):
-        return any((self.state / "nix/public-3").glob(f"*-{name}-1.0"))
-
-    def forget(self):
-        """The environments, and what they were made of."""
-        assert self.cuvette("env", "gc", "--env-count", "0").returncode == 0
-        for link in (self.state / "nix/nix/var/nix/gcroots/cuvette/wheel").glob("*/*"):
-            link.unlink()
-        nix(self.state, "nix-store", "--gc")
+    def build(self, lock, **more):
+        return super().build(lock, **(more or self.allowed))
 
 
 @pytest.fixture(scope="module", name="house")
