@@ -80,7 +80,7 @@ def belongs(pid: int, name: str) -> bool:
         return True  # gone in this moment
 
 
-def quiet(pid: int, seconds: float = 10) -> None:
+def quiet(pid: int, seconds: float = 90) -> None:
     """Waits until a service that nobody uses has neither zombies nor processes of runs."""
     def unquiet():
         return {p: row for p, row in below(pid).items() if row[1] == "Z" or not belongs(p, row[2])}
@@ -91,7 +91,7 @@ def quiet(pid: int, seconds: float = 10) -> None:
     assert not left, f"left behind while idle: {left}"
 
 
-def gone(supervisor: int, pids, state: pathlib.Path, seconds: float = 10) -> None:
+def gone(supervisor: int, pids, state: pathlib.Path, seconds: float = 90) -> None:
     """After a service's end, whatever way it came: nothing of it runs or is mounted."""
     def left():
         table = all_processes()
@@ -102,7 +102,8 @@ def gone(supervisor: int, pids, state: pathlib.Path, seconds: float = 10) -> Non
     while left() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left(), "its processes are still there:\n" + "\n".join(describe(pid) for pid in left())
-    busy = [path for path in cgroups_of(supervisor) if has_processes(path)]
+    while (busy := [path for path in cgroups_of(supervisor) if has_processes(path)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not busy, f"control groups with processes: {busy}"
     assert not mounts_below(state)
 

@@ -28,7 +28,7 @@ NONE = {"requirements": "# none\n"}
 def create_key(state, name: str) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CUVETTE_") and k != "API_KEY"}
     done = subprocess.run([client.BIN / "cuvette", "key", "create", "--state", state, "--name", name],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env=environment, check=True)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env=environment, check=True)
     return done.stdout.strip()
 
 
@@ -68,7 +68,8 @@ class Sender:
         number = self.rng.getrandbits(60)
         code = f"import time\ntime.sleep({self.rng.choice((0, 0, 0.1))})\nprint({number})\n"
         mode = self.rng.choice(("sync", "async", "async"))
-        answer = self.request("POST", "/api/v1/run", json={**environment(self.rng), "code": code, "mode": mode, "lint": "off"})
+        answer = self.request("POST", "/api/v1/run", json={**environment(self.rng), "code": code, "mode": mode, "lint": "off",
+                                                              "timeout": client.RUN_SECONDS})
         if answer is None:
             self.broken += 1
         elif answer.status_code == 202:
@@ -173,6 +174,8 @@ def kill_again_and_again(service, senders, rng) -> None:
     client.wait_until(lambda: is_back(service), 60, "the service is back")
     before = senders.count()
     client.wait_until(lambda: senders.count() > before + len(senders.all), 60, "runs are accepted after the last")
+    client.wait_until(lambda: senders.wrong() or all(sender.accepted and sender.answered for sender in senders.all), 120,
+                      "each has had answers of both kinds")
 
 
 def test_each_run_that_was_accepted_has_one_answer_whoever_is_killed():

@@ -27,7 +27,7 @@ static void shell_init(struct shell *s, const char *script)
 	assert_ok(cuv_strv_add(&s->argv, script));
 	s->spec.path = "/bin/sh";
 	s->spec.argv = &s->argv;
-	s->spec.deadline_ns = cuv_deadline_ms(20000);
+	s->spec.deadline_ns = cuv_deadline_ms(120000);
 }
 
 static void shell_done(struct shell *s)
@@ -113,12 +113,12 @@ TEST(deadline_kills_the_whole_group)
 	s.spec.deadline_ns = cuv_deadline_ms(300);
 	assert_ok(cuv_child_run(&s.spec, &s.res));
 	assert_int_equal(s.res.end, CUV_CHILD_TIMEOUT);
-	assert_true(s.res.wall_ns < 15 * CUV_NS_PER_S);
+	assert_true(s.res.wall_ns < 100 * CUV_NS_PER_S);
 	assert_int_equal(sscanf(cuv_buf_str(&s.res.out), "%31s", text), 1);
 	pid = (pid_t)strtol(text, NULL, 10);
 	assert_true(pid > 1);
 	/* Killed; whoever adopted it may need a moment to reap it. */
-	for (int i = 0; i < 500 && kill(pid, 0) == 0; i++) {
+	for (int i = 0; i < 6000 && kill(pid, 0) == 0; i++) {
 		char path[64], line[512] = "";
 		FILE *f;
 
@@ -143,7 +143,7 @@ TEST(a_grandchild_with_the_pipe_does_not_hold_us_up)
 	assert_ok(cuv_child_run(&s.spec, &s.res));
 	assert_true(cuv_child_ok(&s.res));
 	assert_content(&s.res.out, "done\n");
-	assert_true(s.res.wall_ns < 15 * CUV_NS_PER_S);
+	assert_true(s.res.wall_ns < 100 * CUV_NS_PER_S);
 }
 
 TEST(cancelled_by_a_hang_up)

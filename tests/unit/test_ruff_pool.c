@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define HASH "0123456789abcdfghijklmnpqrsvwxyz"
-#define PATIENCE_MS 15000
+#define PATIENCE_MS 90000
 
 struct launcher {
 	int pair[2]; /* ours, the pool's control socket */
