@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/base/utf8.h"
 
+#include <string.h>
+
 /* The allowed range of the second byte and the length, by first byte (Unicode
  * table 3-7). Returns 0 for a byte that can't start a character. */
 static size_t lead_info(unsigned char c, unsigned char *ret_low, unsigned char *ret_high)
@@ -61,11 +63,28 @@ size_t cuv_utf8_char_len(const char *s, size_t len)
 	return complete ? n : 0;
 }
 
+/* How many bytes at s are ASCII, in steps of eight. */
+static size_t ascii_prefix(const char *s, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n + 8 <= len; n += 8) {
+		uint64_t eight;
+
+		memcpy(&eight, s + n, sizeof(eight));
+		if (eight & 0x8080808080808080u)
+			break;
+	}
+	return n;
+}
+
 bool cuv_utf8_valid(const char *s, size_t len)
 {
 	while (len) {
-		size_t n = cuv_utf8_char_len(s, len);
+		size_t n = ascii_prefix(s, len);
 
+		if (n == 0)
+			n = cuv_utf8_char_len(s, len);
 		if (n == 0)
 			return false;
 		s += n;

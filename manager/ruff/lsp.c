@@ -2,9 +2,12 @@
 #include "manager/ruff/lsp.h"
 
 #include "lib/base/parse.h"
+#include "manager/json_text.h"
+#include "manager/json_write.h"
 #include "manager/ruff/lint.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +17,10 @@
  * made once and not for each document; the file never exists. */
 #define FOLDER "file:///box"
 #define URI FOLDER "/main.py"
+#define VERSION "\"jsonrpc\":\"2.0\""
 #define LENGTH_NAME "Content-Length:"
 #define HEADER_END "\r\n\r\n"
 #define EDITS_MAX 1000
-#define HELP "\n\nhelp: " /* begins what ruff check does not say */
 
 /* --- frames --- */
 
@@ -85,13 +88,12 @@ static int read_headers(const char *text, size_t len, uint64_t *ret_length)
 	return *ret_length > 0 ? 0 : -EBADMSG;
 }
 
-int cuv_lsp_next(struct cuv_lsp_reader *r, json_t **ret)
+int cuv_lsp_next(struct cuv_lsp_reader *r, struct cuv_json *ret)
 {
 	const char *text = cuv_buf_str(&r->in) + r->at, *end;
 	const size_t have = r->in.len - r->at;
 	uint64_t length;
 	size_t head;
-	json_t *m;
 
 	end = memmem(text, CUV_MIN(have, (size_t)CUV_LSP_HEADER_MAX), HEADER_END, strlen(HEADER_END));
 	if (!end)
@@ -101,31 +103,20 @@ int cuv_lsp_next(struct cuv_lsp_reader *r, json_t **ret)
 		return -EBADMSG;
 	if (have - head < length)
 		return 0;
-	m = json_loadb(text + head, length, 0, NULL);
-	if (!json_is_object(m)) {
-		json_decref(m);
+	if (!cuv_json_text_valid(text + head, length))
 		return -EBADMSG;
-	}
+	*ret = cuv_json_of(text + head, length);
+	if (*ret->at != '{')
+		return -EBADMSG;
 	r->at += head + length;
-	*ret = m;
 	return 1;
 }
 
-/* Takes the message over; NULL is one that there was no memory for. */
-static int put(struct cuv_buf *out, json_t *message)
+static int put(struct cuv_buf *out, const struct cuv_buf *body)
 {
-	char *text = NULL;
-	int r = -ENOMEM;
-
-	if (message && json_object_set_new(message, "jsonrpc", json_string("2.0")) == 0)
-		text = json_dumps(message, JSON_COMPACT);
-	if (text)
-		r = cuv_buf_addf(out, "Content-Length: %zu\r\n\r\n", strlen(text));
-	if (r == 0)
-		r = cuv_buf_add_str(out, text);
-	free(text);
-	json_decref(message);
-	return r;
+	cuv_buf_addf(out, "Content-Length: %zu\r\n\r\n", body->len);
+	cuv_buf_add(out, cuv_buf_str(body), body->len);
+	return cuv_buf_err(body) ? cuv_buf_err(body) : cuv_buf_err(out);
 }
 
 /* --- what we say --- */
@@ -133,153 +124,95 @@ static int put(struct cuv_buf *out, json_t *message)
 /* The same settings as cuv_lint_run gives to ruff check and ruff format for the default Python. */
 int cuv_lsp_put_hello(struct cuv_buf *out)
 {
+	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
 	char target[CUV_LINT_TARGET_SIZE];
 
 	cuv_lint_target(NULL, cuv_pythons, target);
-	json_t *settings = json_pack("{s:s, s:s, s:{s:s}}", "configurationPreference", "editorOnly", "logLevel",
-				     "error", "configuration", "target-version", target);
-	json_t *capabilities = json_pack("{s:{s:[s]}, s:{s:{}}}", "general", "positionEncodings", "utf-32",
-					 "textDocument", "diagnostic");
-
-	return put(out, json_pack("{s:i, s:s, s:{s:n, s:o, s:[{s:s, s:s}], s:{s:o}}}", "id", CUV_LSP_HELLO_ID, "method",
-				  "initialize", "params", "processId", "capabilities", capabilities, "workspaceFolders",
-				  "uri", FOLDER, "name", "box", "initializationOptions", "settings", settings));
+	/* It knows nothing of being asked for diagnostics: then they come with each
+	 * document, which is two messages less. */
+	cuv_buf_addf(&body,
+		     "{" VERSION ",\"id\":%d,\"method\":\"initialize\",\"params\":{\"processId\":null,"
+		     "\"capabilities\":{\"general\":{\"positionEncodings\":[\"utf-32\"]}},"
+		     "\"workspaceFolders\":[{\"uri\":\"" FOLDER "\",\"name\":\"box\"}],"
+		     "\"initializationOptions\":{\"settings\":{\"configurationPreference\":\"editorOnly\","
+		     "\"logLevel\":\"error\",\"configuration\":{\"target-version\":\"%s\"}}}}}",
+		     CUV_LSP_HELLO_ID, target);
+	return put(out, &body);
 }
 
-bool cuv_lsp_hello_is_good(const json_t *answer)
+bool cuv_lsp_hello_is_good(struct cuv_json result)
 {
-	const json_t *can = json_object_get(json_object_get(answer, "result"), "capabilities");
-	const char *encoding = json_string_value(json_object_get(can, "positionEncoding"));
-
-	return encoding && strcmp(encoding, "utf-32") == 0;
+	return cuv_json_is(cuv_json_member(cuv_json_member(result, "capabilities"), "positionEncoding"), "utf-32");
 }
 
 int cuv_lsp_put_ready(struct cuv_buf *out)
 {
-	return put(out, json_pack("{s:s, s:{}}", "method", "initialized", "params"));
+	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
+
+	cuv_buf_add_str(&body, "{" VERSION ",\"method\":\"initialized\",\"params\":{}}");
+	return put(out, &body);
 }
 
-static int put_request(struct cuv_buf *out, json_int_t id, const char *method)
+int cuv_lsp_put_document(struct cuv_buf *out, bool first, uint64_t id, const char *prefix, const char *text, size_t len)
 {
-	return put(out, json_pack("{s:I, s:s, s:{s:{s:s}, s:{s:i, s:b}}}", "id", id, "method", method, "params",
-				  "textDocument", "uri", URI, "options", "tabSize", 4, "insertSpaces", true));
+	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max), joined = CUV_BUF_INIT(out->max);
+
+	if (*prefix) {
+		cuv_buf_add_str(&joined, prefix);
+		if (cuv_buf_add(&joined, text, len) < 0)
+			return cuv_buf_err(&joined);
+		text = cuv_buf_str(&joined);
+		len = joined.len;
+	}
+	cuv_buf_addf(&body,
+		     "{" VERSION ",\"method\":\"textDocument/%s\",\"params\":{\"textDocument\":{\"uri\":\"" URI
+		     "\",\"version\":%" PRIu64 "%s\"text\":",
+		     first ? "didOpen" : "didChange", id,
+		     first ? ",\"languageId\":\"python\"," : "},\"contentChanges\":[{");
+	cuv_json_add_string(&body, text, len);
+	cuv_buf_add_str(&body, first ? "}}}" : "}]}}");
+	return put(out, &body);
 }
 
-int cuv_lsp_put_document(struct cuv_buf *out, json_int_t id, const char *prefix, const char *text, size_t len)
+int cuv_lsp_put_formatting(struct cuv_buf *out, uint64_t id)
 {
-	json_t *document = json_pack("{s:s, s:s, s:I, s:s+%}", "uri", URI, "languageId", "python", "version", id,
-				     "text", prefix, text, len);
-	int r = document ? put(out, json_pack("{s:s, s:{s:o}}", "method", "textDocument/didOpen", "params",
-					      "textDocument", document))
-			 : -ENOMEM;
+	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
 
-	if (r == 0 && !*prefix)
-		r = put_request(out, id, "textDocument/diagnostic");
-	if (r == 0)
-		r = put_request(out, id + 1, "textDocument/formatting");
-	if (r == 0)
-		r = put(out, json_pack("{s:s, s:{s:{s:s}}}", "method", "textDocument/didClose", "params",
-				       "textDocument", "uri", URI));
-	return r;
+	cuv_buf_addf(&body,
+		     "{" VERSION ",\"id\":%" PRIu64 ",\"method\":\"textDocument/formatting\",\"params\":{"
+		     "\"textDocument\":{\"uri\":\"" URI "\"},\"options\":{\"tabSize\":4,\"insertSpaces\":true}}}",
+		     id);
+	return put(out, &body);
 }
 
 /* --- what it answers --- */
 
-bool cuv_lsp_answers(const json_t *message, json_int_t id)
+struct cuv_lsp_answer cuv_lsp_look(struct cuv_json message)
 {
-	const json_t *its = json_object_get(message, "id");
+	const struct cuv_json method = cuv_json_member(message, "method");
+	const bool diagnostics = cuv_json_is(method, "textDocument/publishDiagnostics");
+	const struct cuv_json of = diagnostics ? cuv_json_member(message, "params") : message;
+	struct cuv_lsp_answer ret = {.diagnostics = diagnostics,
+				     .result = cuv_json_member(of, diagnostics ? "diagnostics" : "result")};
 
-	return json_is_integer(its) && json_integer_value(its) == id && !json_object_get(message, "method");
+	if ((method.len > 0 && !diagnostics) ||
+	    !cuv_json_number(cuv_json_member(of, diagnostics ? "version" : "id"), INT32_MAX, &ret.id))
+		ret.id = 0;
+	return ret;
 }
 
-struct place {
-	json_int_t line, character; /* from 0; UTF-32 */
-};
-
-static bool get_place(const json_t *position, struct place *ret)
+static bool get_place(struct cuv_json position, struct cuv_lsp_place *ret)
 {
-	const json_t *line = json_object_get(position, "line"), *character = json_object_get(position, "character");
-
-	*ret = (struct place){json_integer_value(line), json_integer_value(character)};
-	return json_is_integer(line) && json_is_integer(character) && ret->line >= 0 && ret->character >= 0 &&
-	       ret->line < INT32_MAX && ret->character < INT32_MAX;
+	return cuv_json_number(cuv_json_member(position, "line"), INT32_MAX - 1, &ret->line) &&
+	       cuv_json_number(cuv_json_member(position, "character"), INT32_MAX - 1, &ret->character);
 }
 
-static bool get_range(const json_t *item, struct place *ret_start, struct place *ret_end)
+bool cuv_lsp_range(struct cuv_json item, struct cuv_lsp_place *ret_start, struct cuv_lsp_place *ret_end)
 {
-	const json_t *range = json_object_get(item, "range");
+	const struct cuv_json range = cuv_json_member(item, "range");
 
-	return get_place(json_object_get(range, "start"), ret_start) &&
-	       get_place(json_object_get(range, "end"), ret_end);
-}
-
-/* NULL when it is not a text edit. */
-static json_t *map_edit(json_t *edit)
-{
-	json_t *text = json_object_get(edit, "newText");
-	struct place start, end;
-
-	if (!json_is_string(text) || !get_range(edit, &start, &end))
-		return NULL;
-	return json_pack("{s:O, s:I, s:I, s:I, s:I}", "content", text, "row", start.line + 1, "column",
-			 start.character + 1, "end_row", end.line + 1, "end_column", end.character + 1);
-}
-
-/* What can't be fixed has no edits. NULL when it is not well-formed. */
-static json_t *map_fix(json_t *data)
-{
-	json_t *from = json_object_get(data, "edits"), *title = json_object_get(data, "title"), *edits, *edit;
-	size_t i;
-
-	if (json_array_size(from) == 0)
-		return json_null();
-	edits = json_array();
-	json_array_foreach(from, i, edit) if (json_array_append_new(edits, map_edit(edit)) < 0)
-	{
-		json_decref(edits);
-		return NULL;
-	}
-	return json_pack("{s:o, s:o}", "message", json_is_string(title) ? json_incref(title) : json_null(), "edits",
-			 edits);
-}
-
-static json_t *map_item(json_t *item)
-{
-	const char *message = json_string_value(json_object_get(item, "message"));
-	json_t *code = json_object_get(item, "code"), *fix = map_fix(json_object_get(item, "data"));
-	json_t *url = json_object_get(json_object_get(item, "codeDescription"), "href");
-	const char *help = message ? strstr(message, HELP) : NULL;
-	struct place start, end;
-
-	if (!message || !fix || !json_is_string(code) || !get_range(item, &start, &end)) {
-		json_decref(fix);
-		return NULL;
-	}
-	return json_pack("{s:O, s:s%, s:I, s:I, s:I, s:I, s:o, s:o}", "code", code, "message", message,
-			 help ? (size_t)(help - message) : strlen(message), "row", start.line + 1, "column",
-			 start.character + 1, "end_row", end.line + 1, "end_column", end.character + 1, "url",
-			 json_is_string(url) ? json_incref(url) : json_null(), "fix", fix);
-}
-
-json_t *cuv_lsp_warnings(const json_t *result, bool *ret_syntax)
-{
-	json_t *items = json_object_get(result, "items"), *list, *item;
-	bool syntax = false;
-	size_t i;
-
-	if (!json_is_array(items))
-		return NULL;
-	list = json_array();
-	json_array_foreach(items, i, item)
-	{
-		if (json_array_append_new(list, map_item(item)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-		syntax = syntax || strcmp(json_string_value(json_object_get(item, "code")), CUV_LINT_SYNTAX) == 0;
-	}
-	*ret_syntax = syntax;
-	return cuv_lint_sorted(list);
+	return get_place(cuv_json_member(range, "start"), ret_start) &&
+	       get_place(cuv_json_member(range, "end"), ret_end);
 }
 
 /* --- edits --- */
@@ -288,7 +221,7 @@ json_t *cuv_lsp_warnings(const json_t *result, bool *ret_syntax)
 struct walk {
 	const char *text;
 	size_t len, at;
-	struct place place;
+	struct cuv_lsp_place place;
 };
 
 static void advance(struct walk *w)
@@ -299,38 +232,45 @@ static void advance(struct walk *w)
 	w->at++;
 	while (w->at < w->len && ((unsigned char)w->text[w->at] & 0xc0) == 0x80)
 		w->at++;
-	w->place = line ? (struct place){w->place.line + 1, 0} : (struct place){w->place.line, w->place.character + 1};
+	w->place = line ? (struct cuv_lsp_place){w->place.line + 1, 0}
+			: (struct cuv_lsp_place){w->place.line, w->place.character + 1};
 }
 
 /* Goes on to a place, which must be one of the text and not behind us. */
-static int walk_to(struct walk *w, struct place to)
+static int walk_to(struct walk *w, struct cuv_lsp_place to)
 {
-	while (w->at < w->len &&
-	       (w->place.line < to.line || (w->place.line == to.line && w->place.character < to.character)))
+	/* Characters do not count in lines that are passed over. */
+	while (w->at < w->len && w->place.line < to.line) {
+		if (w->text[w->at] == '\n' || w->text[w->at] == '\r')
+			advance(w);
+		else
+			w->at++;
+	}
+	while (w->at < w->len && w->place.line == to.line && w->place.character < to.character)
 		advance(w);
 	return w->place.line == to.line && w->place.character == to.character ? 0 : -EBADMSG;
 }
 
-int cuv_lsp_apply(const json_t *result, const char *text, size_t len, struct cuv_buf *ret)
+int cuv_lsp_apply(struct cuv_json edits, const char *text, size_t len, struct cuv_buf *ret)
 {
 	struct walk w = {.text = text, .len = len};
-	json_t *edit;
-	size_t i;
+	struct cuv_json edit = {.len = 0};
+	size_t n;
 
-	if (!json_is_array(result) || json_array_size(result) > EDITS_MAX)
+	if (!cuv_json_is_array(edits))
 		return -EBADMSG;
-	json_array_foreach(result, i, edit)
-	{
-		json_t *with = json_object_get(edit, "newText");
-		struct place start, end;
+	for (n = 0; cuv_json_next(edits, &edit); n++) {
+		const struct cuv_json with = cuv_json_member(edit, "newText");
+		struct cuv_lsp_place start, end;
 		size_t from = w.at;
 
-		if (!json_is_string(with) || !get_range(edit, &start, &end) || walk_to(&w, start) < 0)
+		if (n == EDITS_MAX || !cuv_json_is_string(with) || !cuv_lsp_range(edit, &start, &end) ||
+		    walk_to(&w, start) < 0)
 			return -EBADMSG;
 		cuv_buf_add(ret, text + from, w.at - from);
 		if (walk_to(&w, end) < 0)
 			return -EBADMSG;
-		cuv_buf_add(ret, json_string_value(with), json_string_length(with));
+		cuv_json_add_text(ret, with);
 	}
 	cuv_buf_add(ret, text + w.at, len - w.at);
 	return cuv_buf_err(ret);

@@ -105,12 +105,13 @@ static void refuse_all(struct cuv_ruff_pool *p)
 		finish(t, false);
 }
 
-static void wait_ms(struct cuv_ruff_pool *p, uint64_t ms)
+/* False when the time is over and nothing has moved. */
+static bool wait_ms(struct cuv_ruff_pool *p, uint64_t ms)
 {
 	const uint64_t until = cuv_deadline_ms(ms);
 	struct timespec ts = {.tv_sec = (time_t)(until / CUV_NS_PER_S), .tv_nsec = (long)(until % CUV_NS_PER_S)};
 
-	(void)pthread_cond_timedwait(&p->moved, &p->lock, &ts);
+	return pthread_cond_timedwait(&p->moved, &p->lock, &ts) != ETIMEDOUT;
 }
 
 /* --- a worker --- */
@@ -165,15 +166,14 @@ static void work(struct cuv_ruff_worker *w)
 		if (t) {
 			t->taken = true;
 		} else {
-			wait_ms(p, TICK_MS);
-			if (p->first)
+			if (wait_ms(p, TICK_MS) || p->first)
 				continue;
 		}
 		pthread_mutex_unlock(&p->lock);
 		if (t)
 			answered = serve(w, t);
 		else
-			(void)cuv_ruff_server_check(&w->server);
+			(void)cuv_ruff_server_rest(&w->server);
 		pthread_mutex_lock(&p->lock);
 		lives = cuv_ruff_server_lives(&w->server);
 		p->ready -= !lives;
@@ -197,7 +197,7 @@ static void *worker_main(void *arg)
 			pause_ms = PAUSE_MS;
 			work(w);
 		} else {
-			wait_ms(p, pause_ms);
+			(void)wait_ms(p, pause_ms);
 			pause_ms = CUV_MIN(2 * pause_ms, (uint64_t)PAUSE_MS_MAX);
 		}
 	}

@@ -97,42 +97,81 @@ static int exchange(struct cuv_ruff_server *s, const struct cuv_buf *out, size_t
 	return r;
 }
 
-/* Says all of out and waits for the answers with these ids, n of them, in any
- * order; new references. */
-static int converse(struct cuv_ruff_server *s, const struct cuv_buf *out, const json_int_t *ids, json_t **ret, size_t n,
+/* The answer that is waited for. */
+struct wanted {
+	uint64_t id;
+	bool diagnostics;
+	bool have;
+	struct cuv_buf result; /* empty: it was an error */
+};
+
+static int take(struct wanted *w, size_t n, struct cuv_json message, size_t *ignored)
+{
+	const struct cuv_lsp_answer a = cuv_lsp_look(message);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (w[i].have || w[i].id != a.id || w[i].diagnostics != a.diagnostics)
+			continue;
+		w[i].have = true;
+		return cuv_buf_add(&w[i].result, a.result.at, a.result.len);
+	}
+	return ++*ignored > IGNORED_MAX ? -EBADMSG : 0;
+}
+
+static bool have_all(const struct wanted *w, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && w[i].have; i++)
+		;
+	return i == n;
+}
+
+/* Says all of out and waits for n answers, in any order. */
+static int converse(struct cuv_ruff_server *s, const struct cuv_buf *out, struct wanted *w, size_t n,
 		    uint64_t deadline_ns)
 {
-	size_t said = 0, have = 0, ignored = 0, i;
+	size_t said = 0, ignored = 0;
 	int r = cuv_buf_err(out);
 
 	/* Nothing is owed from before. */
 	if (r == 0)
 		r = write_stream(s, out, &said);
-	while (r == 0 && (have < n || said < out->len)) {
-		json_t *m = NULL;
+	while (r == 0 && (!have_all(w, n) || said < out->len)) {
+		struct cuv_json m;
 
 		r = cuv_lsp_next(&s->reader, &m);
-		if (r == 0) {
+		if (r == 0)
 			r = exchange(s, out, &said, deadline_ns);
-			continue;
-		}
-		if (r < 0)
-			break;
-		r = 0;
-		for (i = 0; i < n && !(cuv_lsp_answers(m, ids[i]) && !ret[i]); i++)
-			;
-		if (i < n) {
-			ret[i] = json_incref(m);
-			have++;
-		} else if (++ignored > IGNORED_MAX) {
-			r = -EBADMSG;
-		}
-		json_decref(m);
+		else if (r == 1)
+			r = take(w, n, m, &ignored);
 	}
 	return r;
 }
 
 /* --- a document --- */
+
+/* What the document has in it now; it takes the place of what was there before. */
+static int put_document(struct cuv_ruff_server *s, struct cuv_buf *out, const char *prefix, const char *text,
+			size_t len)
+{
+	const int r = cuv_lsp_put_document(out, !s->open, ++s->last_id, prefix, text, len);
+
+	s->open = true;
+	return r;
+}
+
+static struct wanted want(const struct cuv_ruff_server *s, bool diagnostics)
+{
+	return (struct wanted){
+		.id = s->last_id, .diagnostics = diagnostics, .result = CUV_BUF_INIT(CUV_LSP_MESSAGE_MAX)};
+}
+
+static struct cuv_json result_of(const struct wanted *w)
+{
+	return cuv_json_of(cuv_buf_str(&w->result), w->result.len);
+}
 
 /* The formatter says nothing both for what can't be parsed and for what is
  * formatted already; and ruff check calls a syntax error also what the parser lets
@@ -140,85 +179,57 @@ static int converse(struct cuv_ruff_server *s, const struct cuv_buf *out, const 
 static int ask_parses(struct cuv_ruff_server *s, const char *code, size_t len, uint64_t deadline_ns, bool *ret)
 {
 	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(SAY_MAX);
-	const json_int_t ids[] = {s->next_id + 1};
-	json_t *answer = NULL, *result;
-	int r = cuv_lsp_put_document(&out, s->next_id, "\n", code, len);
+	int r = put_document(s, &out, "\n", code, len);
+	struct wanted w = want(s, false);
 
-	s->next_id += 2;
 	if (r == 0)
-		r = converse(s, &out, ids, &answer, 1, deadline_ns);
-	result = json_object_get(answer, "result");
-	if (r == 0 && !result)
+		r = cuv_lsp_put_formatting(&out, w.id);
+	if (r == 0)
+		r = converse(s, &out, &w, 1, deadline_ns);
+	if (r == 0 && w.result.len == 0)
 		r = -EBADMSG;
-	*ret = result && !json_is_null(result);
-	json_decref(answer);
+	*ret = r == 0 && !cuv_json_is_null(result_of(&w));
+	cuv_buf_done(&w.result);
 	return r;
 }
 
-/* Of what can't be parsed only the first syntax error is of use. */
-static json_t *first_syntax_error(json_t *warnings)
+static int judge(struct cuv_ruff_server *s, struct cuv_json diagnostics, struct cuv_json edits, const char *code,
+		 size_t len, uint64_t deadline_ns, struct cuv_ruff_report *ret)
 {
-	json_t *list = json_array(), *w;
-	size_t i;
-
-	json_array_foreach(warnings, i, w)
-	{
-		if (strcmp(json_string_value(json_object_get(w, "code")), CUV_LINT_SYNTAX) != 0)
-			continue;
-		json_array_append(list, w);
-		break;
-	}
-	json_decref(warnings);
-	return list;
-}
-
-static int keep_warnings(const json_t *warnings, struct cuv_buf *ret)
-{
-	char *text = json_dumps(warnings, JSON_COMPACT);
-	int r = text ? cuv_buf_add_str(ret, text) : -ENOMEM;
-
-	free(text);
-	return r;
-}
-
-static int judge(struct cuv_ruff_server *s, json_t *diagnostics, json_t *formatting, const char *code, size_t len,
-		 uint64_t deadline_ns, struct cuv_ruff_report *ret)
-{
-	const json_t *edits = json_object_get(formatting, "result");
 	bool syntax = false;
-	json_t *warnings = cuv_lsp_warnings(json_object_get(diagnostics, "result"), &syntax);
-	int r = warnings && edits ? 0 : -EBADMSG;
+	int r = edits.len ? cuv_lsp_warnings(diagnostics, false, &ret->warnings, &syntax) : -EBADMSG;
 
 	ret->parsed = true;
-	if (r == 0 && json_is_null(edits) && syntax)
+	if (r == 0 && cuv_json_is_null(edits) && syntax)
 		r = ask_parses(s, code, len, deadline_ns, &ret->parsed);
-	if (r == 0 && !ret->parsed)
-		warnings = first_syntax_error(warnings);
-	else if (r == 0)
-		r = json_is_null(edits) ? cuv_buf_add(&ret->formatted, code, len)
-					: cuv_lsp_apply(edits, code, len, &ret->formatted);
-	if (r == 0)
-		r = keep_warnings(warnings, &ret->warnings);
-	json_decref(warnings);
-	return r;
+	if (r < 0)
+		return r;
+	if (!ret->parsed) {
+		/* Of what can't be parsed only the first syntax error is of use. */
+		cuv_buf_reset(&ret->warnings);
+		return cuv_lsp_warnings(diagnostics, true, &ret->warnings, &syntax);
+	}
+	return cuv_json_is_null(edits) ? cuv_buf_add(&ret->formatted, code, len)
+				       : cuv_lsp_apply(edits, code, len, &ret->formatted);
 }
 
 int cuv_ruff_server_ask(struct cuv_ruff_server *s, const char *code, size_t len, struct cuv_ruff_report *ret)
 {
 	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(SAY_MAX);
 	const uint64_t deadline = cuv_deadline_ms(DOCUMENT_MS);
-	const json_int_t ids[] = {s->next_id, s->next_id + 1};
-	json_t *answers[] = {NULL, NULL};
-	int r = cuv_lsp_put_document(&out, s->next_id, "", code, len);
+	int r = put_document(s, &out, "", code, len);
+	struct wanted w[] = {want(s, true), want(s, false)};
 
-	s->next_id += 2;
 	s->documents++;
+	s->holds = true;
 	if (r == 0)
-		r = converse(s, &out, ids, answers, 2, deadline);
+		r = cuv_lsp_put_formatting(&out, w[1].id);
 	if (r == 0)
-		r = judge(s, answers[0], answers[1], code, len, deadline, ret);
-	json_decref(answers[0]);
-	json_decref(answers[1]);
+		r = converse(s, &out, w, ARRAY_SIZE(w), deadline);
+	if (r == 0)
+		r = judge(s, result_of(&w[0]), result_of(&w[1]), code, len, deadline, ret);
+	cuv_buf_done(&w[0].result);
+	cuv_buf_done(&w[1].result);
 	return r < 0 ? lost(s, r, r == -ETIMEDOUT ? "a document took too long" : "a document was not answered") : 0;
 }
 
@@ -247,18 +258,17 @@ static int greet(struct cuv_ruff_server *s)
 {
 	_cleanup_buf_ struct cuv_buf hello = CUV_BUF_INIT(SAY_MAX), ready = CUV_BUF_INIT(SAY_MAX);
 	const uint64_t deadline = cuv_deadline_ms(START_MS);
-	const json_int_t id = CUV_LSP_HELLO_ID;
-	json_t *answer = NULL;
+	struct wanted w = want(s, false);
 	int r = cuv_lsp_put_hello(&hello);
 
 	if (r == 0)
-		r = converse(s, &hello, &id, &answer, 1, deadline);
-	if (r == 0 && !cuv_lsp_hello_is_good(answer))
+		r = converse(s, &hello, &w, 1, deadline);
+	if (r == 0 && !cuv_lsp_hello_is_good(result_of(&w)))
 		r = -EBADMSG;
-	json_decref(answer);
+	cuv_buf_done(&w.result);
 	if (r == 0)
 		r = cuv_lsp_put_ready(&ready);
-	return r == 0 ? converse(s, &ready, NULL, NULL, 0, deadline) : r;
+	return r == 0 ? converse(s, &ready, NULL, 0, deadline) : r;
 }
 
 static int rehearse(struct cuv_ruff_server *s)
@@ -280,7 +290,7 @@ int cuv_ruff_server_start(struct cuv_ruff_server *s, const struct cuv_peers *pee
 
 	cuv_ruff_server_init(s);
 	cuv_lsp_reader_init(&s->reader);
-	s->next_id = CUV_LSP_HELLO_ID + 1;
+	s->last_id = CUV_LSP_HELLO_ID;
 	s->born_ns = cuv_now_ns();
 	r = start_run(s, peers, tools);
 	if (r == 0)
@@ -298,20 +308,34 @@ bool cuv_ruff_server_check(struct cuv_ruff_server *s)
 	struct pollfd p[] = {{.fd = s->stream, .events = POLLIN}, {.fd = s->session, .events = POLLIN}};
 	int r = 0, i;
 
-	/* What it says of documents that are closed is no more than a few messages. */
+	/* What it says of documents that were there before is no more than a few messages. */
 	for (i = 0; i < IGNORED_MAX && r == 0 && cuv_ruff_server_lives(s) && poll(p, ARRAY_SIZE(p), 0) > 0; i++) {
-		json_t *m = NULL;
+		struct cuv_json m;
 
 		if (p[0].revents)
 			r = read_stream(s);
 		if (r == 0 && p[1].revents)
 			r = read_session(s);
-		while (r == 0 && (r = cuv_lsp_next(&s->reader, &m)) == 1) {
-			json_decref(m);
+		while (r == 0 && (r = cuv_lsp_next(&s->reader, &m)) == 1)
 			r = 0;
-		}
 	}
 	if (r < 0)
 		lost(s, r, "it ended");
+	return cuv_ruff_server_lives(s);
+}
+
+bool cuv_ruff_server_rest(struct cuv_ruff_server *s)
+{
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(SAY_MAX);
+	int r;
+
+	if (!cuv_ruff_server_check(s) || !s->holds)
+		return cuv_ruff_server_lives(s);
+	s->holds = false;
+	r = put_document(s, &out, "", "", 0);
+	if (r == 0)
+		r = converse(s, &out, NULL, 0, cuv_deadline_ms(DOCUMENT_MS));
+	if (r < 0)
+		lost(s, r, "it could not be emptied");
 	return cuv_ruff_server_lives(s);
 }

@@ -15,7 +15,9 @@ struct cuv_ruff_server {
 	int stream;  /* -1: there is none */
 	int session; /* the run's; closing it ends the box */
 	struct cuv_lsp_reader reader;
-	json_int_t next_id;
+	uint64_t last_id; /* that was given out last */
+	bool open;	  /* it has its one document, */
+	bool holds;	  /* with somebody's text in it */
 	uint64_t born_ns;
 	uint32_t documents; /* so far */
 };
@@ -34,6 +36,8 @@ void cuv_ruff_server_stop(struct cuv_ruff_server *s);
 /* Looks, without waiting, whether it is still there; if not, there is none from
  * here on. */
 bool cuv_ruff_server_check(struct cuv_ruff_server *s);
+/* The same, when nothing is to be done: it is left without the last text. */
+bool cuv_ruff_server_rest(struct cuv_ruff_server *s);
 /* Formats and checks code; ret must be initialised. 0; -errno when it failed, and
  * then there is no server any more. */
 int cuv_ruff_server_ask(struct cuv_ruff_server *s, const char *code, size_t len, struct cuv_ruff_report *ret);

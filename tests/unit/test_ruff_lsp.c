@@ -5,17 +5,19 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int read_one(const char *text, json_t **ret)
+static int read_one(const char *text)
 {
 	struct cuv_lsp_reader r;
+	struct cuv_json m;
 	int got;
 
 	cuv_lsp_reader_init(&r);
 	assert_ok(cuv_lsp_push(&r, text, strlen(text)));
-	got = cuv_lsp_next(&r, ret);
+	got = cuv_lsp_next(&r, &m);
 	cuv_lsp_reader_done(&r);
 	return got;
 }
@@ -24,7 +26,7 @@ TEST(frames_that_are_not_whole_are_waited_for)
 {
 	static const char frame[] = "Content-Length: 9\r\nContent-Type: x\r\n\r\n{\"id\": 7}";
 	struct cuv_lsp_reader r;
-	json_t *m = NULL;
+	struct cuv_json m;
 	size_t i;
 
 	cuv_lsp_reader_init(&r);
@@ -33,9 +35,8 @@ TEST(frames_that_are_not_whole_are_waited_for)
 		assert_ok(cuv_lsp_push(&r, frame + i, 1));
 	}
 	assert_int_equal(cuv_lsp_next(&r, &m), 1);
-	assert_true(cuv_lsp_answers(m, 7) && !cuv_lsp_answers(m, 8));
+	assert_int_equal(cuv_lsp_look(m).id, 7);
 	assert_true(cuv_lsp_is_empty(&r));
-	json_decref(m);
 	cuv_lsp_reader_done(&r);
 }
 
@@ -53,15 +54,14 @@ TEST(frames_that_are_none_are_told)
 		"Content-Length: 99999999999999999999\r\n\r\n{}",
 	};
 	char endless[CUV_LSP_HEADER_MAX + 1];
-	json_t *m = NULL;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		if (read_one(bad[i], &m) != -EBADMSG)
+		if (read_one(bad[i]) != -EBADMSG)
 			fail_msg("accepted: %s", bad[i]);
 	memset(endless, 'a', sizeof(endless) - 1);
 	endless[sizeof(endless) - 1] = '\0';
-	assert_int_equal(read_one(endless, &m), -EBADMSG);
+	assert_int_equal(read_one(endless), -EBADMSG);
 }
 
 TEST(what_is_held_is_bounded)
@@ -80,45 +80,89 @@ TEST(what_is_held_is_bounded)
 	cuv_lsp_reader_done(&r);
 }
 
+/* What is said next, by a parser that is not ours. */
+static json_t *said(struct cuv_lsp_reader *r)
+{
+	struct cuv_json m;
+	json_t *tree;
+
+	assert_int_equal(cuv_lsp_next(r, &m), 1);
+	tree = json_loadb(m.at, m.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(tree);
+	return tree;
+}
+
+static const char *text_at(const json_t *m, const char *member)
+{
+	return json_string_value(json_object_get(m, member));
+}
+
 TEST(a_document_is_said_in_frames_that_can_be_read)
 {
-	static const char code[] = "x = \"\xf0\x9f\x98\x80\\\n\t\x01\"\n";
-	static const char *const methods[] = {"textDocument/didOpen", "textDocument/diagnostic",
-					      "textDocument/formatting", "textDocument/didClose"};
+	static const char code[] = "x = \"\xf0\x9f\x98\x80\\\n\t\x01\x7f\r\"\n";
 	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(65536);
 	struct cuv_lsp_reader r;
-	size_t i;
+	json_t *m, *document;
 
-	assert_ok(cuv_lsp_put_document(&out, 20, "", code, sizeof(code) - 1));
+	assert_ok(cuv_lsp_put_document(&out, true, 20, "", code, sizeof(code) - 1));
+	assert_ok(cuv_lsp_put_formatting(&out, 20));
+	assert_ok(cuv_lsp_put_document(&out, false, 21, "\n", code, sizeof(code) - 1));
 	cuv_lsp_reader_init(&r);
 	assert_ok(cuv_lsp_push(&r, out.data, out.len));
-	for (i = 0; i < ARRAY_SIZE(methods); i++) {
-		json_t *m = NULL, *document;
 
-		assert_int_equal(cuv_lsp_next(&r, &m), 1);
-		assert_string_equal(json_string_value(json_object_get(m, "method")), methods[i]);
-		document = json_object_get(json_object_get(m, "params"), "textDocument");
-		if (i == 0)
-			assert_string_equal(json_string_value(json_object_get(document, "text")), code);
-		if (i == 1 || i == 2)
-			assert_int_equal(json_integer_value(json_object_get(m, "id")), 19 + i);
-		json_decref(m);
-	}
+	m = said(&r);
+	document = json_object_get(json_object_get(m, "params"), "textDocument");
+	assert_string_equal(text_at(m, "method"), "textDocument/didOpen");
+	assert_string_equal(text_at(document, "text"), code);
+	assert_int_equal(json_integer_value(json_object_get(document, "version")), 20);
+	json_decref(m);
+
+	m = said(&r);
+	assert_string_equal(text_at(m, "method"), "textDocument/formatting");
+	assert_int_equal(json_integer_value(json_object_get(m, "id")), 20);
+	json_decref(m);
+
+	m = said(&r);
+	document = json_array_get(json_object_get(json_object_get(m, "params"), "contentChanges"), 0);
+	assert_string_equal(text_at(m, "method"), "textDocument/didChange");
+	assert_int_equal(text_at(document, "text")[0], '\n');
+	assert_string_equal(text_at(document, "text") + 1, code);
+	json_decref(m);
 	assert_true(cuv_lsp_is_empty(&r));
 	cuv_lsp_reader_done(&r);
+}
+
+static struct cuv_lsp_answer look(const char *message)
+{
+	return cuv_lsp_look(cuv_json_of(message, strlen(message)));
+}
+
+TEST(answers_are_told_from_what_nobody_asked_for)
+{
+	struct cuv_lsp_answer a = look("{\"id\":7,\"result\":null}");
+
+	assert_true(a.id == 7 && !a.diagnostics && cuv_json_is_null(a.result));
+	a = look("{\"id\":7,\"error\":{\"code\":1}}");
+	assert_true(a.id == 7 && a.result.len == 0);
+	a = look("{\"method\":\"textDocument/publishDiagnostics\",\"params\":{\"version\":8,\"diagnostics\":[]}}");
+	assert_true(a.id == 8 && a.diagnostics && cuv_json_is_array(a.result));
+	assert_int_equal(look("{\"id\":7,\"method\":\"workspace/configuration\"}").id, 0);
+	assert_int_equal(look("{\"method\":\"textDocument/publishDiagnostics\",\"params\":{\"diagnostics\":[]}}").id,
+			 0);
+	assert_int_equal(look("{\"id\":\"7\",\"result\":null}").id, 0);
+	assert_int_equal(look("{\"id\":-7,\"result\":null}").id, 0);
 }
 
 #define RANGE(a, b, c, d)                                                                                              \
 	"\"range\":{\"start\":{\"line\":" #a ",\"character\":" #b "},\"end\":{\"line\":" #c ",\"character\":" #d "}}"
 
-static json_t *warnings_of(const char *items, bool *ret_syntax)
+static json_t *warnings_of(const char *items, bool syntax_only, bool *ret_syntax)
 {
-	json_t *result = json_pack("{s:o}", "items", json_loads(items, 0, NULL)), *list;
+	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(65536);
 
-	assert_non_null(result);
-	list = cuv_lsp_warnings(result, ret_syntax);
-	json_decref(result);
-	return list;
+	if (cuv_lsp_warnings(cuv_json_of(items, strlen(items)), syntax_only, &out, ret_syntax) < 0)
+		return NULL;
+	return json_loadb(cuv_buf_str(&out), out.len, JSON_REJECT_DUPLICATES, NULL);
 }
 
 TEST(warnings_are_in_order_and_in_our_shape)
@@ -137,7 +181,7 @@ TEST(warnings_are_in_order_and_in_our_shape)
 										   "\"before\"," RANGE(0, 1, 0, 8) "}]";
 	static const char *const want[] = {"E0", "E1", "F401", "W605"};
 	bool syntax = true;
-	json_t *list = warnings_of(items, &syntax), *w, *edit;
+	json_t *list = warnings_of(items, false, &syntax), *w, *edit;
 	size_t i;
 
 	assert_non_null(list);
@@ -176,20 +220,33 @@ TEST(what_is_no_list_of_diagnostics_gives_none)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		if (warnings_of(bad[i], &syntax))
+		if (warnings_of(bad[i], false, &syntax))
 			fail_msg("accepted: %s", bad[i]);
-	assert_null(cuv_lsp_warnings(NULL, &syntax));
+}
+
+TEST(of_what_can_not_be_parsed_the_first_syntax_error_is_left)
+{
+	static const char items[] = "[{\"code\":\"invalid-syntax\",\"message\":\"second\"," RANGE(
+		2, 0, 2,
+		1) "},{\"code\":\"F401\",\"message\":\"other\"," RANGE(0, 0, 0,
+								       1) "},"
+									  "{\"code\":\"invalid-syntax\",\"message\":"
+									  "\"first \\u00e9\"," RANGE(1, 0, 1, 1) "}]";
+	bool syntax = false;
+	json_t *list = warnings_of(items, true, &syntax);
+
+	assert_true(syntax);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(text_at(json_array_get(list, 0), "message"), "first \xc3\xa9");
+	json_decref(list);
+	list = warnings_of(items, false, &syntax);
+	assert_int_equal(json_array_size(list), 3);
+	json_decref(list);
 }
 
 static int apply(const char *edits, const char *text, struct cuv_buf *out)
 {
-	json_t *list = json_loads(edits, 0, NULL);
-	int r;
-
-	assert_non_null(list);
-	r = cuv_lsp_apply(list, text, strlen(text), out);
-	json_decref(list);
-	return r;
+	return cuv_lsp_apply(cuv_json_of(edits, strlen(edits)), text, strlen(text), out);
 }
 
 TEST(edits_are_placed_by_characters_and_by_all_three_ends_of_lines)
@@ -292,6 +349,8 @@ int main(void)
 		cmocka_unit_test(frames_that_are_none_are_told),
 		cmocka_unit_test(what_is_held_is_bounded),
 		cmocka_unit_test(a_document_is_said_in_frames_that_can_be_read),
+		cmocka_unit_test(answers_are_told_from_what_nobody_asked_for),
+		cmocka_unit_test(of_what_can_not_be_parsed_the_first_syntax_error_is_left),
 		cmocka_unit_test(warnings_are_in_order_and_in_our_shape),
 		cmocka_unit_test(what_is_no_list_of_diagnostics_gives_none),
 		cmocka_unit_test(edits_are_placed_by_characters_and_by_all_three_ends_of_lines),

@@ -11,6 +11,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,9 @@ struct ruff {
 	int stream, session;
 	char *text; /* of the document that is open */
 };
+
+/* Documents that were left with nothing in them. A ruff may outlive its test. */
+static _Atomic unsigned emptied;
 
 static void say(const struct ruff *r, const char *text)
 {
@@ -61,8 +65,19 @@ static void flood(const struct ruff *r)
 		;
 }
 
+static void diagnose(const struct ruff *r, json_int_t version, const char *items)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/publishDiagnostics\",\"params\":{\"version\":%lld,"
+		 "\"diagnostics\":%s}}",
+		 (long long)version, items);
+	say(r, text);
+}
+
 /* False: it is over. */
-static bool on_diagnostic(struct ruff *r, json_int_t id)
+static bool on_document(struct ruff *r, json_int_t id)
 {
 	int i;
 
@@ -80,12 +95,12 @@ static bool on_diagnostic(struct ruff *r, json_int_t id)
 	if (strstr(r->text, "other"))
 		id += 1000;
 	if (strstr(r->text, "odd"))
-		answer(r, id, "{\"items\":[{}]}");
-	answer(r, id,
-	       strstr(r->text, "syntax") ? "{\"items\":[{\"code\":\"invalid-syntax\",\"message\":\"m\",\"range\":"
-					   "{\"start\":{\"line\":0,\"character\":0},"
-					   "\"end\":{\"line\":0,\"character\":1}}}]}"
-					 : "{\"items\":[]}");
+		diagnose(r, id, "[{}]");
+	diagnose(r, id,
+		 strstr(r->text, "syntax") ? "[{\"code\":\"invalid-syntax\",\"message\":\"m\",\"range\":"
+					     "{\"start\":{\"line\":0,\"character\":0},"
+					     "\"end\":{\"line\":0,\"character\":1}}}]"
+					   : "[]");
 	return true;
 }
 
@@ -100,17 +115,22 @@ static void on_formatting(const struct ruff *r, json_int_t id)
 static bool on_message(struct ruff *r, const json_t *m)
 {
 	const char *method = json_string_value(json_object_get(m, "method"));
-	const json_t *document = json_object_get(json_object_get(m, "params"), "textDocument");
+	const json_t *params = json_object_get(m, "params"), *document = json_object_get(params, "textDocument");
 	const json_int_t id = json_integer_value(json_object_get(m, "id"));
 
 	if (strcmp(method, "initialize") == 0)
 		answer(r, id, "{\"capabilities\":{\"positionEncoding\":\"utf-32\"}}");
-	if (strcmp(method, "textDocument/didOpen") == 0) {
+	if (strcmp(method, "textDocument/didOpen") == 0 || strcmp(method, "textDocument/didChange") == 0) {
+		const json_t *change = json_array_get(json_object_get(params, "contentChanges"), 0);
+
+		/* It is opened once. */
+		if ((r->text != NULL) != (change != NULL))
+			abort();
 		free(r->text);
-		r->text = strdup(json_string_value(json_object_get(document, "text")));
+		r->text = strdup(json_string_value(json_object_get(change ? change : document, "text")));
+		emptied += r->text[0] == '\0';
+		return on_document(r, json_integer_value(json_object_get(document, "version")));
 	}
-	if (strcmp(method, "textDocument/diagnostic") == 0)
-		return on_diagnostic(r, id);
 	if (strcmp(method, "textDocument/formatting") == 0)
 		on_formatting(r, id);
 	return true;
@@ -126,10 +146,12 @@ static void *ruff_main(void *arg)
 
 	cuv_lsp_reader_init(&reader);
 	while (on && (n = read(r->stream, data, sizeof(data))) > 0) {
-		json_t *m = NULL;
+		struct cuv_json text;
 
 		(void)cuv_lsp_push(&reader, data, (size_t)n);
-		while (on && cuv_lsp_next(&reader, &m) == 1) {
+		while (on && cuv_lsp_next(&reader, &text) == 1) {
+			json_t *m = json_loadb(text.at, text.len, 0, NULL);
+
 			on = on_message(r, m);
 			json_decref(m);
 		}
@@ -288,6 +310,23 @@ TEST(a_document_is_answered_and_remembered)
 	stop(&f);
 }
 
+TEST(a_server_that_has_nothing_to_do_keeps_no_text)
+{
+	const uint64_t deadline = cuv_deadline_ms(4 * PATIENCE_MS);
+	struct fixture f;
+
+	emptied = 0;
+	start(&f, 1);
+	wait_ready(&f, 1);
+	assert_answered(&f, "x = 1\n", true, "[]");
+	while (emptied == 0 && cuv_now_ns() < deadline)
+		usleep(1000);
+	assert_int_equal(emptied, 1);
+	/* What was said of nothing is not taken for the next one's. */
+	assert_answered(&f, "syntax passes", true, NULL);
+	stop(&f);
+}
+
 TEST(what_can_not_be_parsed_is_told_from_what_only_ruff_calls_so)
 {
 	struct fixture f;
@@ -395,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_is_answered_and_remembered),
+		cmocka_unit_test(a_server_that_has_nothing_to_do_keeps_no_text),
 		cmocka_unit_test(what_can_not_be_parsed_is_told_from_what_only_ruff_calls_so),
 		cmocka_unit_test(however_a_server_fails_there_is_no_answer_and_then_another_server),
 		cmocka_unit_test(one_document_that_hangs_does_not_hold_up_the_others),

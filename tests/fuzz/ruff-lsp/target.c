@@ -7,6 +7,7 @@
 #include "manager/ruff/lint.h"
 #include "manager/ruff/lsp.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,21 +39,23 @@ static void check_warnings(json_t *list, bool syntax)
 	cuv_assert(found == syntax || json_array_size(list) == CUV_LINT_WARNINGS_MAX);
 }
 
-static void take(json_t *m)
+static void take(struct cuv_json m)
 {
-	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(TRANSCRIPT_MAX);
-	const json_t *result = json_object_get(m, "result");
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(TRANSCRIPT_MAX), list = CUV_BUF_INIT(TRANSCRIPT_MAX);
+	const struct cuv_lsp_answer a = cuv_lsp_look(m);
+	struct cuv_json none = {.len = 0};
 	bool syntax = false;
-	json_t *list;
 
-	cuv_assert(json_is_object(m));
-	(void)cuv_lsp_hello_is_good(m);
-	(void)cuv_lsp_answers(m, CUV_LSP_HELLO_ID);
-	list = cuv_lsp_warnings(result, &syntax);
-	if (list)
-		check_warnings(list, syntax);
-	json_decref(list);
-	if (cuv_lsp_apply(result, TEXT, sizeof(TEXT) - 1, &text) == 0 && json_array_size(result) == 0)
+	cuv_assert(m.len >= 2 && *m.at == '{');
+	(void)cuv_lsp_hello_is_good(a.result);
+	if (cuv_lsp_warnings(a.result, false, &list, &syntax) == 0) {
+		json_t *tree = json_loadb(cuv_buf_str(&list), list.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+
+		cuv_assert(json_is_array(tree));
+		check_warnings(tree, syntax);
+		json_decref(tree);
+	}
+	if (cuv_lsp_apply(a.result, TEXT, sizeof(TEXT) - 1, &text) == 0 && !cuv_json_next(a.result, &none))
 		cuv_assert(text.len == sizeof(TEXT) - 1 && memcmp(text.data, TEXT, text.len) == 0);
 }
 
@@ -66,7 +69,7 @@ static void transcribe(const uint8_t *data, size_t size, size_t step, struct cuv
 	cuv_lsp_reader_init(&reader);
 	while (r == 0 && at < size) {
 		size_t n = step;
-		json_t *m = NULL;
+		struct cuv_json m;
 
 		if (n == 0) {
 			seed = seed * 1103515245 + data[at] + 12345;
@@ -76,12 +79,8 @@ static void transcribe(const uint8_t *data, size_t size, size_t step, struct cuv
 		r = cuv_lsp_push(&reader, data + at, n);
 		at += n;
 		while (r == 0 && (r = cuv_lsp_next(&reader, &m)) == 1) {
-			char *text = json_dumps(m, JSON_COMPACT | JSON_SORT_KEYS);
-
-			cuv_buf_add_str(out, text ? text : "?");
-			free(text);
+			cuv_buf_add(out, m.at, m.len);
 			take(m);
-			json_decref(m);
 			r = 0;
 		}
 	}
