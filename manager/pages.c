@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/pages.h"
 
+#include "lib/base/embed.h"
 #include "lib/base/fd.h"
 
 #include <fcntl.h>
@@ -47,6 +48,8 @@ static struct {
 	[FILE_REDOC] = {"redoc.standalone.js", "text/javascript; charset=utf-8", -1, 0},
 };
 
+extern const struct cuv_embedded cuv_playground_files[]; /* manager/playground/ */
+
 void cuv_pages_open(const char *folder)
 {
 	_cleanup_close_ int dir = folder ? open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
@@ -80,6 +83,44 @@ static void page(struct cuv_http *h, enum file needed, const char *text)
 		cuv_http_reply(h, 200, HEADERS, "text/html; charset=utf-8", text, strlen(text));
 }
 
+/* Who takes JSON gets it, whatever else they take. */
+bool cuv_pages_wanted(const struct cuv_http *h)
+{
+	const char *accept = h->head.accept ? h->head.accept : "";
+
+	return strstr(accept, "text/html") && !strstr(accept, "application/json");
+}
+
+static const struct cuv_embedded *find_embedded(const char *name)
+{
+	const struct cuv_embedded *f = cuv_playground_files;
+
+	while (f->name && strcmp(f->name, name) != 0)
+		f++;
+	return f->name ? f : NULL;
+}
+
+void cuv_route_playground(struct cuv_http *h)
+{
+	const struct cuv_embedded *f = find_embedded("playground.html");
+
+	cuv_assert(f);
+	cuv_http_reply(h, 200, HEADERS "Vary: Accept\r\n", "text/html; charset=utf-8", (const char *)f->data, f->len);
+}
+
+/* A script or a style sheet of that page. False: there is none of this name. */
+static bool reply_embedded(struct cuv_http *h, const char *name)
+{
+	const struct cuv_embedded *f = find_embedded(name);
+	const size_t len = strlen(name);
+	const bool is_style = len > 4 && strcmp(name + len - 4, ".css") == 0;
+
+	if (!f || strcmp(name, "playground.html") == 0)
+		return false;
+	cuv_http_reply(h, 200, HEADERS, files[is_style ? FILE_STYLE : FILE_REDOC].type, (const char *)f->data, f->len);
+	return true;
+}
+
 void cuv_route_docs(_unused_ struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *client)
 {
 	page(h, FILE_SWAGGER, docs_page);
@@ -98,6 +139,8 @@ void cuv_route_docs_file(_unused_ struct cuv_server *s, struct cuv_http *h, _unu
 		cuv_http_reply(h, 200, HEADERS, files[FILE_REDOC].type, start_script, strlen(start_script));
 		return;
 	}
+	if (reply_embedded(h, h->param))
+		return;
 	for (size_t i = 0; i < _FILE_MAX; i++) {
 		if (strcmp(h->param, files[i].name) != 0)
 			continue;

@@ -50,6 +50,10 @@ static void get_root(struct cuv_server *s, struct cuv_http *h, _unused_ const st
 	struct cuv_health_state state;
 	bool serving;
 
+	if (cuv_pages_wanted(h)) {
+		cuv_route_playground(h);
+		return;
+	}
 	health_status(s, &state, &serving);
 	reply_health(h, serving,
 		     json_pack("{s:s, s:s, s:s, s:s, s:s}", "service", "cuvette", "status",

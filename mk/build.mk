@@ -18,6 +18,8 @@ RECIPES := $(wildcard nixenv/nix/*.nix nixenv/nix/*.py) nixenv/builder/pep517.py
 
 # The API's document, and the routes that it makes (manager/openapi/README.md).
 OPENAPI := $(wildcard manager/openapi/*.json)
+# The page at /, which travels in the manager.
+PLAYGROUND := $(wildcard manager/playground/*)
 # Which rules there are to choose from.
 RUFF_RULES := manager/ruff/rules.txt
 # Programs and a list of packages that the dialects' runs have.
@@ -48,7 +50,7 @@ $(LIB_BASE): $(call objs,$(BASE_SRC))
 	$(archive)
 $(LIB_NIXENV): $(call objs,$(NIXENV_SRC)) $(BUILD)/pythons.o
 	$(archive)
-$(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o $(BUILD)/dialect_files.o $(BUILD)/ruff_rules.o
+$(LIB_MANAGER): $(call objs,$(MANAGER_SRC)) $(BUILD)/openapi.o $(BUILD)/dialect_files.o $(BUILD)/ruff_rules.o $(BUILD)/playground.o
 	$(archive)
 $(LIB_BUILDER): $(call objs,$(filter-out nixenv/builder/main.c,$(BUILDER_SRC))) $(BUILD)/recipes.o
 	$(archive)
@@ -68,6 +70,9 @@ $(BUILD)/dialect_files.c: $(DIALECT_FILES) tools/embed
 $(BUILD)/deterministic.c: worker-image/launcher/deterministic.py tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_deterministic_files $< > $@.tmp && mv $@.tmp $@
+$(BUILD)/playground.c: $(PLAYGROUND) tools/embed
+	@mkdir -p $(@D)
+	$(Q)tools/embed cuv_playground_files $(PLAYGROUND) > $@.tmp && mv $@.tmp $@
 $(BUILD)/ruff_rules.c: $(RUFF_RULES) tools/embed
 	@mkdir -p $(@D)
 	$(Q)tools/embed cuv_ruff_rules $(RUFF_RULES) > $@.tmp && mv $@.tmp $@
@@ -80,7 +85,7 @@ $(BUILD)/openapi.c $(BUILD)/openapi.json $(BUILD)/manager/openapi_routes.h &: $(
 	$(Q)tools/openapi --c $(BUILD)/openapi.c --json $(BUILD)/openapi.json --routes $(BUILD)/manager/openapi_routes.h $(OPENAPI)
 $(OBJ)/manager/routes.o: $(BUILD)/manager/openapi_routes.h
 $(BUILD)/recipes.o $(BUILD)/pythons.o $(BUILD)/openapi.o $(BUILD)/dialect_files.o \
-	$(BUILD)/ruff_rules.o $(BUILD)/deterministic.o: %.o: %.c
+	$(BUILD)/ruff_rules.o $(BUILD)/playground.o $(BUILD)/deterministic.o: %.o: %.c
 	$(Q)$(CC) $(CUV_CFLAGS) -c -o $@ $<
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  link $@";) $(CC) $(CUV_LDFLAGS) -o $@ $(filter %.o %.a,$^)

@@ -27,6 +27,32 @@ def test_a_page_asks_for_its_own_files_only(service, path):
             assert service.get(f"/{name}").status_code == 200, name
 
 
+def test_a_browser_gets_a_page_that_runs_programs(service):
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    page = service.get("/", headers=browser)
+    assert page.status_code == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["vary"] == "Accept" and "script-src 'self'" in page.headers["content-security-policy"]
+    assert "//" not in page.text and "<script>" not in page.text
+    for name, kind in (("playground.js", "text/javascript"), ("playground.css", "text/css")):
+        assert f'"docs/{name}"' in page.text
+        answer = service.get(f"/docs/{name}")
+        assert answer.status_code == 200 and answer.headers["content-type"] == f"{kind}; charset=utf-8"
+    # It puts nothing in as HTML, and sends what the API takes.
+    script = service.get("/docs/playground.js").text
+    assert "innerHTML" not in script and "eval" not in script
+    assert set(re.findall(r'at\("(\w+)"\)|show\("(\w+)"', script)) and all(
+        f'id="{a or b}"' in page.text for a, b in re.findall(r'at\("(\w+)"\)|show\("(\w+)"', script))
+    sent = {name: "" for name in re.findall(r"^      (\w+): ", script, re.MULTILINE)}
+    assert set(sent) == {"code", "requirements", "stdin", "artifacts"}
+    with service.client() as http:
+        answer = http.post("/api/v1/run", json={**sent, "code": "print(input())", "requirements": "# none\n", "stdin": "in",
+                                                "artifacts": ["*.png", "*.svg", "*.csv", "*.txt"]},
+                           headers={"Origin": service.url})
+    assert answer.json()["stdout"] == "in\n", answer.text
+    for accept in ("*/*", "application/json", "text/html, application/json"):
+        assert service.get("/", headers={"Accept": accept}).json()["service"] == "cuvette"
+
+
 @pytest.mark.parametrize("name", PINS)
 def test_its_files_are_the_pinned_ones(service, name):
     answer = service.get(f"/docs/{name}")
