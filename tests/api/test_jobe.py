@@ -127,6 +127,7 @@ def test_what_coderunner_does(sites):
     ("print(__debug__)", {"parameters": {"interpreterargs": ["-BE"]}}, 15, "True\n", ""),
     ("with open('f', 'w') as f: f.write('x')\nprint(open('f').read())", {"sourcefilename": ""}, 15, "x\n", ""),
 ])
+@client.one_good_of(3)
 def test_outcomes(site, code, spec, outcome, stdout, words):
     result = site.run(code, **spec)
     assert (result["outcome"], result["stdout"], result["cmpinfo"]) == (outcome, stdout, ""), result
@@ -136,12 +137,14 @@ def test_outcomes(site, code, spec, outcome, stdout, words):
 @pytest.mark.parametrize("code, words", [
     ("print('Hello sandbox!'):\n", "SyntaxError"), ("print(1)\n  print(2)\n", "IndentationError"),
     ("if 1 is 1:\n    print(\n", "was never closed"), ("return 1\n", "SyntaxError")])
+@client.one_good_of(3)
 def test_what_can_not_be_compiled(site, code, words):
     result = site.run(code)
     assert result["outcome"] == 11 and result["stdout"] == result["stderr"] == "", result
     assert words in result["cmpinfo"] and 'File "__tester__.python3", line ' in result["cmpinfo"]
 
 
+@client.one_good_of(3)
 def test_a_syntax_error_at_run_time_is_none_of_the_program(site):
     result = site.run("exec('(')\n")
     assert result["outcome"] == 12 and "SyntaxError" in result["stderr"]
@@ -219,6 +222,7 @@ def test_members_that_nobody_knows(site):
     assert site.run("print(1)", debug=1, jobeserver="x", parameters=[], input=None)["outcome"] == 15
 
 
+@client.one_good_of(3)
 def test_the_manuals_example(site):
     text = (client.ROOT / "docs/dialects.md").read_text()
     body, answer = re.search(r"restapi/runs -H \S+ \S+ -d '(.*?)'\n```\n\n```json\n(.*?)```", text, re.DOTALL).groups()

@@ -21,7 +21,7 @@ def install(project: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     cache = client.suite_state().parent / "reference-wheels"
     environment = {**os.environ, "UV_CACHE_DIR": str(cache), "UV_NO_CONFIG": "1", "UV_LINK_MODE": "copy"}
     uv = [client.tool("uv"), "--quiet", "--no-progress"]
-    subprocess.run([*uv, "venv", "--python", PYTHON, folder / "venv"], check=True, env=environment, timeout=60)
+    subprocess.run([*uv, "venv", "--python", PYTHON, folder / "venv"], check=True, env=environment, timeout=300)
     subprocess.run([*uv, "pip", "install", "--python", folder / "venv/bin/python", "--only-binary", ":all:",
                     "--exclude-newer", client.DATE, "-r", project / "requirements.txt"], check=True, env=environment,
                    timeout=400)
@@ -37,7 +37,7 @@ def reference(project: pathlib.Path, folder: pathlib.Path) -> subprocess.Complet
     environment = {"HOME": str(home), "PATH": f"{python.parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
                    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return subprocess.run([python, "main.py"], cwd=work, env=environment, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=120)
+                          capture_output=True, timeout=300)
 
 
 def without_folders(text: str) -> str:

@@ -147,9 +147,9 @@ def test_sigterm_answers_what_runs_and_refuses_what_comes(tmp_path):
             for pid in client.processes_with(marker):
                 with contextlib.suppress(PermissionError):
                     os.kill(pid, signal.SIGUSR1)
-            worker.join(60)
+            worker.join(300)
             assert result.get("stdout") == "to its end\n"
-            assert service.process.wait(120) == 0
+            assert service.process.wait(300) == 0
             with pytest.raises(httpx.TransportError):
                 service.get("/health")
         finally:

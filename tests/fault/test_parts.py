@@ -56,7 +56,7 @@ def test_a_run_whose_part_is_killed_ends_and_its_client_is_told(service, program
     worker.start()
     client.wait_until(lambda: folder.processes_with(mark), 20, "the run started")
     os.kill(folder.part(service, program), signal.SIGKILL)
-    worker.join(120)
+    worker.join(300)
     assert not worker.is_alive()
     client.wait_until(lambda: not folder.processes_with(mark), 5, "the run ended")
     if program == "cuvette-manager":
@@ -81,7 +81,7 @@ def test_a_run_that_dies_with_its_init_has_not_ended_by_itself(service):
         [init] = [pid for pid, row in leftovers.below(service.process.pid).items()
                   if row[2] == "cuvette-init" and namespace(pid) == box]
         os.kill(init, signal.SIGKILL)
-        worker.join(120)
+        worker.join(300)
         assert answers[0].status_code == 500 and folder.is_retryable(answers[0]), answers[0].text
     killed = service.answer("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     assert killed["status"] == "killed"

@@ -26,7 +26,7 @@ MADE = {
         "threads.py": "import queue\nimport threading\n_q = queue.Queue()\n"
                       "threading.Thread(target=lambda: _q.put('from a thread'), daemon=True).start()\n"
                       "_idle = threading.Thread(target=threading.Event().wait, daemon=True)\n_idle.start()\n\n\n"
-                      "def result():\n    return _q.get(timeout=5), _idle.is_alive()\n",
+                      "def result():\n    return _q.get(timeout=50), _idle.is_alive()\n",
         "changes.py": "import os\nimport signal\nimport sys\nos.environ['CHANGED'] = 'yes'\nos.chdir('/tmp')\nos.umask(0o77)\n"
                       "signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nsys.setrecursionlimit(2345)\nsys.path.append('/added')\n",
         # OpenSSL's generator, once it has been used, goes on in a child that it does not know for one.

@@ -110,12 +110,12 @@ static bool stands_at_syscall(const struct traced *t)
 	return errno == 0 && (word & 0xffff) == 0x050f;
 }
 
-/* One that works at this moment is let go and stopped again, for ten seconds. */
+/* One that works at this moment is let go and stopped again, for a minute. */
 static bool stop(struct traced *t, pid_t tid)
 {
 	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		if (!attach(t, tid))
 			return false;
 		if (stands_at_syscall(t))

@@ -37,7 +37,7 @@
 
 #define PARALLEL_MAX 512
 #define START_MS 120000
-#define STOP_MS 20000
+#define STOP_MS 90000
 
 struct options {
 	const char *launcher, *store, *connect, *serve, *stdin_path, *allow, *boxes, *instance;

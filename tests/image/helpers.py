@@ -124,5 +124,5 @@ def image_python(code, image, python=PINS["python"]):
     libs = image / "usr/lib/x86_64-linux-gnu"
     return subprocess.run([libs / "ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path", libs,
                            image / f"usr/bin/python{python}", "-B", "-s", "-c", code],
-                          capture_output=True, text=True, timeout=120, check=False,
+                          capture_output=True, text=True, timeout=300, check=False,
                           env={"PYTHONHOME": f"{image}/usr", "PYTHONUTF8": "1"})

@@ -8,7 +8,7 @@ from helpers import PINS, ROOT, TOOLS, own_store, physical
 
 
 def nix(store, *arguments):
-    return subprocess.run(["nix", *arguments], cwd=ROOT, env=store.env, capture_output=True, text=True, timeout=120,
+    return subprocess.run(["nix", *arguments], cwd=ROOT, env=store.env, capture_output=True, text=True, timeout=280,
                           check=False)
 
 

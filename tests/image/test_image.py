@@ -155,7 +155,7 @@ def test_as_a_root_folder(image):
             "locale.setlocale(locale.LC_ALL, ''), time.tzname[0], len(zoneinfo.available_timezones()) > 500,"
             "subprocess.run('echo $0', shell=True, capture_output=True, text=True).stdout,"
             "os.path.expanduser('~cuvette'), sys.stdout.encoding]))")
-    done = subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", image, "/usr/bin/python3", "-c", code], timeout=60,
+    done = subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", image, "/usr/bin/python3", "-c", code], timeout=250,
                           capture_output=True, text=True, env={"LANG": "C.UTF-8", "PATH": "/usr/bin"}, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["/usr", "/usr/bin/python3", "C.UTF-8", "UTC", True, "/bin/sh\n", "/home/cuvette",

@@ -162,7 +162,7 @@ def test_a_bomb_is_stopped(tmp_path):
 
     thread = threading.Thread(target=feed)
     thread.start()
-    data = packer.communicate(timeout=120)[0]
+    data = packer.communicate(timeout=280)[0]
     thread.join()
     assert len(data) < 2 << 20
     deb = tmp_path / "bomb.deb"

@@ -228,7 +228,7 @@ def runs_in_the_image(copy, path):
     subprocess.run(["cp", "-a", copy.physical(path), root / "nix/store"], check=True)
 
     def run(program, *arguments):
-        done = subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", root, program, *arguments], timeout=60,
+        done = subprocess.run(["/usr/sbin/chroot", "--userspec=1000:1000", root, program, *arguments], timeout=250,
                               capture_output=True, text=True, env={"PATH": "/usr/bin"}, check=True)
         return done.stdout, done.stderr
 

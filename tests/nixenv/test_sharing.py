@@ -57,7 +57,7 @@ class Shared:
         return (self.state / "nix/cache.public").read_text().strip()
 
     def get(self, path, **headers):
-        return httpx.get(self.service.url + path, headers={"X-API-Key": KEY, **headers}, timeout=120)
+        return httpx.get(self.service.url + path, headers={"X-API-Key": KEY, **headers}, timeout=250)
 
     def narinfo(self, store_name):
         return self.get(f"/{store_name[:32]}.narinfo")
@@ -174,7 +174,7 @@ def test_the_key_is_the_builders_alone(shared):
     assert secret.read_text().startswith(name + ":")
     assert text not in secret.read_text()
     said = subprocess.run([str(BUILD / "bin/cuvette"), "env", "key", "--state", str(shared.state)], text=True,
-                          capture_output=True, check=True, timeout=60)
+                          capture_output=True, check=True, timeout=250)
     assert said.stdout.strip() == shared.key
 
 
@@ -210,6 +210,6 @@ def test_no_cache_without_a_key(shared):
         done = subprocess.run([str(BUILD / "bin/cuvette"), "serve", "--listen", "127.0.0.1:0", "--state",
                                str(state)],
                               env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CACHE_SHARE": "1"},
-                              capture_output=True, text=True, check=False, timeout=60)
+                              capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 1 and not done.stdout
     assert "API_KEY" in done.stderr

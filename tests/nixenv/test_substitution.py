@@ -70,7 +70,7 @@ class Pair:
         return f"http://anybody:{KEY}@127.0.0.1:{self.service.port} {key or self.key}"
 
     def fetch(self, path):
-        answer = httpx.get(self.service.url + path, headers={"X-API-Key": KEY}, timeout=120)
+        answer = httpx.get(self.service.url + path, headers={"X-API-Key": KEY}, timeout=250)
         assert answer.status_code == 200, path
         return answer
 
@@ -242,7 +242,7 @@ def test_cache_of_a_stock_nix(pair):
     os.chown(folder, uid, uid)
     secret.write_text(nix(pair.first, "nix", "key", "generate-secret", "--key-name", "stock-1"))
     public = subprocess.run(["nix", "--extra-experimental-features", "nix-command", "key", "convert-secret-to-public"],
-                            input=secret.read_text(), capture_output=True, text=True, check=True, timeout=60).stdout
+                            input=secret.read_text(), capture_output=True, text=True, check=True, timeout=250).stdout
     os.chown(secret, uid, uid)
     nix(pair.first, "nix", "copy", "--to", f"file://{cache}?compression=xz&compression-level=0&secret-key={secret}",
         f"/nix/store/{made['env']}")
@@ -260,7 +260,7 @@ def test_cache_of_a_stock_nix(pair):
 def test_settings_that_can_not_be(pair):
     for caches in ("https://cache.example", "example-1:AAAA", "https://u:hidden@cache.example nokey"):
         done = subprocess.run([str(BUILD / "bin/cuvette-builder"), "--state", str(pair.second)], text=True, check=False,
-                              capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=250, stdin=subprocess.DEVNULL,
                               env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CUVETTE_CACHES": caches})
         assert done.returncode == 1
         assert "CUVETTE_CACHES" in done.stderr
@@ -276,7 +276,7 @@ class Machine:
     def __init__(self):
         self.holder = subprocess.Popen(["unshare", "--net", "sleep", "600"], stdin=subprocess.DEVNULL)
         self.process = self.url = None
-        end = time.monotonic() + 30
+        end = time.monotonic() + 100
         own = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{self.holder.pid}/ns/net") == own:
             assert self.holder.poll() is None and time.monotonic() < end
@@ -367,7 +367,7 @@ class Cable:
         """The answer to a program of the two packages."""
         module = name.replace("-", "_")
         self.code.write_text(f"import {module}_a, {module}_b\nprint({module}_a.VERSION, {module}_a.__file__)\n")
-        words = [word for field in (*form, f"code=@{self.code}", "lint=off") for word in ("-F", field)]
+        words = [word for field in (*form, f"code=@{self.code}", "lint=off", "timeout=60") for word in ("-F", field)]
         text = self.b.do("curl", "-sS", "--max-time", "150", "-H", "X-API-Key: other", *words, "http://10.77.0.2:8000/api/v1/run")
         assert KEY not in self.log.read_text() + text
         return json.loads(text)

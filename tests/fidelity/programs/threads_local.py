@@ -8,6 +8,8 @@ class D:
 
 local = threading.local()
 local.d = D()
-timer = threading.Timer(0.02, print, ("timer",))
+said = threading.Event()
+timer = threading.Timer(0.02, lambda: said.wait() and print("timer"))
 timer.start()
 print("main")
+said.set()

@@ -69,7 +69,7 @@ class Http:
 
     def degraded(self) -> set:
         """Layers that the service says are off."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=120)
         try:
             connection.request("GET", "/health")
             layers = json.loads(connection.getresponse().read())["components"]["sandbox"].get("layers", [])
