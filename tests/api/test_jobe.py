@@ -83,7 +83,7 @@ def test_languages(site):
 
 def test_a_slash_at_the_end(site):
     headers = {"X-API-KEY": site.key}
-    with httpx.Client(base_url=site.service.url + BASE, headers=headers, trust_env=False, verify=False) as http:
+    with httpx.Client(base_url=site.service.url + BASE, headers=headers, trust_env=False, verify=False, timeout=300) as http:
         assert http.get("/languages/").json()[0][0] == "python3"
         answer = http.post("/runs/", json={"run_spec": {"language_id": "python3", "sourcecode": "print(1)"}})
         assert answer.json()["stdout"] == "1\n"

@@ -116,13 +116,13 @@ def test_nothing_without_the_key(shared):
     for path in ("/nix-cache-info", f"/{shared.public['digest']}.narinfo", shared.nar(shared.public["env"])):
         for how in ({}, {"headers": {"X-API-Key": "wrong"}}, {"auth": ("x", "wrong")}, {"auth": (KEY, "")},
                     {"headers": {"Authorization": "Basic !"}}):
-            answer = httpx.get(shared.service.url + path, **how)
+            answer = httpx.get(shared.service.url + path, timeout=250, **how)
             assert answer.status_code == 401, (path, how)
             assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-        assert httpx.get(shared.service.url + path, auth=("anybody", KEY)).status_code == 200
-        assert httpx.post(shared.service.url + path, auth=("anybody", KEY)).status_code == 405
+        assert httpx.get(shared.service.url + path, auth=("anybody", KEY), timeout=250).status_code == 200
+        assert httpx.post(shared.service.url + path, auth=("anybody", KEY), timeout=250).status_code == 405
     # A password is for these paths only.
-    assert httpx.post(shared.service.url + "/api/v1/run", auth=("anybody", KEY)).status_code == 401
+    assert httpx.post(shared.service.url + "/api/v1/run", auth=("anybody", KEY), timeout=250).status_code == 401
 
 
 def test_private_things_are_not_there(shared):
@@ -201,7 +201,7 @@ def test_damage_is_not_given_away(shared):
 def test_off_unless_asked_for(shared):
     with clean_state() as state, Service(state, API_KEY=KEY) as service:
         for path in ("/nix-cache-info", f"/{shared.public['digest']}.narinfo"):
-            assert httpx.get(service.url + path, headers={"X-API-Key": KEY}).status_code == 404
+            assert httpx.get(service.url + path, headers={"X-API-Key": KEY}, timeout=250).status_code == 404
         assert not (state / "nix/cache.secret").exists()
 
 
