@@ -17,6 +17,7 @@ A program's first lines say what it is given and what is special about it:
     # sandbox lines: RE    in these lines of stdout: they differ from plain's, and in no way else"""
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 import pytest
 
@@ -76,8 +78,24 @@ def load(path: pathlib.Path) -> Program:
                    json.loads(stdin).encode(), files, heads.get("sandbox", ""), heads.get("sandbox lines", ""))
 
 
+def archive(name: str, before: bytes = b"", comment: bytes = b"", after: bytes = b"") -> Program:
+    """A main.py that is an archive with a __main__ inside, which python runs."""
+    made = io.BytesIO()
+    made.write(before)
+    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr(zipfile.ZipInfo("__main__.py"), "import sys, beside\nprint(__file__, sys.path[0], beside.NAME, __loader__)\n")
+        zipped.writestr(zipfile.ZipInfo("beside.py"), "NAME = __name__\n")
+        zipped.comment = comment
+    return Program(name, made.getvalue() + after)
+
+
+ARCHIVES = [archive("archive"), archive("archive_commented", comment=b"of " + b"x" * 500),
+            archive("archive_behind_python", before=b"print('not this')\n"),
+            archive("archive_large", before=b"#" * 20000), archive("archive_not_at_the_end", after=b"x" * 70000),
+            Program("archive_mark_only", b"print('PK\x05\x06')\n"), Program("longer_than_looked_at", b"print(1)\n" + b"#" * 40000)]
 # What no parser would take is called .bad, so that tools for python leave it alone.
 PROGRAMS = [load(path) for path in sorted((HERE / "programs").iterdir()) if path.suffix in (".py", ".bad")]
+PROGRAMS += ARCHIVES
 
 
 @dataclasses.dataclass

@@ -70,26 +70,27 @@ int cuv_cgroup_read_u64(int dir, const char *file, uint64_t *ret)
 	return n < 0 ? n : parse_line(text, (size_t)n, ret);
 }
 
-/* The entry of the file, opened; NULL with errno set. */
-static const struct cuv_cgroup_kept *keep_file(struct cuv_cgroup_slot *s, int dir, const char *file)
+/* The entry of the file, opened to read or to write; NULL with errno set. */
+static const struct cuv_cgroup_kept *keep_file(struct cuv_cgroup_slot *s, int dir, const char *file, int mode)
 {
 	size_t i;
 
 	for (i = 0; i < CUV_CGROUP_KEPT_MAX && s->kept[i].name; i++)
-		if (s->kept[i].dir == dir && strcmp(s->kept[i].name, file) == 0)
+		if (s->kept[i].dir == dir && s->kept[i].mode == mode && strcmp(s->kept[i].name, file) == 0)
 			return &s->kept[i];
 	cuv_assert(i < CUV_CGROUP_KEPT_MAX);
-	s->kept[i].fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	s->kept[i].fd = openat(dir, file, mode | O_CLOEXEC);
 	if (s->kept[i].fd < 0)
 		return NULL;
 	s->kept[i].name = file;
 	s->kept[i].dir = dir;
+	s->kept[i].mode = mode;
 	return &s->kept[i];
 }
 
 int cuv_cgroup_slot_read(struct cuv_cgroup_slot *s, int dir, const char *file, size_t size, char *ret)
 {
-	const struct cuv_cgroup_kept *k = keep_file(s, dir, file);
+	const struct cuv_cgroup_kept *k = keep_file(s, dir, file, O_RDONLY);
 
 	return k ? read_text(k->fd, size, ret) : -errno;
 }
@@ -100,6 +101,15 @@ int cuv_cgroup_slot_read_u64(struct cuv_cgroup_slot *s, int dir, const char *fil
 	int n = cuv_cgroup_slot_read(s, dir, file, sizeof(text), text);
 
 	return n < 0 ? n : parse_line(text, (size_t)n, ret);
+}
+
+int cuv_cgroup_slot_write(struct cuv_cgroup_slot *s, int dir, const char *file, const char *text)
+{
+	const struct cuv_cgroup_kept *k = keep_file(s, dir, file, O_WRONLY);
+
+	if (!k)
+		return -errno;
+	return pwrite(k->fd, text, strlen(text), 0) < 0 ? -errno : 0;
 }
 
 int cuv_cgroup_write(int dir, const char *file, const char *text)

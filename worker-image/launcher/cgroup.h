@@ -46,11 +46,12 @@ struct cuv_cgroup_slot {
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	unsigned slot;
 	int dir[CUV_CGROUP_HIERARCHIES_MAX];
-	/* Files that are read for each run, open from the first time on: opening one
+	/* Files that are read or written for each run, open from the first time on: opening one
 	 * takes several times as long as reading it. */
 	struct cuv_cgroup_kept {
 		const char *name; /* static; NULL: free */
 		int dir;
+		int mode; /* O_RDONLY or O_WRONLY */
 		int fd;
 	} kept[CUV_CGROUP_KEPT_MAX];
 	uint64_t memory_limit_bytes; /* that was set last; 0: none */
@@ -117,6 +118,8 @@ int cuv_cgroup_slot_processes(struct cuv_cgroup_slot *s, uint64_t *ret, uint64_t
  * of a line or a few that are read again and again (kept). How many bytes, or -errno. */
 int cuv_cgroup_slot_read(struct cuv_cgroup_slot *s, int dir, const char *file, size_t size, char *ret);
 int cuv_cgroup_slot_read_u64(struct cuv_cgroup_slot *s, int dir, const char *file, uint64_t *ret);
+/* Writes such a file. 0 or -errno. */
+int cuv_cgroup_slot_write(struct cuv_cgroup_slot *s, int dir, const char *file, const char *text);
 
 /* Reads and writes numbers in files of a cgroup. */
 int cuv_cgroup_read_u64(int dir, const char *file, uint64_t *ret);

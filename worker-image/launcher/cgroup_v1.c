@@ -66,7 +66,7 @@ static int restart(struct cuv_cgroup_slot *s)
 {
 	const int memory = cuv_cgroup_dir_of(s, CUV_CG_MEMORY);
 
-	return memory >= 0 ? cuv_cgroup_write(memory, "memory.max_usage_in_bytes", "0") : 0;
+	return memory >= 0 ? cuv_cgroup_slot_write(s, memory, "memory.max_usage_in_bytes", "0") : 0;
 }
 
 static bool is_fresh(struct cuv_cgroup_slot *s)

@@ -18,14 +18,17 @@
 #define IDLE_LOAD (3ul << (SI_LOAD_SHIFT - 2)) /* for each CPU: three quarters */
 #define WAITING_MS (CUV_MAKER_FORK_MS + 1000)  /* the box maker's own deadline comes first */
 
-/* First the box is made, then its run waits. 0, or -errno for anything else. */
+/* First the box is made, then its run waits; of one whose run was asked for with it, only
+ * that. What comes first brings the pidfd of its init. 0, or -errno for anything else. */
 static int take_event(struct cuv_keeper *k, const struct cuv_box_event *e, struct cuv_fdmsg *msg)
 {
 	if (e->kind == CUV_BOX_MADE && k->init_fd < 0 && msg->n == 1) {
 		k->init_fd = TAKE_FD(msg->fds[0]);
 		return 0;
 	}
-	if (e->kind == CUV_BOX_WAITING && k->init_fd >= 0 && !k->waiting) {
+	if (e->kind == CUV_BOX_WAITING && !k->waiting && msg->n == (k->init_fd < 0 ? 1u : 0u)) {
+		if (msg->n == 1)
+			k->init_fd = TAKE_FD(msg->fds[0]);
 		k->waiting = true;
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/kernel.h"
 #include "worker-image/launcher/maker_ns.h"
+#include "worker-image/launcher/nsfd.h"
 #include "worker-image/launcher/privileges.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -93,7 +95,8 @@ struct maker {
 	bool over;		       /* the zygote is dead; we stay until its runs have ended */
 	struct cuv_zygote_ready ready; /* what it said of itself */
 	uint32_t forks;
-	int proc; /* /proc of this pid namespace */
+	int proc;   /* /proc of this pid namespace */
+	int mounts; /* a mount namespace as ours, without /proc: what boxes begin with */
 	int signals;
 	struct place place[CUV_MAKER_BOXES_MAX];
 	struct cuv_maker_ns ns;
@@ -127,6 +130,13 @@ static void end_zygote(struct maker *m, const char *why)
 	snprintf(e.why, sizeof(e.why), "%s", why);
 	tell(m->box->status, &e, NULL, 0);
 	(void)kill(m->zygote, SIGKILL);
+}
+
+/* The first event of a place that is none of failure brings the pidfd of its init. */
+static void tell_with_init(struct place *p, enum cuv_box_event_kind kind)
+{
+	tell(p->status, &(struct cuv_box_event){.kind = kind}, &p->init_fd, p->init_fd >= 0 ? 1 : 0);
+	p->init_fd = cuv_close(p->init_fd);
 }
 
 static void tell_failed(int status, enum cuv_stage stage, int r)
@@ -176,9 +186,10 @@ static int clone_init(struct maker *m, struct place *p)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
 		return -errno;
-	pid = cuv_kernel_clone(CLONE_NEWPID | CLONE_NEWNS, &pidfd);
+	pid = cuv_kernel_clone(CLONE_NEWPID, &pidfd);
 	if (pid == 0) {
-		const struct cuv_maker_order o = {.link = link[1], .status = p->status, .cgroup_ns = cgroup_ns};
+		const struct cuv_maker_order o = {
+			.link = link[1], .status = p->status, .mounts = m->mounts, .cgroup_ns = cgroup_ns};
 
 		cuv_maker_box_main(&o);
 	}
@@ -311,7 +322,6 @@ static void on_ask_mounts(struct maker *m, const struct request *q)
 /* The box is made, or its init has died over it and has said why. */
 static void on_link(struct maker *m, struct place *p)
 {
-	const struct cuv_box_event made = {.kind = CUV_BOX_MADE};
 	char byte;
 	struct cuv_fdmsg msg = {0};
 	int r = cuv_fdmsg_recv(p->link, &byte, sizeof(byte), CUV_MAKER_OWN_NAMESPACES, &msg, MSG_DONTWAIT);
@@ -329,10 +339,10 @@ static void on_link(struct maker *m, struct place *p)
 	p->ns[CUV_ZYGOTE_FD_NET] = p->pooled.ns.net;
 	p->ns[CUV_ZYGOTE_FD_IPC] = p->pooled.ns.ipc;
 	p->ns[CUV_ZYGOTE_FD_UTS] = p->pooled.ns.uts;
-	tell(p->status, &made, &p->init_fd, 1);
-	p->init_fd = cuv_close(p->init_fd);
 	if (p->streams[0] >= 0)
-		fork_run(m, p);
+		fork_run(m, p); /* its keeper waits for that */
+	else
+		tell_with_init(p, CUV_BOX_MADE);
 }
 
 static int enter_cgroups(const struct place *p, pid_t run)
@@ -365,7 +375,7 @@ static void take_run(struct maker *m, struct place *p, pid_t pid)
 	}
 	p->run = pid;
 	p->hello_deadline_ns = CUV_NEVER; /* it says no more, unless it can't do what it is ordered */
-	tell(p->status, &(struct cuv_box_event){.kind = CUV_BOX_WAITING}, NULL, 0);
+	tell_with_init(p, CUV_BOX_WAITING);
 }
 
 /* A run says that it is there. The kernel names the sender, but lets a zygote, which
@@ -617,6 +627,22 @@ static int open_signals(struct maker *m)
 	return m->signals < 0 ? -errno : 0;
 }
 
+/* Each box would have to take the zygote's /proc off to put its own there, and the kernel
+ * makes all processors wait for that. */
+static int make_mounts(struct maker *m)
+{
+	_cleanup_close_ int own = cuv_nsfd_open(-1, CLONE_NEWNS, m->proc, getpid());
+
+	if (own < 0)
+		return own;
+	if (unshare(CLONE_NEWNS) < 0 || umount2("/proc", MNT_DETACH) < 0)
+		return -errno;
+	m->mounts = cuv_nsfd_open(-1, CLONE_NEWNS, m->proc, getpid());
+	if (m->mounts < 0)
+		return m->mounts;
+	return setns(own, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
 void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 {
 	static struct maker m; /* the tables are large, and there is one */
@@ -627,6 +653,8 @@ void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 	m.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cuv_maker_ns_init(&m.ns, m.proc);
 	r = m.proc < 0 ? -errno : open_signals(&m);
+	if (r == 0)
+		r = make_mounts(&m);
 	if (r < 0)
 		give_up(&m, strerror(-r));
 	reap(&m); /* what ended before the signal was blocked */

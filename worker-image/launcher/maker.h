@@ -32,8 +32,8 @@
  * CUV_BOX_MADE, with the pidfd of the box's init, or CUV_BOX_FAILED; the box ends
  * when the keeper's end is closed. procs are the slot's cgroup.procs. With streams,
  * which may be NULL, the run is forked as soon as the box is made, as by
- * cuv_maker_ask_fork. All descriptors are borrowed. 0, or -errno (-EAGAIN: it has
- * too much to do). */
+ * cuv_maker_ask_fork; then the pidfd comes with its CUV_BOX_WAITING. All descriptors are borrowed. 0, or -errno
+ * (-EAGAIN: it has too much to do). */
 int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams,
 		      bool rehearse);
 /* A run forked into the slot's box. Answered on the box's status socket by
@@ -56,10 +56,11 @@ _noreturn_ void cuv_maker_main(const struct cuv_box *box, pid_t zygote);
 struct cuv_maker_order {
 	int link;   /* to the box maker, when it is made: a byte, its pid and mount namespace */
 	int status; /* to the keeper */
+	int mounts; /* mount namespace to begin with; it has no /proc */
 	int cgroup_ns;
 };
 #define CUV_MAKER_OWN_NAMESPACES 2
-/* Init of such a box, right after clone, in new pid and mount namespaces. */
+/* Init of such a box, right after clone, in a new pid namespace. */
 _noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
 
 /* --- maker_check.c: what /proc says, whatever the zygote says --- */

@@ -18,7 +18,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,17 +31,25 @@ _noreturn_ static void fail(const struct cuv_maker_order *o, enum cuv_stage stag
 	_exit(1);
 }
 
-static void mount_all(const struct cuv_maker_order *o)
+/* A mount namespace of its own; a /proc of its own, attached to nothing yet. */
+static int enter_mounts(const struct cuv_maker_order *o)
 {
-	/* While the zygote's own is in sight: without one the kernel allows none. */
-	int proc = cuv_mount_proc(), r = proc < 0 ? proc : 0;
+	/* While the box maker's is in sight: without one the kernel allows none. */
+	int proc = cuv_mount_proc();
+
+	if (proc < 0)
+		fail(o, CUV_STAGE_PROC, proc);
+	if (setns(o->mounts, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+		fail(o, CUV_STAGE_PROC, -errno);
+	return proc;
+}
+
+static void mount_all(const struct cuv_maker_order *o, int proc)
+{
+	int r = cuv_mount_move(proc, AT_FDCWD, "/proc");
 	struct cuv_limits usual;
 	size_t i;
 
-	if (r == 0 && umount2("/proc", MNT_DETACH) < 0)
-		r = -errno;
-	if (r == 0)
-		r = cuv_mount_move(proc, AT_FDCWD, "/proc");
 	if (r < 0)
 		fail(o, CUV_STAGE_PROC, r);
 	cuv_close(proc);
@@ -68,21 +75,30 @@ static int hand_over(const struct cuv_maker_order *o)
 	return cuv_fdmsg_send(o->link, &made, sizeof(made), fds, CUV_MAKER_OWN_NAMESPACES, 0);
 }
 
+static int close_rest(const struct cuv_maker_order *o, int proc)
+{
+	int keep[] = {o->link, o->status, proc};
+
+	return cuv_close_others(keep, ARRAY_SIZE(keep));
+}
+
 void cuv_maker_box_main(const struct cuv_maker_order *o)
 {
-	int keep[] = {o->link, o->status}, r;
 	struct pollfd p = {.fd = o->status, .events = 0};
+	int proc, r;
 
 	(void)prctl(PR_SET_NAME, "cuvette-init");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail(o, CUV_STAGE_FORK, -errno);
 	/* From inside, the slot's cgroup is the root of all; init itself stays out. */
 	r = setns(o->cgroup_ns, CLONE_NEWCGROUP) < 0 ? -errno : 0;
-	if (r == 0)
-		r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r < 0)
 		fail(o, CUV_STAGE_CGROUP, r);
-	mount_all(o);
+	proc = enter_mounts(o);
+	r = close_rest(o, proc);
+	if (r < 0)
+		fail(o, CUV_STAGE_CGROUP, r);
+	mount_all(o, proc);
 	/* What the run leaves behind is nobody's to wait for. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	r = hand_over(o);

@@ -15,7 +15,7 @@
 #define CAP_BIT(cap) (1ull << (cap))
 #define MAKER_CAPS                                                                                                     \
 	(CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_DAC_READ_SEARCH) |    \
-	 CAP_BIT(CAP_KILL))
+	 CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SYS_CHROOT))
 #define ZYGOTE_CAPS (CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_CHROOT))
 
 static int set_caps_of(uint64_t caps, uint64_t inheritable)

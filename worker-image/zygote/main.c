@@ -18,6 +18,7 @@
  *   atfork.c         clone as a sibling, back. Fork handlers are run by us
  *   run.c          the child: namespaces, no rights, filter, hello; then it waits
  *                    for its RUN frame, puts files and streams in place, and runs
+ *   script.c         what python asks of main.py before it runs it
  *   signals.c      dispositions for an exec
  *   finish.c       the end: at once where it makes no difference, otherwise python's
  *   quit.c         the end of the process, likewise
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
 	}
 	cuv_run_set_python(argv[1]);
 	cuv_interpreter_find_cmdline();
+	cuv_rehearse_start();
+	cuv_script_prepare();
 	if (r == 0)
 		r = freeze();
 	if (r == 0) {

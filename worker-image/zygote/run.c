@@ -112,30 +112,6 @@ static int reseed(void)
 	return done ? 0 : -EIO;
 }
 
-/* A small program of the usual kind, so that the pages which every run writes to are
- * this process's own before it is asked for. */
-static void rehearse(void)
-{
-	static const char text[] = "class A:\n"
-				   "    def f(self, n):\n"
-				   "        return {str(i): [i, (i, i + .5)] for i in range(n)}\n"
-				   "def g(*a, **k):\n"
-				   "    try:\n"
-				   "        raise ValueError(len(a))\n"
-				   "    except ValueError as e:\n"
-				   "        return f'{e!r} {A().f(3)} %s' % sorted(k)\n"
-				   "g(1, 2, b=3, a=4)\n";
-	PyObject *globals = PyDict_New(), *r = NULL;
-
-	if (globals)
-		r = PyRun_String(text, Py_file_input, globals, globals);
-	Py_XDECREF(r);
-	if (globals)
-		PyDict_Clear(globals);
-	Py_XDECREF(globals);
-	PyErr_Clear();
-}
-
 /* Only what a cold run would execute for it: that python, that file. */
 static int check_argv(const struct cuv_strv *argv)
 {
@@ -175,6 +151,7 @@ _noreturn_ static void run(const struct cuv_run *m)
 	r = cuv_interpreter_set_argv(m->argv.items, m->argv.n);
 	if (r < 0)
 		_exit(127);
+	cuv_script_find_importer(MAIN_FILE);
 	cuv_interpreter_restore_gc();
 	cuv_quit(Py_RunMain());
 }
@@ -240,7 +217,7 @@ void cuv_run_child(const struct cuv_zygote_fork *q, const int fds[CUV_ZYGOTE_FDS
 	if (r < 0)
 		fail(hello, CUV_ZYGOTE_STEP_RANDOM, r);
 	if (q->rehearse)
-		rehearse();
+		cuv_rehearse_run();
 	cuv_hello_send(hello, CUV_ZYGOTE_STEP_NONE, 0);
 	deliver(fds, &m);
 	run(&m);

@@ -18,6 +18,13 @@
  * cost more than the faults. */
 #define SEGMENT_BYTES_MAX (8ul * 1024 * 1024)
 
+/* The interpreter, whose name is empty, and libc: of the others a small program uses a
+ * page or two. */
+static bool is_used_by_all(const struct dl_phdr_info *info)
+{
+	return !info->dlpi_name[0] || strstr(info->dlpi_name, "/libc.so.");
+}
+
 /* The whole mapping, since a part would become a mapping of its own; and executable
  * meanwhile, since this very function may be in it. */
 static void touch(uintptr_t start, size_t len, int prot)
@@ -37,7 +44,7 @@ static int touch_object(struct dl_phdr_info *info, _unused_ size_t size, _unused
 {
 	size_t i;
 
-	for (i = 0; i < info->dlpi_phnum; i++) {
+	for (i = 0; i < info->dlpi_phnum && is_used_by_all(info); i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		const int prot = PROT_READ | (p->p_flags & PF_X ? PROT_EXEC : 0);
 

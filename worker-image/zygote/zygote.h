@@ -72,6 +72,20 @@ void cuv_atfork_child(void);
  * foreign is. */
 void cuv_text_share(void);
 
+/* --- rehearse.c: what each run does --- */
+
+/* In the zygote, before its objects are frozen. */
+void cuv_rehearse_start(void);
+/* In a run that waits: the pages which every run writes to are its own afterwards. */
+void cuv_rehearse_run(void);
+
+/* --- script.c: the program's file before it is run --- */
+
+/* Looks at sys.path_hooks; to be called once, when packages are imported. */
+void cuv_script_prepare(void);
+/* Spares python asking them where it is known that none of them takes the file. */
+void cuv_script_find_importer(const char *file);
+
 /* --- heap.c: where new objects come to be --- */
 
 /* Fills the holes. To be called when there is nothing left to be done before runs. */
