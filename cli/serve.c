@@ -28,6 +28,7 @@
  */
 #include "cli/command.h"
 #include "cli/crew.h"
+#include "cli/dotenv.h"
 #include "cli/front.h"
 #include "cli/serve_settings.h"
 #include "cli/state.h"
@@ -175,6 +176,22 @@ static int serve(const struct cuv_serve_settings *s, const struct cuv_state *sta
 	return status;
 }
 
+/* Settings of another service whose clients we serve (docs/dialects.md): who brings them along counts on what they
+ * would do there. */
+static void warn_of_others(const struct cuv_strv *dotenv)
+{
+	static const char *const names[] = {"BASE_SESSION_PATH", "REDIS_URL", "S3_BUCKET_NAME"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *here = getenv(names[i]), *there = cuv_dotenv_get(dotenv, names[i]);
+
+		if ((here && here[0]) || (there && there[0]))
+			cuv_say("warning: %s has no effect: sessions, their files and tasks are in the state folder "
+				"(--state)",
+				names[i]);
+	}
+}
+
 int cuv_cmd_serve(int argc, char **argv)
 {
 	_cleanup_serve_settings_ struct cuv_serve_settings s;
@@ -187,6 +204,7 @@ int cuv_cmd_serve(int argc, char **argv)
 		return parsed == CUV_PARSED_HELP ? CUV_EXIT_OK : CUV_EXIT_USAGE;
 	/* The manager's alone; our pointer to it stays good. */
 	(void)unsetenv("API_KEY");
+	warn_of_others(&s.values.kept);
 	if (s.check) {
 		cuv_serve_settings_print(&s);
 		return CUV_EXIT_OK;

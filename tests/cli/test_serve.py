@@ -64,6 +64,17 @@ def test_check_tells_where_values_come_from():
     assert found["state"][1] == "default"
 
 
+def test_settings_of_another_service_are_warned_of():
+    folder = shell.scratch()
+    (folder / ".env").write_text("BASE_SESSION_PATH=/srv/sessions\nS3_BUCKET_NAME=\n")
+    done = shell.cuvette("serve", "--check", cwd=folder, REDIS_URL="redis://127.0.0.1/0")
+    assert done.returncode == 0
+    said = [line for line in done.stderr.splitlines() if "has no effect" in line]
+    assert [name for name in ("BASE_SESSION_PATH", "REDIS_URL", "S3_BUCKET_NAME") if name in "".join(said)] == [
+        "BASE_SESSION_PATH", "REDIS_URL"], done.stderr
+    assert "127.0.0.1/0" not in done.stderr, "it may hold a password"
+
+
 def test_zygotes_can_be_set_by_the_environment():
     given = {"ZYGOTE_SHARING": "none", "ZYGOTES": "3", "ZYGOTE_MEMORY": "1GiB", "ZYGOTE_RUNS": "7", "ZYGOTE_AGE": "60",
              "POOL": "0"}
