@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "manager/answer.h"
 #include "manager/budget.h"
+#include "manager/json_write.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -331,7 +332,7 @@ bool cuv_http_is_gone(const struct cuv_http *h)
 
 /* A large document is not put together in memory once more. */
 #define REPLY_WHOLE_MAX 65536
-/* Most are not longer than this, and written once. */
+/* Most are not longer than this. */
 #define REPLY_MOST 8192
 #define JSON_FLAGS (JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9))
 
@@ -366,23 +367,20 @@ static void stream_json(struct cuv_http *h, int status, const char *headers, con
 
 void cuv_http_reply_json(struct cuv_http *h, int status, const char *headers, const json_t *value)
 {
-	_cleanup_free_ char *text = malloc(REPLY_MOST);
-	size_t len = text ? json_dumpb(value, text, REPLY_MOST, JSON_FLAGS) : 0;
+	_cleanup_buf_ struct cuv_buf text = CUV_BUF_INIT(REPLY_WHOLE_MAX);
+	size_t len;
 
-	if (len > REPLY_WHOLE_MAX) {
+	(void)cuv_buf_room(&text, REPLY_MOST);
+	if (cuv_json_add(&text, value) == 0) {
+		cuv_http_reply(h, status, headers, "application/json", cuv_buf_str(&text), text.len);
+		return;
+	}
+	cuv_buf_done(&text);
+	len = json_dumpb(value, NULL, 0, JSON_FLAGS);
+	if (len > 0)
 		stream_json(h, status, headers, value, len);
-		return;
-	}
-	if (len > REPLY_MOST) {
-		free(text);
-		text = malloc(len);
-		len = text ? json_dumpb(value, text, len, JSON_FLAGS) : 0;
-	}
-	if (len == 0) {
+	else
 		mg_disable_connection_keep_alive(h->conn);
-		return;
-	}
-	cuv_http_reply(h, status, headers, "application/json", text, len);
 }
 
 void cuv_http_reply_error(struct cuv_http *h, const struct cuv_error *err, const char *allow)

@@ -117,6 +117,32 @@ static size_t step_code(struct look *l, const char *at, const char *end, bool co
 	return 1;
 }
 
+/* What opens, ends or changes nothing, as most does: how many bytes of it there are. */
+static size_t step_plain(struct look *l, const char *at, const char *end)
+{
+	/* Without the blanks, which are no part of a segment. */
+	static const bool is_sign[256] = {
+		['\n'] = true, ['\r'] = true, ['('] = true,  ['['] = true, ['{'] = true,
+		[')'] = true,  [']'] = true,  ['}'] = true,  ['='] = true, ['#'] = true,
+		['"'] = true,  ['\''] = true, ['\\'] = true, [','] = true, [';'] = true,
+	};
+	const char *first = at;
+	size_t blanks = 0;
+
+	if (l->comment) {
+		while (at < end && *at != '\n' && *at != '\r')
+			at++;
+		return (size_t)(at - first);
+	}
+	for (; at < end && !is_sign[(unsigned char)*at]; at++)
+		blanks += *at == ' ' || *at == '\t';
+	if (l->quote && at > first)
+		l->goes_on = false;
+	if (!l->quote)
+		l->segment += (size_t)(at - first) - blanks;
+	return (size_t)(at - first);
+}
+
 static bool is_within(const struct look *l)
 {
 	return l->brackets <= BRACKETS_MAX && l->segment <= SEGMENT_MAX && l->equals <= EQUALS_MAX &&
@@ -134,12 +160,10 @@ bool cuv_ruff_guard(const char *code, size_t len)
 		return false;
 	while (at < end) {
 		const bool ends = *at == '\n' || *at == '\r';
-		size_t n = 1;
+		size_t n = step_plain(&l, at, end);
 
-		if (l.quote)
-			n = step_string(&l, at, end);
-		else if (!l.comment || ends)
-			n = step_code(&l, at, end, at > code && at[-1] == '\\');
+		if (n == 0)
+			n = l.quote ? step_string(&l, at, end) : step_code(&l, at, end, at > code && at[-1] == '\\');
 		at += n;
 		l.line += n;
 		if (!is_within(&l) || (ends && !enter_line(&l, at, end)))

@@ -8,6 +8,7 @@
 #include "manager/json_write.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -67,6 +68,17 @@ static void check(struct cuv_json v, const json_t *tree)
 		cuv_assert(!json_is_integer(tree) || json_integer_value(tree) < 0 || *v.at == '-');
 }
 
+/* The same bytes as jansson's. */
+static void check_written(const json_t *tree)
+{
+	_cleanup_buf_ struct cuv_buf ours = CUV_BUF_INIT(8 * SIZE_MAX_IN);
+	char *theirs = json_dumps(tree, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+	cuv_assert(theirs && cuv_json_add(&ours, tree) == 0);
+	cuv_assert(strcmp(cuv_buf_str(&ours), theirs) == 0);
+	free(theirs);
+}
+
 /* Whatever it is, nothing outside of it is touched. */
 static void look(struct cuv_json v, int depth)
 {
@@ -94,8 +106,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!cuv_json_text_valid(text, size))
 		return 0;
 	tree = json_loadb(text, size, FLAGS, NULL);
-	if (tree)
+	if (tree) {
 		check(v, tree);
+		check_written(tree);
+	}
 	json_decref(tree);
 	return 0;
 }
