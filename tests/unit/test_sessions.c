@@ -582,8 +582,12 @@ TEST(what_sessions_take_is_summed_up_when_that_is_new)
 	assert_ok(put(third, "f", "1234567"));
 	assert_int_equal(sqlite3_exec(cuv_store_take(store), before, NULL, NULL, NULL), SQLITE_OK);
 	cuv_store_give(store);
+	cuv_sessions_free(&sessions);
+	cuv_backends_close(&in);
 	cuv_store_close(&store);
 	assert_ok(cuv_store_open(folder, &store, &err));
+	assert_ok(cuv_backends_open_local(store, folder, 100, &in, &err));
+	assert_ok(cuv_sessions_new(store, in.files, &sessions, &err));
 	assert_int_equal(number_of("SELECT COUNT(*) FROM session_use"), 2);
 	assert_int_equal(number_of("SELECT sessions FROM session_use WHERE tenant = 'a'"), 2);
 	assert_int_equal(number_of("SELECT bytes FROM session_use WHERE tenant = 'a'"),
