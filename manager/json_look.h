@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A look into JSON text where it lies: single members of it are found, and nothing is
- * allocated, which is a tenth of what a tree costs. The text has to be valid
+ * allocated, unlike for a tree. The text has to be valid
  * (json_text.h); of any other something is found or nothing, within its bounds.
  */
 #ifndef CUV_JSON_LOOK_H

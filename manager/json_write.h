@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * JSON written into a buffer. jansson's own dump hands every piece on by itself and looks at
- * each character of a string; this takes a tenth of its time for long strings.
+ * each character of a string; this takes long strings by runs.
  */
 #ifndef CUV_JSON_WRITE_H
 #define CUV_JSON_WRITE_H

@@ -43,8 +43,10 @@ function showResult(result) {
 }
 
 function showError(error) {
+  const details = error.details || {};
+  const place = details.line ? (details.file || "requirements.txt") + ":" + details.line + ":" + details.column + ": " : "";
   show("status", error.code);
-  show("stderr", error.message + (error.details && error.details.explanation ? "\n" + error.details.explanation : ""));
+  show("stderr", [place + error.message, details.text, details.explanation].filter(Boolean).join("\n"));
 }
 
 async function run() {

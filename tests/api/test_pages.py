@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""/docs and /redoc: made of pinned files, and of nothing from elsewhere."""
+"""/, /docs and /redoc (test_browser.py opens them): made of pinned files, and of nothing from elsewhere."""
 
 import hashlib
 import json
