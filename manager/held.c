@@ -54,16 +54,17 @@ int cuv_held_lock_fd(const struct cuv_held_env *env)
 
 /* --- the table; its lock is held --- */
 
-static int64_t day_of(const struct cuv_env_ask *ask)
+/* The day of who asked so many seconds ago: it decides what may be chosen. */
+static int64_t day_of(const struct cuv_env_ask *ask, uint64_t ago_s)
 {
-	return ask->source == CUV_ENV_REQUIREMENTS && ask->exclude_s == 0 ? cuv_wall_s() / DAY_S : 0;
+	return ask->source == CUV_ENV_REQUIREMENTS && ask->exclude_s == 0 ? (cuv_wall_s() - (int64_t)ago_s) / DAY_S : 0;
 }
 
 static bool is_asked_for(const struct cuv_held_env *env, const struct cuv_env_ask *ask, const char *text, size_t len)
 {
 	return env->len == len && env->source == ask->source && env->exclude_s == ask->exclude_s &&
 	       strcmp(env->python, ask->python) == 0 && strcmp(env->digest, ask->digest) == 0 &&
-	       (len == 0 || memcmp(env->text, text, len) == 0) && env->day == day_of(ask);
+	       (len == 0 || memcmp(env->text, text, len) == 0) && env->day == day_of(ask, 0);
 }
 
 static size_t find(const struct cuv_held *h, const struct cuv_env_ask *ask, const char *text, size_t len)
@@ -251,7 +252,7 @@ static struct cuv_held_env *new_env(const struct cuv_env_ask *ask, const char *t
 	memcpy(env->python, ask->python, sizeof(env->python));
 	memcpy(env->digest, ask->digest, sizeof(env->digest));
 	env->exclude_s = ask->exclude_s;
-	env->day = day_of(ask);
+	env->day = day_of(ask, (e->resolve_ns + e->build_ns) / CUV_NS_PER_S);
 	env->len = len;
 	env->text = malloc(len + 1);
 	if (!env->text || copy(e, &env->environment) < 0) {

@@ -199,6 +199,7 @@ int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head 
 	ret->content_type = only_header(info, "Content-Type");
 	ret->accept = only_header(info, "Accept");
 	ret->origin = only_header(info, "Origin");
+	ret->host = only_header(info, "Host");
 	ret->api_key = only_header(info, "X-API-Key");
 	if (!ret->api_key)
 		ret->api_key = credentials(info, "Bearer ");
@@ -209,24 +210,40 @@ int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head 
 	return 0;
 }
 
-bool cuv_http_origin_is_local(const char *origin)
+/* The host of "scheme://host:port", without the brackets of an IPv6 address. */
+static bool origin_host(const char *at, size_t size, char *ret)
 {
-	const char *host = strstr(origin, "://");
-	char name[64];
-	struct in_addr address;
-	size_t len;
+	const bool bracketed = *at == '[';
+	const size_t len = strcspn(at + bracketed, bracketed ? "]" : ":/");
 
-	if (!host)
+	if (len == 0 || len >= size || (bracketed && at[1 + len] != ']'))
 		return false;
-	host += 3;
-	if (*host == '[') /* an IPv6 address: no name that could be rebound */
+	memcpy(ret, at + bracketed, len);
+	ret[len] = '\0';
+	return true;
+}
+
+bool cuv_http_origin_is_local(const char *origin, const char *host)
+{
+	const char *at = strstr(origin, "://");
+	char name[INET6_ADDRSTRLEN + 1];
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (!at || !origin_host(at + 3, sizeof(name), name))
+		return false;
+	at += 3;
+	if (strcasecmp(name, "localhost") == 0)
 		return true;
-	len = strcspn(host, ":/");
-	if (len == 0 || len >= sizeof(name))
+	if (inet_pton(AF_INET, name, &v4) == 1) {
+		if (ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET)
+			return true;
+	} else if (*at != '[' || inet_pton(AF_INET6, name, &v6) != 1) {
 		return false;
-	memcpy(name, host, len);
-	name[len] = '\0';
-	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1;
+	} else if (IN6_IS_ADDR_LOOPBACK(&v6)) {
+		return true;
+	}
+	return host && strcmp(at, host) == 0;
 }
 
 /* "bytes=5-9", "bytes=5-" or "bytes=-5". */

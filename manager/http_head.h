@@ -31,6 +31,7 @@ struct cuv_http_head {
 	const char *api_key; /* X-API-Key, or the token of Authorization: Bearer */
 	const char *basic;   /* what follows Authorization: Basic */
 	const char *origin;
+	const char *host;
 	const char *last_event_id;
 	const char *range;
 	const char *if_range;
@@ -40,8 +41,10 @@ struct cuv_http_head {
  * understood in either case. */
 int cuv_http_head_read(const struct mg_request_info *info, struct cuv_http_head *ret, struct cuv_error *err);
 
-/* True for an Origin whose host is this machine's own name or an address. */
-bool cuv_http_origin_is_local(const char *origin);
+/* True for an Origin that is this machine's (localhost, a loopback address), whatever the
+ * port, and for an address that is also the one in Host: then it is our own page's, and no
+ * name that could be led elsewhere. */
+bool cuv_http_origin_is_local(const char *origin, const char *host);
 
 /* Decodes %xx once into ret; -EINVAL for a bad escape, a NUL, bytes that are
  * not UTF-8, or no room. */

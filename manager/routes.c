@@ -185,7 +185,8 @@ int cuv_route_check_access(const struct cuv_server *s, const struct cuv_http *h,
 {
 	/* An open service trusts whoever is on this machine, but not the pages
 	 * that their browser shows, whatever name leads there. */
-	if (h->head.origin && !cuv_http_origin_is_local(h->head.origin) && cuv_clients_is_open(s->clients))
+	if (h->head.origin && !cuv_http_origin_is_local(h->head.origin, h->head.host) &&
+	    cuv_clients_is_open(s->clients))
 		return cuv_error_set(err, CUV_E_ORIGIN_REFUSED,
 				     "pages of other sites may not use a service without API key");
 	return cuv_clients_check(s->clients, h->head.api_key, (enum cuv_scope)scope, ret, err);

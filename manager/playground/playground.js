@@ -49,6 +49,12 @@ function showError(error) {
   show("stderr", [place + error.message, details.text, details.explanation].filter(Boolean).join("\n"));
 }
 
+// Nothing, where the program says by itself what it needs (PEP 723): that is only read when nothing else is sent.
+function requirements() {
+  if (at("requirements").value) return at("requirements").value;
+  return /^# \/\/\/ script\s*$/m.test(at("code").value) ? undefined : "# none\n";
+}
+
 async function run() {
   const headers = {"Content-Type": "application/json"};
   if (at("key").value) headers["X-API-Key"] = at("key").value;
@@ -57,7 +63,7 @@ async function run() {
     headers,
     body: JSON.stringify({
       code: at("code").value,
-      requirements: at("requirements").value || "# none\n",
+      requirements: requirements(),
       stdin: at("stdin").value,
       artifacts: ["*.png", "*.svg", "*.csv", "*.txt"],
     }),

@@ -42,6 +42,10 @@ def test_a_visitor_runs_a_program(service, page):
     page.wait_for("#artifacts a", "table.csv")
     assert page.count("#artifacts img[alt='dot.svg']") == 1
     assert page.script("return document.querySelector('#artifacts img').decode().then(() => true)") is True
+    # A program that says itself what it needs.
+    page.type("#code", '# /// script\n# dependencies = ["idna==3.7"]\n# ///\nimport idna\nprint("idna", idna.__version__)\n')
+    page.click("#run")
+    page.wait_for("#stdout", "idna 3.7")
     assert page.complaints() == []
 
 

@@ -25,7 +25,7 @@
 static struct cuv_error err;
 static uint32_t runs_max = 100; /* of one client that may wait */
 static struct cuv_backends in;
-static void open_again(void);
+static void (*open_again)(void); /* set before the first test */
 static struct cuv_files *files;
 
 /* --- runs --- */

@@ -12,8 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static void close_and_open(void)
+{
+	cuv_backends_close(&in);
+	cuv_store_close(&store);
+	assert_ok(cuv_store_open(folder, &store, &err));
+	assert_ok(cuv_backends_open_local(store, folder, runs_max, &in, &err));
+}
+
 static int open_backends(void **state)
 {
+	open_again = close_and_open;
 	return set_up(state) < 0 ? -1 : cuv_backends_open_local(store, folder, runs_max, &in, &err);
 }
 
@@ -21,14 +30,6 @@ static int close_backends(void **state)
 {
 	cuv_backends_close(&in);
 	return tear_down(state);
-}
-
-static void open_again(void)
-{
-	cuv_backends_close(&in);
-	cuv_store_close(&store);
-	assert_ok(cuv_store_open(folder, &store, &err));
-	assert_ok(cuv_backends_open_local(store, folder, runs_max, &in, &err));
 }
 
 /* Else it waits for itself. */

@@ -206,21 +206,41 @@ TEST(connections_are_kept_as_the_client_says)
 TEST(origins_of_this_machine)
 {
 	static const char *const local[] = {"http://localhost",	     "http://localhost:3000", "https://LOCALHOST/",
-					    "http://127.0.0.1:8080", "http://[::1]:80",	      "http://192.168.1.5"};
+					    "http://127.0.0.1:8080", "http://127.1.2.3",      "http://[::1]:80"};
 	static const char *const other[] = {"",
 					    "null",
 					    "http://evil.example",
 					    "localhost",
 					    "http://localhost.evil.example",
 					    "http://127.0.0.1.evil.example",
+					    "http://192.168.1.5",
+					    "http://203.0.113.9:8000",
+					    "http://[2001:db8::1]",
+					    "http://[::1",
+					    "http://[]",
+					    "http://[localhost.evil.example]",
 					    "http://",
 					    "file://"};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(local); i++)
-		assert_true(cuv_http_origin_is_local(local[i]));
-	for (i = 0; i < ARRAY_SIZE(other); i++)
-		assert_false(cuv_http_origin_is_local(other[i]));
+	for (i = 0; i < ARRAY_SIZE(local); i++) {
+		assert_true(cuv_http_origin_is_local(local[i], "localhost:8000"));
+		assert_true(cuv_http_origin_is_local(local[i], NULL));
+	}
+	for (i = 0; i < ARRAY_SIZE(other); i++) {
+		assert_false(cuv_http_origin_is_local(other[i], "127.0.0.1:8000"));
+		assert_false(cuv_http_origin_is_local(other[i], NULL));
+	}
+}
+
+/* Its own page, by the address that the service is asked by; never by a name, which may be led here. */
+TEST(origins_that_are_the_host)
+{
+	assert_true(cuv_http_origin_is_local("http://192.168.1.5:8000", "192.168.1.5:8000"));
+	assert_true(cuv_http_origin_is_local("http://[2001:db8::1]:8000", "[2001:db8::1]:8000"));
+	assert_false(cuv_http_origin_is_local("http://192.168.1.5:8001", "192.168.1.5:8000"));
+	assert_false(cuv_http_origin_is_local("http://192.168.1.5", "192.168.1.5:8000"));
+	assert_false(cuv_http_origin_is_local("http://evil.example:8000", "evil.example:8000"));
 }
 
 TEST(ranges)
@@ -270,6 +290,7 @@ int main(void)
 		cmocka_unit_test(keys_come_in_two_ways),
 		cmocka_unit_test(connections_are_kept_as_the_client_says),
 		cmocka_unit_test(origins_of_this_machine),
+		cmocka_unit_test(origins_that_are_the_host),
 		cmocka_unit_test(ranges),
 	};
 

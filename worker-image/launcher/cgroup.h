@@ -41,7 +41,7 @@ struct cuv_cgroups {
 #define CUV_CGROUPS_INIT ((struct cuv_cgroups){0})
 
 /* A slot's folders, opened for one run or for several in turn. */
-#define CUV_CGROUP_KEPT_MAX 10 /* a zygote's keeper has 8 */
+#define CUV_CGROUP_KEPT_MAX 10 /* a zygote's keeper has 9 with version 1 */
 struct cuv_cgroup_slot {
 	const struct cuv_cgroups *cgroups; /* borrowed */
 	unsigned slot;

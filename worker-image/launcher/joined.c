@@ -68,6 +68,11 @@ static int wait_until(struct cuv_keeper *k, enum cuv_box_event_kind kind, uint64
 	return 0;
 }
 
+int cuv_joined_until_made(struct cuv_keeper *k, uint64_t ms)
+{
+	return wait_until(k, CUV_BOX_MADE, ms);
+}
+
 /* Rehearsing takes time from others, unless there is time. */
 static bool is_idle(void)
 {
@@ -111,7 +116,7 @@ int cuv_joined_begin(struct cuv_keeper *k, bool prefork)
 static int ask(struct cuv_keeper *k)
 {
 	const int streams[CUV_MAKER_STREAMS] = {k->box.order, k->box.out, k->box.err};
-	int r = k->init_fd >= 0 ? 0 : wait_until(k, CUV_BOX_MADE, MADE_MS);
+	int r = cuv_joined_until_made(k, MADE_MS);
 
 	if (r == 0)
 		r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, streams, false);

@@ -89,12 +89,14 @@ static int probe_exit(const struct cuv_watch *w)
 
 /* A run that waits in a zygote is in the slot's cgroup, which is not as new before it
  * is gone; where it does not go in time, whoever has the slot next sees it. */
-static void end_waiting(const struct cuv_keeper *k)
+static void end_waiting(struct cuv_keeper *k)
 {
-	struct pollfd p = {.fd = k->init_fd, .events = POLLIN};
+	struct pollfd p = {.events = POLLIN};
 
-	if (!cuv_keeper_is_joined(k) || k->init_fd < 0)
+	/* The box maker may be about to put it there. */
+	if (!cuv_keeper_is_joined(k) || cuv_joined_until_made(k, END_WAITING_MS) < 0)
 		return;
+	p.fd = k->init_fd;
 	(void)syscall(SYS_pidfd_send_signal, k->init_fd, SIGKILL, NULL, 0);
 	(void)poll(&p, 1, END_WAITING_MS);
 }

@@ -120,6 +120,8 @@ int cuv_keeper_count(struct cuv_keeper *k);
  * was: it can be given back. 0 or -errno. */
 int cuv_joined_begin(struct cuv_keeper *k, bool prefork);
 int cuv_joined_order(struct cuv_keeper *k);
+/* Waits until the box's init is known. 0, or -errno when there will be none, or not in time. */
+int cuv_joined_until_made(struct cuv_keeper *k, uint64_t ms);
 /* Takes an event while there is no run yet. 0, or -errno when there will be none. */
 int cuv_joined_on_status(struct cuv_keeper *k);
 

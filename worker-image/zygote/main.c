@@ -95,12 +95,14 @@ static int say_ready(const struct cuv_preload *p)
  * that collections do not write to its pages. */
 static int freeze(void)
 {
+	PyObject *modules = PyImport_GetModuleDict(), *known = PyDict_GetItemString(modules, "gc");
 	PyObject *gc = PyImport_ImportModule("gc"), *r = NULL;
 
 	(void)PyGC_Collect();
 	if (gc)
 		r = PyObject_CallMethod(gc, "freeze", NULL);
-	if (!r)
+	/* A new interpreter has not loaded it. */
+	if (!r || (!known && PyDict_DelItemString(modules, "gc") < 0))
 		PyErr_Clear();
 	Py_XDECREF(gc);
 	Py_XDECREF(r);

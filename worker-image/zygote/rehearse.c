@@ -19,11 +19,11 @@ static const char small[] = "class A:\n"
 			    "        return f'{e!r} {A().f(3)} %s' % sorted(k)\n"
 			    "g(1, 2, b=3, a=4)\n";
 
-/* What python does with a main.py and its output, by objects of its own. */
-static const char start[] = "import io, os, sys\n"
-			    "from importlib.machinery import SourceFileLoader\n"
+/* What python does with a main.py and its output, by objects of its own, and by modules
+ * that each interpreter has from its start. */
+static const char start[] = "from _frozen_importlib_external import SourceFileLoader\n"
 			    "SourceFileLoader('__main__', 'main.py')\n"
-			    "with open(os.devnull, 'w') as f:\n"
+			    "with open('/dev/null', 'w') as f:\n"
 			    "    print('a', 1, .5, [], file=f)\n"
 			    "    f.flush()\n";
 
