@@ -59,6 +59,11 @@ static uint64_t find(const struct cuv_blocks *b, uint64_t n)
 			at += BITS;
 			continue;
 		}
+		if (at % BITS == 0 && word == 0 && run + BITS < n) {
+			run += BITS;
+			at += BITS;
+			continue;
+		}
 		run = word >> (at % BITS) & 1 ? 0 : run + 1;
 		at++;
 		if (run == n)

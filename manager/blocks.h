@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which blocks of a file are taken: a bit for each, so that to find room costs the same however
- * many contents there are. Blocks are numbers from 0; what they hold is the caller's business, as is a lock.
+ * Which blocks of a file are taken: a bit for each. To find room looks at them one after the other, from the first
+ * that is free to the first gap that is large enough: at most at as many as the file has (where 64 that
+ * follow each other are taken, or free, at once), however many contents they are. Blocks are numbers from 0; what
+ * they hold is the caller's business, as is a lock.
  */
 #ifndef CUV_BLOCKS_H
 #define CUV_BLOCKS_H

@@ -54,24 +54,6 @@ static uint64_t blocks_of(uint64_t bytes)
 	return (bytes + BLOCK - 1) / BLOCK;
 }
 
-/* Room for all, or none. */
-static int take(struct local *l, const struct cuv_files_content *contents, size_t n, struct place *ret)
-{
-	size_t i = 0;
-	int r = 0;
-
-	pthread_rwlock_wrlock(&l->lock);
-	for (; r == 0 && i < n; i++) {
-		ret[i].len = contents[i].len;
-		r = cuv_blocks_take(&l->blocks, blocks_of(ret[i].len), l->max, &ret[i].at);
-		ret[i].at *= BLOCK;
-	}
-	for (i -= r < 0; r < 0 && i > 0; i--)
-		cuv_blocks_give(&l->blocks, ret[i - 1].at / BLOCK, blocks_of(ret[i - 1].len));
-	pthread_rwlock_unlock(&l->lock);
-	return r;
-}
-
 static int cut(struct local *l)
 {
 	return ftruncate(l->fd, (off_t)(l->blocks.end * BLOCK));
@@ -86,9 +68,27 @@ static void give(struct local *l, const struct place *places, size_t n)
 	end = l->blocks.end;
 	for (size_t i = 0; i < n; i++)
 		cuv_blocks_give(&l->blocks, places[i].at / BLOCK, blocks_of(places[i].len));
-	if (l->blocks.end < end && cut(l) < 0)
-		end = l->blocks.end;
+	if (l->blocks.end < end)
+		(void)cut(l);
 	pthread_rwlock_unlock(&l->lock);
+}
+
+/* Room for all, or none. Who reads has a turn after each: a search may be a long one. */
+static int take(struct local *l, const struct cuv_files_content *contents, size_t n, struct place *ret)
+{
+	size_t i = 0;
+	int r = 0;
+
+	for (; r == 0 && i < n; i++) {
+		ret[i].len = contents[i].len;
+		pthread_rwlock_wrlock(&l->lock);
+		r = cuv_blocks_take(&l->blocks, blocks_of(ret[i].len), l->max, &ret[i].at);
+		pthread_rwlock_unlock(&l->lock);
+		ret[i].at *= BLOCK;
+	}
+	if (r < 0)
+		give(l, ret, i - 1);
+	return r;
 }
 
 /* --- rows --- */
@@ -255,9 +255,26 @@ static int remove_files(struct cuv_files *f, const char *const *names, size_t n,
 	return r;
 }
 
+/* 1: one of them is there. */
+static int is_any_there(struct local *l, const char *const *names, size_t n, struct cuv_error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *q = NULL;
+	sqlite3 *db = cuv_store_take_reader(l->store);
+	struct place ignored;
+	int r = prepare(db, FIND, &q, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = find(db, q, names[i], &ignored, err);
+	cuv_store_finish(&q);
+	cuv_store_give_reader(l->store);
+	return r;
+}
+
+/* What had their names. They are nearly always new, and then nothing is written for it. */
 static int remove_before(struct cuv_files *f, const struct cuv_files_content *contents, size_t n, struct cuv_error *err)
 {
 	_cleanup_free_ const char **names = calloc(n, sizeof(*names));
+	int r;
 
 	if (!names)
 		return no_memory(err);
@@ -265,7 +282,8 @@ static int remove_before(struct cuv_files *f, const struct cuv_files_content *co
 		cuv_assert(contents[i].len > 0 && cuv_files_name_valid(contents[i].name));
 		names[i] = contents[i].name;
 	}
-	return remove_files(f, names, n, err);
+	r = is_any_there(of(f), names, n, err);
+	return r > 0 ? remove_files(f, names, n, err) : r;
 }
 
 static int put(struct cuv_files *f, const struct cuv_files_content *contents, size_t n, struct cuv_error *err)

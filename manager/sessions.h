@@ -27,8 +27,9 @@
 
 struct cuv_sessions;
 
-/* Both are borrowed, and not needed by another process: contents that no file has are removed. To be
- * called before anything of a session is. 0, or negative with err set. */
+/* Both are borrowed, and not needed by another process: contents that no file has are removed, now or,
+ * where that fails (on a full disk), later. To be called before anything of a session is. 0, or negative with
+ * err set. */
 int cuv_sessions_new(struct cuv_store *store, struct cuv_files *files, struct cuv_sessions **ret,
 		     struct cuv_error *err);
 void cuv_sessions_free(struct cuv_sessions **s);
@@ -75,8 +76,8 @@ int cuv_sessions_load(struct cuv_sessions *s, int64_t id, char ret_program[CUV_S
 		      struct cuv_upload *ret, struct cuv_error *err);
 /* Makes its files what a run left (a bundle), but for the program itself, which is `name` with this
  * content, and for what was put there since the run began. What of it there is no room for, beside
- * that, is not kept: ret_why is by the number of an entry why (enum cuv_left), 0 for the others. A file
- * that the bundle could not have stays as it was. CANCELLED: the session is gone. */
+ * that, in the session or on the disk, is not kept: ret_why is by the number of an entry why (enum cuv_left), 0
+ * for the others. A file that the bundle could not have stays as it was. CANCELLED: the session is gone. */
 struct cuv_session_program {
 	const char *name;
 	const char *code;

@@ -5,9 +5,11 @@
  * dies. Names are random and never used again: what is loose and not being written is nobody's.
  */
 #include "lib/base/hash.h"
+#include "lib/base/log.h"
 #include "manager/budget.h"
 #include "manager/sessions_private.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,8 +40,9 @@ static int each_name(sqlite3 *db, sqlite3_stmt *q, const char *const *names, siz
 	return 0;
 }
 
-static int change_each(sqlite3 *db, const char *sql, int64_t id, const char *const *names, size_t n,
-		       struct cuv_error *err)
+/* ?2 is the session, ?3 who writes. */
+static int change_each(struct cuv_sessions *s, sqlite3 *db, const char *sql, int64_t id, const char *const *names,
+		       size_t n, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = cuv_sessions_prepare(db, sql, &q, err);
@@ -47,6 +50,7 @@ static int change_each(sqlite3 *db, const char *sql, int64_t id, const char *con
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(q, 2, id);
+	(void)sqlite3_bind_int64(q, 3, s->self);
 	return each_name(db, q, names, n, err);
 }
 
@@ -59,12 +63,12 @@ static const char **names_of(const struct cuv_files_content *contents, size_t n)
 	return names;
 }
 
-int cuv_sessions_announce(sqlite3 *db, int64_t id, const struct cuv_files_content *contents, size_t n,
-			  struct cuv_error *err)
+int cuv_sessions_announce(struct cuv_sessions *s, sqlite3 *db, int64_t id, const struct cuv_files_content *contents,
+			  size_t n, struct cuv_error *err)
 {
 	_cleanup_free_ const char **names = names_of(contents, n);
 
-	return names ? change_each(db, "INSERT INTO session_loose (name, session, writing) VALUES (?1, ?2, 1)", id,
+	return names ? change_each(s, db, "INSERT INTO session_loose (name, session, writing) VALUES (?1, ?2, ?3)", id,
 				   names, n, err)
 		     : cuv_budget_exhausted(err, "request");
 }
@@ -77,7 +81,7 @@ static int change_all(struct cuv_sessions *s, const char *sql, const char *const
 	int r = cuv_sessions_begin_change(db, err);
 
 	if (r == 0)
-		r = cuv_sessions_end_change(db, change_each(db, sql, 0, names, n, err), err);
+		r = cuv_sessions_end_change(db, change_each(s, db, sql, 0, names, n, err), err);
 	cuv_store_give(s->store);
 	return r;
 }
@@ -114,7 +118,7 @@ struct sweep {
 /* The next ones. 1: there may be more behind them. */
 static int list_some(struct cuv_sessions *s, sqlite3 *db, struct sweep *w, struct cuv_error *err)
 {
-	static const char sql[] = "SELECT name, session FROM session_loose WHERE NOT writing AND name > ?1 "
+	static const char sql[] = "SELECT name, session FROM session_loose WHERE writing <> ?3 AND name > ?1 "
 				  "ORDER BY name LIMIT ?2";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int step, seen = 0, r = cuv_sessions_prepare(db, sql, &q, err);
@@ -124,6 +128,7 @@ static int list_some(struct cuv_sessions *s, sqlite3 *db, struct sweep *w, struc
 	w->n = 0;
 	(void)sqlite3_bind_text(q, 1, w->last, -1, SQLITE_TRANSIENT);
 	(void)sqlite3_bind_int64(q, 2, SWEEP_MAX);
+	(void)sqlite3_bind_int64(q, 3, s->self);
 	while ((step = sqlite3_step(q)) == SQLITE_ROW && seen < SWEEP_MAX) {
 		(void)snprintf(w->last, sizeof(w->last), "%s", (const char *)sqlite3_column_text(q, 0));
 		seen++;
@@ -155,30 +160,23 @@ int cuv_sessions_sweep(struct cuv_sessions *s, struct cuv_error *err)
 
 /* --- all of it --- */
 
-static int forget_writing(sqlite3 *db, struct cuv_error *err)
-{
-	return sqlite3_exec(db, "UPDATE session_loose SET writing = 0", NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : cuv_store_failed_at(db, err);
-}
-
 int cuv_sessions_new(struct cuv_store *store, struct cuv_files *files, struct cuv_sessions **ret, struct cuv_error *err)
 {
 	struct cuv_sessions *s = calloc(1, sizeof(*s));
-	int r;
+	struct cuv_error why;
+	uint64_t self;
 
 	if (!s)
 		return cuv_error_set(err, CUV_E_UNAVAILABLE, "no memory for sessions");
-	*s = (struct cuv_sessions){.store = store, .files = files};
+	randombytes_buf(&self, sizeof(self));
+	/* Neither 0 nor 1, which stands for somebody who had no number of his own. */
+	*s = (struct cuv_sessions){.store = store, .files = files, .self = (int64_t)(self >> 2) + 2};
 	pthread_mutex_init(&s->lock, NULL);
-	r = forget_writing(cuv_store_take(store), err);
-	cuv_store_give(store);
-	if (r == 0)
-		r = cuv_sessions_sweep(s, err);
-	if (r < 0)
-		cuv_sessions_free(&s);
+	/* On a full disk too: whatever is done with sessions later tries it again. */
+	if (cuv_sessions_sweep(s, &why) < 0)
+		cuv_log(CUV_LOG_WARNING, "sessions-unswept", CUV_S("error", why.message));
 	*ret = s;
-	return r;
+	return 0;
 }
 
 void cuv_sessions_free(struct cuv_sessions **s)

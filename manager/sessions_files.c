@@ -168,8 +168,8 @@ static int check(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, co
 		     : r;
 }
 
-static int announce(sqlite3 *db, const struct cuv_session_limits *l, int64_t id, const struct cuv_sessions_file *f,
-		    const struct cuv_files_content *content, struct cuv_error *err)
+static int announce(struct cuv_sessions *s, sqlite3 *db, const struct cuv_session_limits *l, int64_t id,
+		    const struct cuv_sessions_file *f, const struct cuv_files_content *content, struct cuv_error *err)
 {
 	int64_t clock;
 	int r = cuv_sessions_begin_change(db, err);
@@ -178,7 +178,7 @@ static int announce(sqlite3 *db, const struct cuv_session_limits *l, int64_t id,
 		return r;
 	r = check(db, l, id, f, &clock, err);
 	if (r == 0)
-		r = cuv_sessions_announce(db, id, content, 1, err);
+		r = cuv_sessions_announce(s, db, id, content, 1, err);
 	return cuv_sessions_end_change(db, r, err);
 }
 
@@ -203,7 +203,7 @@ static int put_big(struct cuv_sessions *s, const struct cuv_session_limits *l, i
 		   struct cuv_error *err)
 {
 	const struct cuv_files_content content = {f->content, f->data, f->len};
-	int r = announce(cuv_store_take(s->store), l, id, f, &content, err);
+	int r = announce(s, cuv_store_take(s->store), l, id, f, &content, err);
 
 	cuv_store_give(s->store);
 	if (r < 0)

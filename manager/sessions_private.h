@@ -23,6 +23,7 @@ struct cuv_sessions_load {
 struct cuv_sessions {
 	struct cuv_store *store;
 	struct cuv_files *files;
+	int64_t self;	      /* what is being written has this, and what somebody before us was writing has not */
 	pthread_mutex_t lock; /* of what follows; never held while anybody is asked */
 	struct cuv_sessions_load *loads;
 };
@@ -65,9 +66,9 @@ int cuv_sessions_look(sqlite3 *db, int64_t id, int64_t *ret_clock, uint64_t *ret
 /* A new name. */
 void cuv_sessions_content(char ret[CUV_SESSIONS_CONTENT_SIZE]);
 /* They are loose while they are written; with the connection taken. */
-int cuv_sessions_announce(sqlite3 *db, int64_t id, const struct cuv_files_content *contents, size_t n,
-			  struct cuv_error *err);
-/* No file has got them, and none will. What can't be written then is done at the next start. */
+int cuv_sessions_announce(struct cuv_sessions *s, sqlite3 *db, int64_t id, const struct cuv_files_content *contents,
+			  size_t n, struct cuv_error *err);
+/* No file has got them, and none will. What can't be written then is removed after the next start. */
 void cuv_sessions_give_up(struct cuv_sessions *s, const struct cuv_files_content *contents, size_t n);
 /* Removes those that no file has, but for those of sessions that are being loaded. */
 int cuv_sessions_sweep(struct cuv_sessions *s, struct cuv_error *err);

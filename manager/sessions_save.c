@@ -2,7 +2,8 @@
 /*
  * What a run leaves of a session's files. First it is known of each file that was there whether it
  * stays, then what is new or has changed is written while there is room: so what has not changed is
- * never given up for what is new. Where not all could be looked at, what was not seen is not
+ * never given up for what is new. That is gone through twice: first to choose which contents there is
+ * room for, then, when they are written, with the store. Where not all could be looked at, what was not seen is not
  * taken for deleted. Contents are hashed, and those that are big written, before the store is taken,
  * which others wait for.
  */
@@ -43,6 +44,7 @@ struct saving {
 	struct known *known;
 	size_t n, size;
 	int64_t clock; /* of the files that change now */
+	bool planning; /* nothing is changed yet: what would be written is chosen */
 	bool uploads;  /* some were put since the run began */
 	bool blind;    /* there may be files that were not looked at */
 	uint64_t room, files_max;
@@ -150,62 +152,6 @@ static void forget_known(struct saving *w)
 	w->n = 0;
 }
 
-/* --- contents --- */
-
-static int add_content(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
-{
-	const struct known *k = find_known(w, e->name);
-
-	(void)err;
-	if (!is_wanted(w, e) || e->size <= CUV_SESSIONS_ROW_BYTES_MAX)
-		return 0;
-	if (k && (k->fate == FATE_STAYS || memcmp(w->hashes[i].bytes, k->hash.bytes, sizeof(k->hash.bytes)) == 0))
-		return 0;
-	cuv_sessions_content(w->names[i]);
-	w->contents[w->n_contents++] = (struct cuv_files_content){w->names[i], e->data, (size_t)e->size};
-	return 0;
-}
-
-/* By what is there now. What is put there later stays, whatever the run has written. */
-static int choose_contents(struct saving *w, struct cuv_sessions *s, struct cuv_error *err)
-{
-	uint64_t bytes, files;
-	int64_t clock;
-	int r;
-
-	w->db = cuv_store_take_reader(s->store);
-	r = cuv_sessions_look(w->db, w->begun->id, &clock, &bytes, &files, err);
-	if (r == 0)
-		r = list_known(w, (size_t)files, err);
-	cuv_store_give_reader(s->store);
-	if (r == -ENOENT)
-		return cuv_sessions_gone(err);
-	if (r == 0)
-		r = each_entry(w, add_content, err);
-	forget_known(w);
-	return r;
-}
-
-static int announce(struct saving *w, sqlite3 *db, struct cuv_error *err)
-{
-	int r = cuv_sessions_begin_change(db, err);
-
-	return r < 0 ? r
-		     : cuv_sessions_end_change(
-			       db, cuv_sessions_announce(db, w->begun->id, w->contents, w->n_contents, err), err);
-}
-
-static int write_contents(struct saving *w, struct cuv_sessions *s, struct cuv_error *err)
-{
-	int r = choose_contents(w, s, err);
-
-	if (r < 0 || w->n_contents == 0)
-		return r;
-	r = announce(w, cuv_store_take(s->store), err);
-	cuv_store_give(s->store);
-	return r == 0 ? s->files->put(s->files, w->contents, w->n_contents, err) : r;
-}
-
 /* --- which of it stays --- */
 
 static void compare_left(struct saving *w, const struct cuv_bundle_entry *e, struct known *k)
@@ -259,7 +205,11 @@ static int rule_out(struct saving *w, const struct cuv_bundle_entry *e, size_t i
 static int remove_file(struct saving *w, const char *name, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
-	int r = cuv_sessions_prepare(w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q, err);
+	int r;
+
+	if (w->planning)
+		return 0;
+	r = cuv_sessions_prepare(w->db, "DELETE FROM session_file WHERE session = ?1 AND name = ?2", &q, err);
 
 	if (r < 0)
 		return r;
@@ -290,11 +240,39 @@ static int settle(struct saving *w, struct cuv_error *err)
 
 /* --- what is new --- */
 
-static enum cuv_left check_room(const struct saving *w, uint64_t bytes)
+static bool is_big(const struct cuv_bundle_entry *e)
+{
+	return e->size > CUV_SESSIONS_ROW_BYTES_MAX;
+}
+
+static enum cuv_left check_room(const struct saving *w, const struct cuv_bundle_entry *e, size_t i)
 {
 	if (w->files >= w->files_max)
 		return CUV_LEFT_COUNT;
-	return bytes > w->room - CUV_MIN(w->bytes, w->room) ? CUV_LEFT_SIZE : _CUV_LEFT_NONE;
+	if (e->size > w->room - CUV_MIN(w->bytes, w->room))
+		return CUV_LEFT_SIZE;
+	/* There was no room for its content. */
+	return is_big(e) && !w->planning && !w->names[i][0] ? CUV_LEFT_SIZE : _CUV_LEFT_NONE;
+}
+
+static void choose_content(struct saving *w, const struct cuv_bundle_entry *e, size_t i)
+{
+	if (!is_big(e))
+		return;
+	cuv_sessions_content(w->names[i]);
+	w->contents[w->n_contents++] = (struct cuv_files_content){w->names[i], e->data, (size_t)e->size};
+}
+
+static int write_row(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
+{
+	return cuv_sessions_write(w->db, w->begun->id,
+				  &(struct cuv_sessions_file){.name = e->name,
+							      .clock = w->clock,
+							      .hash = &w->hashes[i],
+							      .data = e->data,
+							      .len = (size_t)e->size,
+							      .content = w->names[i]},
+				  err);
 }
 
 static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t i, struct cuv_error *err)
@@ -308,40 +286,106 @@ static int write_new(struct saving *w, const struct cuv_bundle_entry *e, size_t 
 		r = cuv_sessions_blocked(w->db, w->begun->id, e->name, w->begun->clock, err);
 	if (r != 0)
 		return CUV_MIN(r, 0);
-	w->why[i] = (uint8_t)check_room(w, e->size);
+	w->why[i] = (uint8_t)check_room(w, e, i);
 	/* What it was is not what it is. */
 	if (w->why[i])
 		return k ? remove_file(w, k->name, err) : 0;
 	w->bytes += e->size;
 	w->files++;
-	return cuv_sessions_write(w->db, w->begun->id,
-				  &(struct cuv_sessions_file){.name = e->name,
-							      .clock = w->clock,
-							      .hash = &w->hashes[i],
-							      .data = e->data,
-							      .len = (size_t)e->size,
-							      .content = w->names[i]},
-				  err);
+	if (!w->planning)
+		return write_row(w, e, i, err);
+	choose_content(w, e, i);
+	return 0;
 }
+
+/* From what is there now: with the store, or a plan of it. */
+static int go_through(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
+{
+	uint64_t bytes, files;
+	int r = cuv_sessions_look(w->db, w->begun->id, &w->clock, &bytes, &files, err);
+
+	if (r == -ENOENT)
+		return cuv_sessions_gone(err);
+	if (r < 0)
+		return r;
+	forget_known(w);
+	memset(w->why, 0, CUV_BUNDLE_ENTRIES_MAX);
+	w->uploads = w->blind = false;
+	w->bytes = w->files = 0;
+	w->clock++;
+	w->room = cuv_sessions_room(w->db, l, w->begun->id, bytes);
+	w->files_max = l->files;
+	r = list_known(w, (size_t)files, err);
+	if (r == 0)
+		r = settle(w, err);
+	return r == 0 ? each_entry(w, write_new, err) : r;
+}
+
+/* --- contents --- */
+
+/* Those that there is room for as it is now. What is put there later stays, whatever the run has written; and what
+ * there is room for only later has no content, and is not kept. */
+static int choose_contents(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
+{
+	int r;
+
+	if (sqlite3_exec(w->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return cuv_store_failed_at(w->db, err);
+	w->planning = true;
+	r = go_through(w, l, err);
+	w->planning = false;
+	(void)sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static int announce(struct saving *w, struct cuv_sessions *s, sqlite3 *db, struct cuv_error *err)
+{
+	int r = cuv_sessions_begin_change(db, err);
+
+	return r < 0 ? r
+		     : cuv_sessions_end_change(
+			       db, cuv_sessions_announce(s, db, w->begun->id, w->contents, w->n_contents, err), err);
+}
+
+static void give_up_contents(struct saving *w, struct cuv_sessions *s)
+{
+	cuv_sessions_give_up(s, w->contents, w->n_contents);
+	memset(w->names, 0, CUV_BUNDLE_ENTRIES_MAX * sizeof(*w->names));
+	w->n_contents = 0;
+}
+
+static int write_contents(struct saving *w, struct cuv_sessions *s, const struct cuv_session_limits *l,
+			  struct cuv_error *err)
+{
+	int r;
+
+	w->db = cuv_store_take_reader(s->store);
+	r = choose_contents(w, l, err);
+	cuv_store_give_reader(s->store);
+	if (r < 0 || w->n_contents == 0)
+		return r;
+	r = announce(w, s, cuv_store_take(s->store), err);
+	cuv_store_give(s->store);
+	if (r < 0)
+		return r;
+	r = s->files->put(s->files, w->contents, w->n_contents, err);
+	/* What is small is kept without them. */
+	if (r < 0 && err->code == CUV_E_NO_SPACE) {
+		give_up_contents(w, s);
+		r = 0;
+	}
+	return r;
+}
+
+/* --- all of it --- */
 
 static int save(struct saving *w, const struct cuv_session_limits *l, struct cuv_error *err)
 {
-	uint64_t bytes, files;
 	int r = cuv_sessions_begin_change(w->db, err);
 
 	if (r < 0)
 		return r;
-	r = cuv_sessions_look(w->db, w->begun->id, &w->clock, &bytes, &files, err);
-	if (r == 0) {
-		w->clock++;
-		w->room = cuv_sessions_room(w->db, l, w->begun->id, bytes);
-		w->files_max = l->files;
-		r = list_known(w, (size_t)files, err);
-	}
-	if (r == 0)
-		r = settle(w, err);
-	if (r == 0)
-		r = each_entry(w, write_new, err);
+	r = go_through(w, l, err);
 	if (r == 0)
 		r = cuv_sessions_count(w->db, w->begun->id, err);
 	if (r == -ENOENT)
@@ -370,7 +414,7 @@ int cuv_sessions_save(struct cuv_sessions *s, const struct cuv_session_limits *l
 	if (r == 0)
 		r = each_entry(&w, hash_file, err);
 	if (r == 0)
-		r = write_contents(&w, s, err);
+		r = write_contents(&w, s, l, err);
 	if (r == 0) {
 		w.db = cuv_store_take(s->store);
 		r = save(&w, l, err);

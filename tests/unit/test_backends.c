@@ -216,6 +216,28 @@ TEST(a_longer_file_than_may_be_is_read)
 	assert_ok(cuv_files_local_new(store, folder, 4096, &files, &err));
 }
 
+static int on_commit(void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+TEST(a_new_content_is_one_change_of_the_database)
+{
+	const struct cuv_files_content contents[] = {{"a", "1", 1}, {"b", "2", 1}};
+	int commits = 0;
+
+	sqlite3_commit_hook(cuv_store_take(store), on_commit, &commits);
+	cuv_store_give(store);
+	assert_ok(files->put(files, contents, 2, &err));
+	assert_int_equal(commits, 1);
+	/* What had its name goes first. */
+	assert_ok(put_file("b", "3"));
+	assert_int_equal(commits, 3);
+	sqlite3_commit_hook(cuv_store_take(store), NULL, NULL);
+	cuv_store_give(store);
+}
+
 /* Against a list of bytes. */
 TEST(blocks_are_taken_once)
 {
@@ -288,6 +310,7 @@ int main(void)
 		WITH_BACKENDS(a_file_whose_run_did_not_come_to_its_end_is_removed),
 		WITH_BACKENDS(a_file_of_the_first_version_gets_its_table),
 		OF(open_local_files, close_local_files, a_longer_file_than_may_be_is_read),
+		OF(open_local_files, close_local_files, a_new_content_is_one_change_of_the_database),
 		cmocka_unit_test(blocks_are_taken_once),
 	};
 

@@ -379,7 +379,7 @@ static int put_big(int64_t id, const char *name, size_t len)
 static struct watched {
 	struct cuv_files files;
 	unsigned puts, contents, gets;
-	bool is_full;
+	bool is_full, is_broken;
 	int64_t id;
 } watched;
 
@@ -415,14 +415,22 @@ static int watch_get(struct cuv_files *f, const char *name, struct cuv_charge *c
 static int watch_remove(struct cuv_files *f, const char *const *names, size_t n, struct cuv_error *why)
 {
 	(void)f;
+	if (watched.is_broken)
+		return cuv_error_set(why, CUV_E_NO_SPACE, "full");
 	return in.files->remove(in.files, names, n, why);
+}
+
+static void watch_from(bool is_broken)
+{
+	watched = (struct watched){.files = {.put = watch_put, .get = watch_get, .remove = watch_remove},
+				   .is_broken = is_broken};
+	cuv_sessions_free(&sessions);
+	assert_ok(cuv_sessions_new(store, &watched.files, &sessions, &err));
 }
 
 static void watch(void)
 {
-	watched = (struct watched){.files = {.put = watch_put, .get = watch_get, .remove = watch_remove}};
-	cuv_sessions_free(&sessions);
-	assert_ok(cuv_sessions_new(store, &watched.files, &sessions, &err));
+	watch_from(false);
 }
 
 /* So many contents, each a file's. */
@@ -434,7 +442,8 @@ static void assert_contents(int64_t n)
 	assert_true(number_of("SELECT COALESCE(MAX(length(body)), 0) FROM session_file") <= 4096);
 }
 
-static void save_big(int64_t id, const char *const names[], const size_t sizes[], size_t n)
+static void save_in(const struct cuv_session_limits *l, int64_t id, const char *const names[], const size_t sizes[],
+		    size_t n)
 {
 	struct cuv_bundle_writer w = CUV_BUNDLE_WRITER_INIT;
 	_cleanup_buf_ struct cuv_buf bundle = CUV_BUF_INIT(1 << 20);
@@ -448,8 +457,13 @@ static void save_big(int64_t id, const char *const names[], const size_t sizes[]
 	}
 	assert_ok(cuv_pread_all(w.fd, &bundle));
 	cuv_bundle_close(&w);
-	assert_ok(cuv_sessions_begin(sessions, &big_limits, id, NOW, &s, &err));
-	assert_ok(cuv_sessions_save(sessions, &big_limits, &s, &bundle, &program, not_kept, &err));
+	assert_ok(cuv_sessions_begin(sessions, l, id, NOW, &s, &err));
+	assert_ok(cuv_sessions_save(sessions, l, &s, &bundle, &program, not_kept, &err));
+}
+
+static void save_big(int64_t id, const char *const names[], const size_t sizes[], size_t n)
+{
+	save_in(&big_limits, id, names, sizes, n);
 }
 
 TEST(others_write_while_what_is_big_is_written)
@@ -509,6 +523,52 @@ TEST(what_there_is_no_space_for_changes_nothing)
 	assert_int_equal(cuv_sessions_put(sessions, &limits, id, "b", big, BIG, &err), -EINVAL);
 	assert_int_equal(err.code, CUV_E_TOO_LARGE);
 	assert_int_equal(watched.puts, 0);
+}
+
+TEST(what_a_run_leaves_is_written_only_where_there_is_room)
+{
+	static const char *const names[] = {"a", "b", "c", "d", "e"};
+	static const size_t sizes[] = {BIG, BIG - 1, BIG / 4, 9, BIG / 2};
+	static const struct cuv_session_limits few = {
+		.bytes = BIG + BIG / 2, .files = 9, .sessions = 2, .key_bytes = 1 << 30, .all_bytes = 1 << 30};
+	static const struct cuv_session_limits none = {
+		.bytes = 100, .files = 9, .sessions = 2, .key_bytes = 1 << 30, .all_bytes = 1 << 30};
+	int64_t id = open_of("me", "s");
+
+	watch();
+	save_in(&none, id, names, sizes, 5);
+	assert_int_equal(watched.puts, 0);
+	assert_memory_equal(not_kept, ((uint8_t[]){CUV_LEFT_SIZE, CUV_LEFT_SIZE, CUV_LEFT_SIZE, 0, CUV_LEFT_SIZE}), 5);
+	assert_loaded(id, "main.py: d=9 ");
+	save_in(&few, id, names, sizes, 5);
+	assert_int_equal(watched.contents, 2);
+	assert_memory_equal(not_kept, ((uint8_t[]){0, CUV_LEFT_SIZE, 0, 0, CUV_LEFT_SIZE}), 5);
+	assert_contents(2);
+	/* Where the disk has none, what needs none of it is kept. */
+	watched.is_full = true;
+	watched.gets = 1;
+	save_big(id, names, (const size_t[]){BIG, BIG - 1, 3, 4096, BIG / 2}, 5);
+	assert_memory_equal(not_kept, ((uint8_t[]){0, CUV_LEFT_SIZE, 0, 0, CUV_LEFT_SIZE}), 5);
+	assert_loaded(id, "main.py: c=3 d=4096 a=65536 ");
+	assert_contents(1);
+}
+
+/* Not while it can't be; but sessions are there. */
+TEST(what_no_file_has_goes_when_it_can)
+{
+	static const char left[] = "INSERT INTO session_loose VALUES ('sessions/writing', 1, 1)";
+	const struct cuv_files_content content = {"sessions/writing", "1", 1};
+	int64_t id;
+
+	assert_ok(in.files->put(in.files, &content, 1, &err));
+	assert_int_equal(sqlite3_exec(cuv_store_take(store), left, NULL, NULL, NULL), SQLITE_OK);
+	cuv_store_give(store);
+	watch_from(true);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session_loose"), 1);
+	watched.is_broken = false;
+	id = open_of("me", "s");
+	assert_ok(put_big(id, "a", BIG));
+	assert_contents(1);
 }
 
 /* As somebody left it who was killed: one was being written, one was not needed any more. */
@@ -615,7 +675,9 @@ int main(void)
 		WITH_SESSIONS(others_write_while_what_is_big_is_written),
 		WITH_SESSIONS(a_run_gets_the_files_of_one_moment),
 		WITH_SESSIONS(what_there_is_no_space_for_changes_nothing),
+		WITH_SESSIONS(what_a_run_leaves_is_written_only_where_there_is_room),
 		WITH_SESSIONS(what_no_file_has_goes_at_the_next_start),
+		WITH_SESSIONS(what_no_file_has_goes_when_it_can),
 		WITH_SESSIONS(what_sessions_take_is_summed_up_when_that_is_new),
 		cmocka_unit_test(settings_change_what_they_name),
 	};
