@@ -31,20 +31,23 @@ DATE = "2024-09-01T00:00:00Z"
 CHECKED = None
 
 sys.path.insert(0, str(ROOT / "tests"))
-from runner import state as states  # noqa: E402
+from runner import lateness, state as states  # noqa: E402
+from runner.lateness import Late  # noqa: E402
 
 
-def one_good_of(tries: int):
+def one_good_of(tries: int, told: bool = True):
     """For a test of what has to be done in a time that the service, not the test, sets (three seconds for
     a ruff, half of one for a document, a run's own short limit): a machine that stands still for longer
-    makes it fail once in a while, a fault each time. The last try's failure is the test's."""
+    makes it fail once in a while, a fault each time. Tried again is what was late, and nothing else; the last
+    try's failure is the test's. told: see lateness.seen."""
     def wrapped(test):
         @functools.wraps(test)
         def trying(*words, **names):
             for _ in range(tries - 1):
                 try:
-                    return test(*words, **names)
-                except AssertionError as error:
+                    with lateness.seen(told):
+                        return test(*words, **names)
+                except Late as error:
                     print(f"once more: {error}")
                 time.sleep(3)
             return test(*words, **names)
@@ -176,6 +179,7 @@ class Service:
 
     def check_answer(self, answer: httpx.Response) -> None:
         """Each answer is as the document of the API says, or the test that got it fails."""
+        lateness.look_at(answer)
         if not CHECKED:
             return
         # A stream is read by the test that asked for it.
@@ -382,7 +386,8 @@ def traced(service: Service, calls: str, out: pathlib.Path):
         tracer = _attach(service, calls, out)
         if tracer:
             break
-    assert tracer, "a service's processes came and went too quickly to attach to"
+    if not tracer:
+        raise Late("a service's processes came and went too quickly to attach to")
     try:
         yield
         time.sleep(0.3)

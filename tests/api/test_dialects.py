@@ -57,9 +57,8 @@ def test_agent(service):
     assert agent(service, code="import os; os.kill(os.getpid(), 11)")["status"] == "error"
 
 
-@client.one_good_of(3)
 def test_agent_shows_nothing_of_the_service(service):
-    got = agent(service, code="import os, json; print(json.dumps(dict(os.environ)))")
+    got = agent(service, code="import os, json; print(json.dumps(dict(os.environ)))", timeout=30)
     assert not [name for name in json.loads(got["stdout"]) if "CUVETTE" in name or "KEY" in name]
 
 
@@ -225,10 +224,9 @@ def test_learn_cases(service):
     assert results[5]["message"] == "✅ Test passed: (no input) -> Expected: 5\n"
 
 
-@client.one_good_of(3)
 def test_learn_cases_are_isolated(service):
     code = "import os, sys\nopen('seen', 'x').close()\nn = input()\nif n == 'kill': os.kill(os.getpid(), 9)\nprint(n)"
-    got = learn(service, code, input_data="0", test_cases=[
+    got = learn(service, code, input_data="0", timeout=30, test_cases=[
         {"input": n, "expected_output": n} for n in ("1", "kill", "2")] + [
         {"input": "kill"},
         {"input": "1", "code": "n = 'changed'; print(n)", "expected_output": "changed"}, {"input": "3", "expected_output": "3"}])

@@ -67,11 +67,13 @@ def test_known_digest_starts_nothing(tmp_path):
 def test_known_digest_is_quick():
     state = suite_state()
     environment_of(state, "requests==2.31.0\n")
-    answers = ask(state, "requests==2.31.0\n", "--repeat", "200", "--quiet")
-    times = sorted(a["ask_us"] for a in answers[1:])
-    print("known digest, median of the round trip:", times[len(times) // 2], "us")
-    # To start a process takes longer; one in ten is not disturbed by what else the machine does.
-    assert times[len(times) // 10] < 5000
+    medians = []
+    for _ in range(4):
+        answers = ask(state, "requests==2.31.0\n", "--repeat", "50", "--quiet")
+        medians.append(sorted(a["ask_us"] for a in answers[1:])[len(answers) // 2])
+    print("known digest, medians of the round trip:", medians, "us")
+    # To start a process takes longer; one round of four is not disturbed by what else the machine does.
+    assert min(medians) < 5000, medians
 
 
 class Asking:

@@ -62,8 +62,12 @@ class Observed:
 
 class Late(str):
     """What was wrong was a matter of time. The machine may have been busy with the
-    suite's other programs, so it is tried again with nothing beside it. CPU time counts
-    here too: what a machine's host takes away is told as a process's own on some."""
+    suite's other programs, so it is tried again with nothing beside it."""
+
+
+class Charged(Late):
+    """CPU time: a machine that stands still adds none, but what its host takes away is told as a
+    process's own on some. So there are few tries."""
 
 
 @dataclasses.dataclass
@@ -173,7 +177,7 @@ def expectation(name: str, text: str):
         return text, lambda o: None if bool(pattern.search(getattr(o, subject))) == want else \
             f"{subject} {'lacks' if want else 'has'} /{pattern.pattern}/"
     if subject in ("wall", "cpu", "memory", "stdout_bytes", "stderr_bytes") and len(words) == 3 and words[1] in COMPARE:
-        bound, compare, kind = _size(words[2]), COMPARE[words[1]], Late if subject in ("wall", "cpu") else str
+        bound, compare, kind = _size(words[2]), COMPARE[words[1]], {"wall": Late, "cpu": Charged}.get(subject, str)
         bound *= pace if subject in ("wall", "cpu") else 1
         return text, lambda o: None if compare(_measure(o, subject), bound) else \
             kind(f"{subject} is {_measure(o, subject):g}, not {words[1]} {words[2]}")
@@ -193,18 +197,18 @@ def _measure(observed: Observed, subject: str) -> float:
     return getattr(observed, subject)
 
 
-def _kind(observed: Observed, label: str) -> type:
+def _kind(observed: Observed, label: str, kind: type) -> type:
     """One that was ended by its time has not come to say or do what it would have."""
     subject, rest = label.split(None, 1)
     short = subject in ("status", "wall", "cpu", "return_code", "signal", "truncated") or rest.startswith(("~", ">"))
-    return Late if observed.status == "timeout" and short else str
+    return (Late if kind is str else kind) if observed.status == "timeout" and short else str
 
 
 def judge(program: Program, observed: Observed) -> list:
     """What was wrong, in words; empty when all was as it must be."""
     if observed.trouble:
         return [observed.trouble]
-    wrong = [_kind(observed, label)(why) for label, check in program.expect if (why := check(observed))]
+    wrong = [_kind(observed, label, type(why))(why) for label, check in program.expect if (why := check(observed))]
     for stream in ("stdout", "stderr"):
         wrong += [line[:300] for line in getattr(observed, stream).splitlines() if line.startswith("HOLE")][:5]
     if observed.wall > program.timeout + WALL_SLACK_S * pace:

@@ -21,6 +21,7 @@ WARM_RUNS = 6  # until as many boxes wait as there should be
 JOBS = 4
 BATCH = 12
 TRIES_ALONE = 8
+TRIES_CHARGED = 2  # where it was too much CPU time: a limit that holds now and then is none
 # Until runs take the path that is asked for: a zygote that did not fork in its 5 s, as on a machine
 # that stands still, is started again 5 s later or 10.
 PATIENCE_S = 120
@@ -113,8 +114,12 @@ class Runner:
 
     def _alone(self, program, wrong: list) -> list:
         """Again by itself, while what is wrong is a matter of time only."""
+        charged = 0
         for attempt in range(TRIES_ALONE):
             if not wrong or not all(isinstance(w, programs.Late) for w in wrong):
+                break
+            charged += any(isinstance(w, programs.Charged) for w in wrong)
+            if charged > TRIES_CHARGED:
                 break
             time.sleep(min(attempt, 5))  # what makes the machine slow may pass
             self.retried += 1
