@@ -170,7 +170,7 @@ def test_a_hostile_wheel(service, name):
         # A zygote that was lost because the machine stood still is back some ten seconds later.
         cold = neighbours.count("cold")
         print(f"{name}: {cold} of {len(neighbours)} cold beside it, {watch.longest:.2f} s of standing still")
-        if cold <= len(neighbours) // 10:
+        if cold <= len(neighbours) // 3:
             break
         assert watch.longest > STILL_S, f"a hostile environment made another one cold: {neighbours}"
         get_warm(service)
