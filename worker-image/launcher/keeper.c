@@ -207,6 +207,7 @@ _noreturn_ static void serve_joined(struct cuv_keeper *k)
 			_exit(CUV_KEEPER_GIVEN_BACK);
 		cuv_watch_init(&w, k);
 		watch_and_report(k, &w, 0);
+		cuv_watch_bury(&w); /* its client has the answer */
 		if (w.lost || runs == RUNS_MAX || !k->has_cgroup || cuv_cgroup_slot_is_empty(&k->cgroup) != 1 ||
 		    !k->seat->cgroups->ops->is_fresh(&k->cgroup))
 			_exit((int)look_over_slot(&w));

@@ -320,8 +320,33 @@ void cuv_watch_start(struct cuv_watch *w)
 				  : CUV_NEVER;
 }
 
+/* The run has ended by itself, has said all, and no process is left in its cgroup, where
+ * all of it was: init's end adds nothing but a wait of a tenth of a small run. Files are
+ * another matter: a zygote can put a process into its boxes that is in no run's cgroup. */
+static bool is_empty(struct cuv_watch *w)
+{
+	struct cuv_keeper *k = w->k;
+	uint64_t processes, refused;
+
+	return w->cause == CUV_CAUSE_ENDED && cuv_keeper_is_joined(k) && k->has_cgroup &&
+	       k->task.run.artifacts.n == 0 && cuv_pump_finished(&k->pump) &&
+	       cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 && processes == 0;
+}
+
 void cuv_watch_run(struct cuv_watch *w)
 {
-	while (!w->dead || (w->cause != CUV_CAUSE_FAILED && !cuv_pump_finished(&w->k->pump)))
+	while (!(w->dead || is_empty(w)) || (w->cause != CUV_CAUSE_FAILED && !cuv_pump_finished(&w->k->pump)))
 		poll_once(w);
+}
+
+void cuv_watch_bury(struct cuv_watch *w)
+{
+	struct pollfd p = {.fd = w->k->init_fd, .events = POLLIN};
+
+	while (!w->dead && !w->lost) {
+		int n = poll(&p, 1, cuv_deadline_poll_ms(w->deadline_ns));
+
+		w->dead = n > 0;
+		w->lost = n == 0;
+	}
 }

@@ -2,10 +2,10 @@
 /*
  * Watching a run: one loop that moves output and looks at the clocks, the memory
  * events, the client and init; it decides once how the run ends, ends it, and
- * goes on until everything in the box is dead and the pipes are empty. Then the
+ * goes on until everything of the run is dead and the pipes are empty. Then the
  * result is made of what was seen (result.c).
  *
- *   RUNNING ──ended, or we end it──► DYING ──init dead──► DEAD ──output sent──► done
+ *   RUNNING ──ended, or we end it──► DYING ──init dead, or nothing left──► DEAD ──output sent──► done
  */
 #ifndef CUV_LAUNCHER_WATCH_H
 #define CUV_LAUNCHER_WATCH_H
@@ -48,8 +48,11 @@ void cuv_watch_init(struct cuv_watch *w, struct cuv_keeper *k);
 void cuv_watch_start(struct cuv_watch *w);
 /* Ends the run; the first cause counts. Whatever it is, the box dies. */
 void cuv_watch_end(struct cuv_watch *w, enum cuv_cause cause);
-/* Watches until the end. */
+/* Watches until all that the client is told is known: init is dead, or dies while
+ * nothing else is left in the box. */
 void cuv_watch_run(struct cuv_watch *w);
+/* Waits until init is dead; sets lost where it does not die. */
+void cuv_watch_bury(struct cuv_watch *w);
 
 /* When the program executed, 0 when it has not. */
 uint64_t cuv_watch_started_ns(const struct cuv_watch *w);
