@@ -3,11 +3,15 @@
 
 It asks the kernel to let processes enter control groups without delay, unless it is
 told not to: seen by the hierarchy that it holds for that, attached nowhere, of which
-every process is a member."""
+every process is a member. And what a box's namespace holds of it below the box's root: all
+mounts, also those that no path leads to, as the kernel lists them."""
 import contextlib
+import ctypes
+import fcntl
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 
@@ -15,6 +19,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from suite import launcher  # noqa: E402
+
+GET_MNTNS_ID, LISTMOUNT, STATMOUNT = 0x8008B705, 458, 457
+ALL_MOUNTS, WITH_MNT_ROOT, STRINGS_AT = 0xFFFFFFFFFFFFFFFF, 8, 512
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
@@ -62,5 +69,55 @@ def test_it_sees_how_much_memory_the_machine_has():
     try:
         held = [fd for fd in pathlib.Path(f"/proc/{one.process.pid}/fd").iterdir() if leads_to(fd).endswith("/meminfo")]
         assert [re.findall(r"^MemAvailable: +\d+ kB$", fd.read_text(), re.M) for fd in held]
+    finally:
+        one.close()
+
+
+def ask_kernel(call: int, mount: int, param: int, namespace: int, answer) -> int:
+    request = struct.pack("IIQQQ", 32, 0, mount, param, namespace)
+    r = ctypes.CDLL(None, use_errno=True).syscall(call, request, answer, len(answer), 0)
+    if r < 0:
+        pytest.skip(f"the kernel does not list a namespace's mounts: {os.strerror(ctypes.get_errno())}")
+    return r
+
+
+def roots_of_mounts(pid: int) -> list[str]:
+    """Of every mount in the process's namespace: which folder of its file system it shows."""
+    with open(f"/proc/{pid}/ns/mnt", "rb") as file:
+        try:
+            namespace = struct.unpack("Q", fcntl.ioctl(file, GET_MNTNS_ID, bytes(8)))[0]
+        except OSError as why:
+            pytest.skip(f"the kernel does not tell a namespace's number: {why}")
+    ids, found = (ctypes.c_uint64 * 256)(), []
+    for mount in ids[:ask_kernel(LISTMOUNT, ALL_MOUNTS, 0, namespace, ids)]:
+        told = ctypes.create_string_buffer(8192)
+        ask_kernel(STATMOUNT, mount, WITH_MNT_ROOT, namespace, told)
+        found.append(told.raw[STRINGS_AT:].strip(b"\0").decode())
+    return found
+
+
+def named(word: str) -> int:
+    """The python of whose command line this is the last word."""
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if file.read_bytes() == f"{launcher.PYTHON}\0main.py\0{word}\0".encode():
+                return int(file.parent.name)
+    raise LookupError(word)
+
+
+def test_below_a_box_is_one_empty_folder(tmp_path):
+    one, main = start(), tmp_path / "main.py"
+    main.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n", encoding="ascii")
+    words = [one.boxrun, "--connect", one.socket_path, "--image", one.image, "--strict", "--file", f"main.py={main}", "--",
+             launcher.PYTHON, "main.py", one.secret]
+    try:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            try:
+                run.stdout.readline()
+                pid = named(one.secret)
+                seen = pathlib.Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines()
+                assert sorted(roots_of_mounts(pid)) == sorted([line.split()[3] for line in seen] + ["/mnt"])
+            finally:
+                run.kill()
     finally:
         one.close()

@@ -123,19 +123,15 @@ static int make_dev(int root, int host_dev)
 
 static int make_dirs(int root)
 {
-	static const char *const dirs[] = {"store",
-					   "dev",
-					   "proc",
-					   "mnt",
-					   "probe",
-					   "probe/nix",
-					   "probe/nix/store",
-					   "probe/proc",
-					   "probe/dev",
-					   "probe/tmp",
-					   "probe/box",
-					   "probe/home",
-					   "probe/home/cuvette"};
+	static const char *const dirs[] = {
+		"store",      "dev",
+		"proc",	      "mnt",
+		"mnt/store",  "probe",
+		"probe/nix",  "probe/nix/store",
+		"probe/proc", "probe/dev",
+		"probe/tmp",  "probe/box",
+		"probe/home", "probe/home/cuvette",
+	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)

@@ -5,23 +5,33 @@
  *
  *   1. the keeper maps the two ids; init takes its own, which is not the run's,
  *      asks to die with its keeper, and can't be traced any more
- *   2. /proc, /dev and the scratch folders are made, attached to nothing yet, and
- *      the program's process is forked (program.c)
+ *   2. /proc, /dev and the scratch folders are made, attached to nothing yet; the
+ *      launcher's root gives way to an empty folder with nothing but the store in
+ *      it, and the program's process is forked (program.c)
  *   3. here it waits until there is a run
- *   4. image and closure are opened in the store by name; the image becomes the
- *      root, and all the rest is mounted in it
- *   5. the launcher's root is unmounted, every capability and descriptor but a
- *      few goes, and when the keeper has set the limits the program may execute
+ *   4. image and closure are opened in the store by name; the image is mounted over
+ *      the empty folder and becomes the root, and all the rest is mounted in it
+ *   5. when the keeper has set the limits the program's process writes the run's
+ *      files; meanwhile the store is unmounted, and every capability and descriptor
+ *      but a few goes; then the program may execute
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
  *
+ * Roots are changed in two ways. pivot_root looks at every process of the machine
+ * for who has to be moved along, 0.2 ms with four hundred, so a run does not wait
+ * for it: it is done ahead, to get rid of the launcher's root. The image then becomes
+ * the root by chroot, of init and of the program's process at once, which share what
+ * chroot changes until then. What lies below it is one empty read-only folder.
+ *
  * Where the program is a zygote, init keeps what making boxes in its own user
- * namespace needs, and goes on as the box maker (maker.h).
+ * namespace needs, and goes on as the box maker (maker.h). Nobody waits for it, and
+ * its namespace is copied for each box: there the image takes the launcher's root's place.
  */
 #include "worker-image/launcher/box.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
+#include "lib/base/kernel.h"
 #include "worker-image/launcher/maker.h"
 #include "worker-image/launcher/mounts.h"
 #include "worker-image/launcher/privileges.h"
@@ -30,6 +40,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -42,6 +53,7 @@
 #define STORE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define ZYGOTE_PID 32000 /* below every kernel's least maximum */
 #define STORE_BYTES (1024 * 1024)
+#define STORE_INODES (CUV_CLOSURE_MAX + 8)
 
 static const struct {
 	const char *text;
@@ -67,9 +79,12 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s)
 struct init {
 	const struct cuv_box *box;
 	struct cuv_run run;
-	int store; /* O_PATH of the launcher's /store, in our own mount namespace */
+	int store; /* O_PATH of the store, in our own mount namespace */
+	int below; /* O_PATH of the folder that it is in; -1: the launcher's root is still ours */
 	int proc;  /* detached mounts */
 	int dev;
+	int nix;   /* becomes /nix/store */
+	int probe; /* the root of one */
 	int scratch[CUV_SCRATCH_N];
 	pid_t program;
 	int report; /* from the program's process */
@@ -131,10 +146,33 @@ static void take_ids(const struct init *in)
 		_exit(1);
 }
 
+/* Leaves the launcher's root for an empty folder that has the store in it. */
+static int leave_launcher(struct init *in)
+{
+	_cleanup_close_ int root = cuv_mount_copy("/mnt"), store = cuv_mount_copy("/store");
+	int r = root < 0 ? root : store;
+
+	if (r >= 0)
+		r = cuv_mount_move(root, AT_FDCWD, "/mnt");
+	if (r == 0)
+		r = cuv_mount_move(store, AT_FDCWD, "/mnt/store");
+	if (r == 0)
+		r = cuv_mount_pivot("/mnt");
+	if (r == 0)
+		r = cuv_mount_drop_old();
+	if (r < 0)
+		return r;
+	in->below = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return in->below < 0 ? -errno : 0;
+}
+
 /* What needs no run to be known. */
 static void make_mounts(struct init *in)
 {
+	const struct cuv_tmpfs nix = {
+		.size_bytes = STORE_BYTES, .inodes = STORE_INODES, .mode = 0555, .uid = init_id(in)};
 	struct cuv_limits usual;
+	int r;
 	size_t i;
 
 	/* While the launcher's own /proc is in sight: the kernel lets a user
@@ -153,6 +191,14 @@ static void make_mounts(struct init *in)
 		if (in->scratch[i] < 0)
 			fail(in, CUV_STAGE_SCRATCH, in->scratch[i]);
 	}
+	in->nix = cuv_mount_tmpfs(&nix, STORE_ATTR);
+	if (in->nix < 0)
+		fail_item(in, CUV_STAGE_STORE, -1, in->nix);
+	if (in->box->probe)
+		in->probe = cuv_mount_copy("/probe");
+	r = cuv_box_is_zygote(in->box) ? 0 : leave_launcher(in);
+	if (r < 0)
+		fail(in, CUV_STAGE_OLD_ROOT, r);
 	in->store = open("/store", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (in->store < 0)
 		fail(in, CUV_STAGE_STORE, -errno);
@@ -169,13 +215,21 @@ static pid_t fork_zygote(void)
 	return r < 0 ? fork() : (pid_t)r; /* where it can't be chosen: docs/fidelity.md */
 }
 
+/* With our root, whichever we choose. */
+static pid_t fork_run(void)
+{
+	_cleanup_close_ int pidfd = -1;
+
+	return cuv_kernel_clone(CLONE_FS, &pidfd);
+}
+
 static void fork_program(struct init *in)
 {
 	int report[2], gate[2];
 
 	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		fail(in, CUV_STAGE_FORK, -errno);
-	in->program = cuv_box_is_zygote(in->box) ? fork_zygote() : fork();
+	in->program = cuv_box_is_zygote(in->box) ? fork_zygote() : fork_run();
 	if (in->program < 0)
 		fail(in, CUV_STAGE_FORK, -errno);
 	if (in->program == 0)
@@ -200,15 +254,28 @@ static void take_order(struct init *in)
 		fail(in, CUV_STAGE_ORDER, r);
 }
 
+static int enter_image(const struct init *in, int mnt)
+{
+	int r;
+
+	if (in->below < 0) {
+		r = cuv_mount_move(mnt, AT_FDCWD, "/mnt");
+		return r < 0 ? r : cuv_mount_pivot("/mnt");
+	}
+	r = cuv_mount_move(mnt, AT_FDCWD, "/");
+	if (r == 0 && (fchdir(mnt) < 0 || chroot(".") < 0))
+		r = -errno;
+	return r;
+}
+
 static void mount_image(struct init *in)
 {
-	_cleanup_close_ int mnt =
-		in->box->probe ? cuv_mount_copy("/probe") : cuv_mount_copy_store(in->store, in->run.image);
-	int r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/mnt");
+	_cleanup_close_ int mnt = in->box->probe ? in->probe : cuv_mount_copy_store(in->store, in->run.image);
+	int r;
 
-	if (r < 0)
-		fail(in, CUV_STAGE_IMAGE, r);
-	r = cuv_mount_pivot("/mnt");
+	if (mnt < 0)
+		fail(in, CUV_STAGE_IMAGE, mnt);
+	r = enter_image(in, mnt);
 	if (r < 0)
 		fail(in, CUV_STAGE_PIVOT, r);
 }
@@ -217,16 +284,13 @@ static void mount_image(struct init *in)
 static void mount_store(struct init *in)
 {
 	const struct cuv_strv *names = &in->run.closure;
-	const struct cuv_tmpfs t = {
-		.size_bytes = STORE_BYTES, .inodes = names->n + 8, .mode = 0555, .uid = init_id(in)};
-	_cleanup_close_ int mnt = -1;
+	const int mnt = in->nix;
 	size_t i;
 	int r;
 
 	if (names->n == 0)
 		return; /* the image's own folder is empty and read-only */
-	mnt = cuv_mount_tmpfs(&t, STORE_ATTR);
-	r = mnt < 0 ? mnt : cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
+	r = cuv_mount_move(mnt, AT_FDCWD, "/nix/store");
 	if (r < 0)
 		fail_item(in, CUV_STAGE_STORE, -1, r);
 	for (i = 0; i < names->n; i++) {
@@ -278,9 +342,29 @@ static void mount_all(struct init *in)
 	r = in->proc < 0 ? 0 : cuv_mount_move(in->proc, AT_FDCWD, "/proc");
 	if (r < 0)
 		fail(in, CUV_STAGE_PROC, r);
-	r = cuv_mount_drop_old();
+	/* The program's process keeps this root, and has its own working folder from here on. */
+	if (unshare(CLONE_FS) < 0)
+		fail(in, CUV_STAGE_PIVOT, -errno);
+}
+
+/* The launcher's root or, where that is gone already, the store. */
+static void drop_rest(const struct init *in)
+{
+	int r = 0;
+
+	if (in->below < 0)
+		r = cuv_mount_drop_old();
+	else if (fchdir(in->below) < 0 || umount2("store", MNT_DETACH) < 0 || chdir("/") < 0)
+		r = -errno;
 	if (r < 0)
 		fail(in, CUV_STAGE_OLD_ROOT, r);
+}
+
+/* One that has died already has left its reason in the report. */
+static void open_gate(const struct init *in)
+{
+	if (write(in->gate, "g", 1) < 0 && errno != EPIPE)
+		_exit(1);
 }
 
 static void give_up_rights(struct init *in)
@@ -339,23 +423,26 @@ _noreturn_ static void reap(const struct init *in)
 
 void cuv_init_main(const struct cuv_box *box)
 {
-	struct init in = {.box = box, .proc = -1};
+	struct init in = {.box = box, .proc = -1, .below = -1, .probe = -1};
 	int r;
 
 	(void)prctl(PR_SET_NAME, "cuvette-init");
 	take_ids(&in);
 	make_mounts(&in);
-	fork_program(&in);
+	if (cuv_box_is_zygote(box))
+		fork_program(&in); /* it locks what it keeps itself */
 	r = cuv_privileges_lock(); /* what is held is still needed, more never */
 	if (r < 0)
 		fail(&in, CUV_STAGE_PRIVILEGES, r);
+	if (!cuv_box_is_zygote(box))
+		fork_program(&in);
 	take_order(&in);
 	mount_all(&in);
-	give_up_rights(&in);
 	wait_for_keeper(&in);
-	/* One that has died already has left its reason in the report. */
-	if (write(in.gate, "g", 1) < 0 && errno != EPIPE)
-		_exit(1);
+	open_gate(&in);
+	drop_rest(&in);
+	give_up_rights(&in);
+	open_gate(&in);
 	cuv_close(in.gate);
 	follow_start(&in);
 	if (cuv_box_is_zygote(box))

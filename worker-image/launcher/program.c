@@ -101,9 +101,8 @@ static void get_ready(const struct program *p)
 		fail(p, CUV_STAGE_IDS, r);
 	umask(022);
 	default_signals();
-	r = zygote ? cuv_privileges_keep_zygote() : cuv_privileges_lock();
-	if (r == 0 && !zygote)
-		r = cuv_privileges_drop_all();
+	/* What init has locked is locked here too. */
+	r = zygote ? cuv_privileges_keep_zygote() : cuv_privileges_drop_all();
 	if (r < 0)
 		fail(p, CUV_STAGE_PRIVILEGES, r);
 	r = cuv_seccomp_load(zygote ? &b->host->zygote_filter : &b->host->filter);
@@ -121,7 +120,8 @@ static void take_order(struct program *p)
 		fail(p, CUV_STAGE_ORDER, r);
 }
 
-/* Waits until init has made the root and taken the host's mounts away. */
+/* Init opens it twice: when the root is made and the limits are set, and when the
+ * store is out of it and init has no rights left. */
 static void wait_for_gate(const struct program *p)
 {
 	char byte;
@@ -136,10 +136,10 @@ static void wait_for_gate(const struct program *p)
 		_exit(127);
 }
 
-/* Nothing above the streams but the report, which closes by exec. */
+/* Nothing above the streams but what closes by exec. */
 static int connect_streams(const struct program *p)
 {
-	int keep[] = {p->report};
+	int keep[] = {p->report, p->gate};
 	const int out = p->run.stream ? p->order.fds[0] : p->box->out;
 
 	return cuv_deliver_streams(&p->order, out, p->box->err, keep, ARRAY_SIZE(keep));
@@ -149,12 +149,14 @@ static int connect_streams(const struct program *p)
 static int connect_zygote(struct program *p)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC), first_free = CUV_ZYGOTE_CONTROL_FD + 1;
-	int keep[2], i;
+	int keep[3], i;
 
 	p->report = fcntl(p->report, F_DUPFD_CLOEXEC, first_free);
+	p->gate = fcntl(p->gate, F_DUPFD_CLOEXEC, first_free);
 	keep[0] = CUV_ZYGOTE_CONTROL_FD;
 	keep[1] = p->report;
-	if (null < 0 || p->report < 0 || dup2(p->box->zygote, CUV_ZYGOTE_CONTROL_FD) < 0)
+	keep[2] = p->gate;
+	if (null < 0 || p->report < 0 || p->gate < 0 || dup2(p->box->zygote, CUV_ZYGOTE_CONTROL_FD) < 0)
 		return -errno;
 	for (i = 0; i < CUV_ZYGOTE_CONTROL_FD; i++)
 		if (dup2(null, i) < 0)
@@ -186,6 +188,7 @@ void cuv_program_main(const struct cuv_box *box, int report, int gate)
 	r = cuv_box_is_zygote(box) ? 0 : cuv_rlimits_set(&p.run.limits, box->limit_data);
 	if (r < 0)
 		fail(&p, CUV_STAGE_RLIMITS, r);
+	wait_for_gate(&p);
 	box->shared->started_ns = cuv_now_ns();
 	if (box->probe)
 		_exit(cuv_probe_inside(box));
