@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A run in a zygote that is over has its answer before the kernel has taken its box apart:
+"""A run that is over, in a zygote or in a box of its own, has its answer before the kernel has taken its box apart:
 its init is held on its way out, by ptrace, and the answer comes all the same. A run that
 leaves a process behind is not over before that is dead, and has no answer until then."""
 import ctypes
@@ -37,19 +37,19 @@ def program(code: str) -> programs.Program:
     return programs.Program("answer_first", code, limits={"timeout": 60})
 
 
-@pytest.fixture(scope="module", name="one")
-def a_launcher():
+@pytest.fixture(scope="module", name="one", params=("pool", "cold"))
+def a_launcher(request):
     binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
     boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
     store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path="pool")
+    running = launcher.Launcher(binaries, boxrun, store, path=request.param)
     try:
         for _ in range(WARM_RUNS):
-            if running.send(program("pass\n"), []).path == "pool":
+            if running.send(program("pass\n"), []).path == request.param:
                 break
             time.sleep(0.1)
         else:
-            pytest.fail("no run came from the pool")
+            pytest.fail(f"no run is {request.param}")
         yield running
     finally:
         running.close()
@@ -114,7 +114,7 @@ def run(one, code: str, hold: bool) -> tuple:
         assert libc.ptrace(PTRACE_DETACH, init, None, None) == 0
     assert not sender.is_alive()
     answer = got["answer"]
-    assert (answer.status, answer.path) == ("success", "pool"), answer
+    assert (answer.status, answer.path) == ("success", one.path), answer
     return answer, got["ns"] - float(answer.stdout.split()[-1]), is_there
 
 

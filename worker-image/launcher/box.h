@@ -56,7 +56,7 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s);
 
 /* What init reports. Same program on both sides, so it travels as it is. */
 enum cuv_box_event_kind {
-	CUV_BOX_ENDED = 1, /* at_ns, wait_status, usage */
+	CUV_BOX_ENDED = 1, /* at_ns, wait_status, usage, alone */
 	CUV_BOX_FAILED,	   /* stage, error, item */
 	/* Of a zygote and its boxes only (maker.h): */
 	CUV_BOX_WARM,	 /* to the zygote's keeper: it can be forked; pss_bytes, imported, failed */
@@ -71,6 +71,7 @@ struct cuv_box_event {
 	int error; /* errno */
 	int item;  /* STORE: which of the closure */
 	int wait_status;
+	bool alone; /* ENDED: nothing but init was left in the box */
 	uint64_t at_ns;
 	struct rusage usage; /* of the program and the children it waited for */
 	uint64_t pss_bytes;

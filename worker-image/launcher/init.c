@@ -417,6 +417,8 @@ _noreturn_ static void reap(const struct init *in)
 			break;
 		}
 	}
+	/* Who is left in a pid namespace is below its init: without a child it has nobody. */
+	end.alone = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
 	tell(in, &end);
 	_exit(0);
 }

@@ -236,5 +236,6 @@ void cuv_keeper_main(const struct cuv_seat *seat, pid_t launcher)
 	if (r == 0)
 		r = cuv_keeper_order(&k, &w.err);
 	watch_and_report(&k, &w, r);
+	cuv_watch_bury(&w);
 	_exit(seat->probe ? probe_exit(&w) : (int)look_over_slot(&w));
 }

@@ -322,15 +322,19 @@ void cuv_watch_start(struct cuv_watch *w)
 
 /* The run has ended by itself, has said all, and no process is left in its cgroup, where
  * all of it was: init's end adds nothing but a wait of a tenth of a small run. Files are
- * another matter: a zygote can put a process into its boxes that is in no run's cgroup. */
+ * another matter: a zygote can put a process into its boxes that is in no run's cgroup.
+ * Of a box of its own init knows; where no cgroup counts CPU time, init's is the run's. */
 static bool is_empty(struct cuv_watch *w)
 {
 	struct cuv_keeper *k = w->k;
 	uint64_t processes, refused;
 
-	return w->cause == CUV_CAUSE_ENDED && cuv_keeper_is_joined(k) && k->has_cgroup &&
-	       k->task.run.artifacts.n == 0 && cuv_pump_finished(&k->pump) &&
-	       cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 && processes == 0;
+	if (w->cause != CUV_CAUSE_ENDED || !k->has_cgroup || !cuv_pump_finished(&k->pump))
+		return false;
+	if (!cuv_keeper_is_joined(k))
+		return w->ended.alone && (k->seat->cgroups->controllers & CUV_CG_CPUACCT);
+	return k->task.run.artifacts.n == 0 && cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 &&
+	       processes == 0;
 }
 
 void cuv_watch_run(struct cuv_watch *w)
@@ -346,7 +350,8 @@ void cuv_watch_bury(struct cuv_watch *w)
 	while (!w->dead && !w->lost) {
 		int n = poll(&p, 1, cuv_deadline_poll_ms(w->deadline_ns));
 
-		w->dead = n > 0;
 		w->lost = n == 0;
+		if (n > 0)
+			on_dead(w);
 	}
 }
