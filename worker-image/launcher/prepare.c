@@ -269,23 +269,25 @@ static int open_stdin(struct cuv_keeper *k)
 int cuv_keeper_send_order(struct cuv_keeper *k)
 {
 	_cleanup_writer_ struct cuv_writer w;
-	_cleanup_close_ int in = open_stdin(k);
+	_cleanup_close_ int in = -1;
 	int fds[2 + CUV_FILES_MAX], r = 0;
 	size_t i;
 
-	if (in < 0)
-		return in;
-	fds[0] = in;
-	for (i = 1; i < k->task.n_fds; i++)
-		fds[i] = k->task.fds[i];
 	if (cuv_keeper_is_joined(k)) /* foreign code reads it there, and need not know whose it is */
 		k->task.run.tenant[0] = '\0';
 	cuv_writer_init(&w, CUV_MSG_RUN);
 	cuv_run_put(&w, &k->task.run);
+	/* Init first: it has the mounts to make. */
 	if (!cuv_keeper_is_joined(k))
 		r = cuv_writer_send(&w, k->status, NULL, 0);
 	if (r == 0)
-		r = cuv_writer_send(&w, k->order, fds, k->task.n_fds);
+		r = in = open_stdin(k);
+	if (r < 0)
+		return r;
+	fds[0] = in;
+	for (i = 1; i < k->task.n_fds; i++)
+		fds[i] = k->task.fds[i];
+	r = cuv_writer_send(&w, k->order, fds, k->task.n_fds);
 	for (i = 0; i < k->task.n_fds; i++)
 		k->task.fds[i] = cuv_close(k->task.fds[i]);
 	k->order = cuv_close(k->order);
