@@ -31,10 +31,14 @@ void cuv_backends_close(struct cuv_backends *b);
 
 /* --- what they are made of --- */
 
-struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max);
-/* Before there are files: those that no run has for its answer are forgotten. 0, or negative with
- * err set. */
+/* Up to so much a request or an answer is quicker to read and write as a row. */
+#define CUV_ROW_BYTES_MAX (128u << 10)
+
+/* Before there are files: those are forgotten that no run has for its request, or for its answer. 0, or
+ * negative with err set. */
+int cuv_queue_local_clean(struct cuv_store *store, struct cuv_error *err);
 int cuv_results_local_clean(struct cuv_store *store, struct cuv_error *err);
+struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, struct cuv_files *files, uint32_t runs_max);
 struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files);
 /* What is added to the file makes it no longer than max_bytes. */
 int cuv_files_local_new(struct cuv_store *store, const char *folder, uint64_t max_bytes, struct cuv_files **ret,

@@ -2,8 +2,8 @@
 /*
  * Contents that are too big for a row of a database, by name, as a struct of functions. What must
  * be there after a kill is in one file beside the service's database (files_local.c), what may be lost in
- * memory (files_memory.c); chosen at start (backends.h). What is kept in them: big answers of runs (results_local.c),
- * files of sessions (sessions.h), and Jobe's (dialect/jobe_files.h).
+ * memory (files_memory.c); chosen at start (backends.h). What is kept in them: big requests and answers of
+ * runs (queue_local.c, results_local.c), files of sessions (sessions.h), and Jobe's (dialect/jobe_files.h).
  *
  * Names are what their owners make of ids: "runs/5f…", at most CUV_FILES_NAME_MAX of letters,
  * digits, `-`, `_` and `/`. They never hold what a client has chosen. Each owner has a folder of names, and

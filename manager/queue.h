@@ -21,6 +21,7 @@
 #define CUV_QUEUE_H
 
 #include "lib/base/buf.h"
+#include "manager/budget.h"
 #include "manager/runs/row.h"
 
 struct cuv_queue {
@@ -39,8 +40,12 @@ struct cuv_queue {
 	/* What next() has given of this session has ended, or has not begun: the session is not
 	 * busy any more. From memory. */
 	void (*release)(struct cuv_queue *q, int64_t session);
-	/* One that next() has given begins: appends its request. -ENOENT: it was cancelled. */
-	int (*begin)(struct cuv_queue *q, const char *id, struct cuv_buf *request, struct cuv_error *err);
+	/* One that next() has given begins: appends its request, which is charged for. -ENOENT: it was
+	 * cancelled. After another error it is not there to begin again. */
+	int (*begin)(struct cuv_queue *q, const char *id, struct cuv_charge *charge, struct cuv_buf *request,
+		     struct cuv_error *err);
+	/* One that next() has given ends without having begun: its request is not needed. */
+	void (*forget)(struct cuv_queue *q, const char *id);
 	/* One that has not begun ends as cancelled. -ENOENT: it has begun, or ended, or is none. */
 	int (*cancel)(struct cuv_queue *q, const char *tenant, const char *id, int64_t now_s, struct cuv_error *err);
 	/* In its client's line, from 1; 0: it is in none. */

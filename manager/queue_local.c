@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The queue of one process: requests in the service's database, and in memory who is next:
- * lines of runs, one for each client, which take turns.
+ * lines of runs, one for each client, which take turns. A request that is big is a file (files.h), by the id of its
+ * run: as a row it would hold up all others' changes of the database, twice.
  */
+#include "manager/backends.h"
 #include "manager/runs/runs.h"
 #include "manager/runs/store.h"
 
@@ -32,7 +34,8 @@ struct line {
 
 struct local {
 	struct cuv_queue queue;
-	struct cuv_store *store; /* borrowed */
+	struct cuv_store *store; /* borrowed, as the next one is */
+	struct cuv_files *files;
 	uint32_t max;
 	pthread_mutex_t lock;	 /* of all below; never held while the store is asked */
 	struct line *lines;	 /* the next one's turn first; n of none is 0 */
@@ -45,6 +48,43 @@ struct local {
 static struct local *of(struct cuv_queue *q)
 {
 	return (struct local *)q;
+}
+
+/* --- requests; without the lock --- */
+
+#define FOLDER "queue/"
+
+static const char *name_of(const char *id, cuv_files_name ret)
+{
+	(void)snprintf(ret, sizeof(cuv_files_name), FOLDER "%s", id);
+	return ret;
+}
+
+/* What stays by an error goes at the next start. */
+static void remove_request(struct local *a, const char *id)
+{
+	struct cuv_error ignored;
+	cuv_files_name name;
+
+	(void)a->files->remove(a->files, (const char *[]){name_of(id, name)}, 1, &ignored);
+}
+
+static int store_request(struct local *a, const struct cuv_runs_row *row, const struct cuv_buf *request,
+			 struct cuv_error *err)
+{
+	cuv_files_name name;
+	const struct cuv_files_content content = {name_of(row->id, name), cuv_buf_str(request), request->len};
+	int r;
+
+	if (request->len <= CUV_ROW_BYTES_MAX)
+		return cuv_runs_store_add(a->store, row, cuv_buf_str(request), request->len, err);
+	r = a->files->put(a->files, &content, 1, err);
+	if (r < 0)
+		return r;
+	r = cuv_runs_store_add(a->store, row, NULL, request->len, err);
+	if (r < 0)
+		remove_request(a, row->id);
+	return r;
 }
 
 /* --- lines; all with the lock held --- */
@@ -264,7 +304,7 @@ static int add(struct cuv_queue *q, const struct cuv_runs_row *row, const struct
 		free(w);
 		return r;
 	}
-	r = cuv_runs_store_add(a->store, row, request, err);
+	r = store_request(a, row, request, err);
 	pthread_mutex_lock(&a->lock);
 	end_storing(a, w);
 	if (r == 0)
@@ -316,9 +356,23 @@ static void release(struct cuv_queue *q, int64_t session)
 	pthread_mutex_unlock(&a->lock);
 }
 
-static int begin(struct cuv_queue *q, const char *id, struct cuv_buf *request, struct cuv_error *err)
+static int begin(struct cuv_queue *q, const char *id, struct cuv_charge *charge, struct cuv_buf *request,
+		 struct cuv_error *err)
 {
-	return cuv_runs_store_begin(of(q)->store, id, request, err);
+	struct local *a = of(q);
+	cuv_files_name name;
+	int r = cuv_runs_store_begin(a->store, id, charge, request, err);
+
+	if (r <= 0)
+		return r;
+	r = a->files->get(a->files, name_of(id, name), charge, request, err);
+	remove_request(a, id);
+	return r == -ENOENT ? cuv_error_set(err, CUV_E_UNAVAILABLE, "the run's request is gone; send it again") : r;
+}
+
+static void forget(struct cuv_queue *q, const char *id)
+{
+	remove_request(of(q), id);
 }
 
 static int cancel(struct cuv_queue *q, const char *tenant, const char *id, int64_t now_s, struct cuv_error *err)
@@ -332,6 +386,9 @@ static int cancel(struct cuv_queue *q, const char *tenant, const char *id, int64
 	pthread_mutex_lock(&a->lock);
 	w = dequeue(a, find(a, tenant), id);
 	pthread_mutex_unlock(&a->lock);
+	/* One that was not in memory may be big too. */
+	if (!w || w->bytes > CUV_ROW_BYTES_MAX)
+		remove_request(a, id);
 	free(w);
 	return 0;
 }
@@ -401,13 +458,19 @@ static void close_local(struct cuv_queue *q)
 	free(a);
 }
 
-struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max)
+int cuv_queue_local_clean(struct cuv_store *store, struct cuv_error *err)
+{
+	return cuv_runs_store_clean_requests(store, FOLDER, err);
+}
+
+struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, struct cuv_files *files, uint32_t runs_max)
 {
 	struct local *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
 	a->store = store;
+	a->files = files;
 	a->max = runs_max;
 	pthread_mutex_init(&a->lock, NULL);
 	a->queue = (struct cuv_queue){.check_room = check_room,
@@ -415,6 +478,7 @@ struct cuv_queue *cuv_queue_local_new(struct cuv_store *store, uint32_t runs_max
 				      .next = next,
 				      .release = release,
 				      .begin = begin,
+				      .forget = forget,
 				      .cancel = cancel,
 				      .position = position,
 				      .waiting = waiting,

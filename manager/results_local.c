@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Up to so much an answer is quicker to read and write as a row. */
-#define ROW_BYTES_MAX (128u << 10)
-
 struct local {
 	struct cuv_results results;
 	struct cuv_store *store; /* borrowed, as the next one is */
@@ -59,7 +56,7 @@ static int end(struct cuv_results *r, const char *id, enum cuv_runs_state state,
 	struct local *l = of(r);
 	int done;
 
-	if (len <= ROW_BYTES_MAX)
+	if (len <= CUV_ROW_BYTES_MAX)
 		return cuv_runs_store_end(l->store, id, state, now_s, answer, len, err);
 	pthread_mutex_lock(&l->big);
 	done = end_big(l, id, state, now_s, answer, len, err);
@@ -135,7 +132,7 @@ static void close_local(struct cuv_results *r)
 
 int cuv_results_local_clean(struct cuv_store *store, struct cuv_error *err)
 {
-	return cuv_runs_store_clean_files(store, FOLDER, err);
+	return cuv_runs_store_clean_answers(store, FOLDER, err);
 }
 
 struct cuv_results *cuv_results_local_new(struct cuv_store *store, struct cuv_files *files)

@@ -53,7 +53,8 @@ static int not_found(const char *text, struct cuv_error *err)
 	return -ENOENT;
 }
 
-static int add(sqlite3 *db, const struct cuv_runs_row *row, const struct cuv_buf *request, struct cuv_error *err)
+/* Nothing in place of the body of a request that is a file. */
+static int add(sqlite3 *db, const struct cuv_runs_row *row, const char *request, size_t len, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = prepare(db,
@@ -68,18 +69,18 @@ static int add(sqlite3 *db, const struct cuv_runs_row *row, const struct cuv_buf
 	(void)sqlite3_bind_text(q, 3, row->request_id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int(q, 4, CUV_RUNS_QUEUED);
 	(void)sqlite3_bind_int64(q, 5, row->accepted_s);
-	(void)sqlite3_bind_int64(q, 6, (sqlite3_int64)request->len);
-	(void)sqlite3_bind_blob64(q, 7, cuv_buf_str(request), request->len, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(q, 6, (sqlite3_int64)len);
+	(void)sqlite3_bind_blob64(q, 7, request ? request : "", request ? len : 0, SQLITE_STATIC);
 	(void)sqlite3_bind_int(q, 8, (int)row->kind);
 	(void)sqlite3_bind_int64(q, 9, row->session);
 	(void)sqlite3_bind_text(q, 10, row->task ? row->task : "", -1, SQLITE_STATIC);
 	return change(db, q, err);
 }
 
-int cuv_runs_store_add(struct cuv_store *s, const struct cuv_runs_row *row, const struct cuv_buf *request,
+int cuv_runs_store_add(struct cuv_store *s, const struct cuv_runs_row *row, const char *request, size_t len,
 		       struct cuv_error *err)
 {
-	int r = add(cuv_store_take(s), row, request, err);
+	int r = add(cuv_store_take(s), row, request, len, err);
 
 	cuv_store_give(s);
 	return r;
@@ -100,10 +101,20 @@ static int take_body(sqlite3_stmt *q, int column, struct cuv_buf *ret, struct cu
 	return len > 0 && (!data || cuv_buf_add(ret, data, len) < 0) ? no_memory(err) : 0;
 }
 
-static int begin(sqlite3 *db, const char *id, struct cuv_buf *request, struct cuv_error *err)
+/* The body of the row that a statement has found; the database has a copy meanwhile. 1: it is a file. */
+static int take_request(sqlite3_stmt *q, struct cuv_charge *charge, struct cuv_buf *ret, struct cuv_error *err)
+{
+	const size_t len = (size_t)sqlite3_column_bytes(q, 0);
+
+	if (len == 0 && sqlite3_column_int64(q, 1) > 0)
+		return 1;
+	return cuv_charge_add(charge, 2 * len) ? take_body(q, 0, ret, err) : no_memory(err);
+}
+
+static int begin(sqlite3 *db, const char *id, struct cuv_charge *charge, struct cuv_buf *request, struct cuv_error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *q = NULL, *set = NULL;
-	int r = prepare(db, "SELECT body FROM run WHERE id = ?1 AND state = ?2", &q, err);
+	int done, r = prepare(db, "SELECT body, bytes FROM run WHERE id = ?1 AND state = ?2", &q, err);
 
 	if (r == 0)
 		r = prepare(db, "UPDATE run SET state = ?2 WHERE id = ?1", &set, err);
@@ -113,16 +124,20 @@ static int begin(sqlite3 *db, const char *id, struct cuv_buf *request, struct cu
 	(void)sqlite3_bind_int(q, 2, CUV_RUNS_QUEUED);
 	r = find_row(db, q, err);
 	if (r == 0)
-		r = take_body(q, 0, request, err);
+		r = take_request(q, charge, request, err);
 	(void)sqlite3_reset(q);
+	if (r < 0)
+		return r;
 	(void)sqlite3_bind_text(set, 1, id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int(set, 2, CUV_RUNS_RESOLVING);
-	return r == 0 ? change(db, set, err) : r;
+	done = change(db, set, err);
+	return done < 0 ? done : r;
 }
 
-int cuv_runs_store_begin(struct cuv_store *s, const char *id, struct cuv_buf *request, struct cuv_error *err)
+int cuv_runs_store_begin(struct cuv_store *s, const char *id, struct cuv_charge *charge, struct cuv_buf *request,
+			 struct cuv_error *err)
 {
-	int r = begin(cuv_store_take(s), id, request, err);
+	int r = begin(cuv_store_take(s), id, charge, request, err);
 
 	cuv_store_give(s);
 	return r;
@@ -471,22 +486,33 @@ static int add_texts(sqlite3 *db, sqlite3_stmt *q, struct cuv_strv *ret, struct 
 	return step == SQLITE_DONE ? 0 : cuv_store_failed_at(db, err);
 }
 
-static int clean_files(sqlite3 *db, const char *folder, struct cuv_error *err)
+static int clean_files(sqlite3 *db, const char *sql, const char *folder, struct cuv_error *err)
 {
-	static const char sql[] = "DELETE FROM file WHERE substr(name, 1, length(?1)) = ?1 AND NOT EXISTS (SELECT 1 "
-				  "FROM run WHERE id = substr(file.name, length(?1) + 1) AND in_file)";
 	_cleanup_stmt_ sqlite3_stmt *q = NULL;
 	int r = prepare(db, sql, &q, err);
 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, folder, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int(q, 2, CUV_RUNS_QUEUED); /* not asked for by each */
 	return finish(db, q, err);
 }
 
-int cuv_runs_store_clean_files(struct cuv_store *s, const char *folder, struct cuv_error *err)
+#define CLEAN(needs)                                                                                                   \
+	"DELETE FROM file WHERE substr(name, 1, length(?1)) = ?1 AND NOT EXISTS (SELECT 1 FROM run WHERE id = "        \
+	"substr(file.name, length(?1) + 1) AND " needs ")"
+
+int cuv_runs_store_clean_answers(struct cuv_store *s, const char *folder, struct cuv_error *err)
 {
-	int r = clean_files(cuv_store_take(s), folder, err);
+	int r = clean_files(cuv_store_take(s), CLEAN("in_file"), folder, err);
+
+	cuv_store_give(s);
+	return r;
+}
+
+int cuv_runs_store_clean_requests(struct cuv_store *s, const char *folder, struct cuv_error *err)
+{
+	int r = clean_files(cuv_store_take(s), CLEAN("ended_s = 0 AND state = ?2"), folder, err);
 
 	cuv_store_give(s);
 	return r;

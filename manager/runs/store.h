@@ -17,11 +17,13 @@
 
 /* All: 0, or negative with err set (UNAVAILABLE, NO_SPACE). */
 
-/* A new one that waits, with its request. */
-int cuv_runs_store_add(struct cuv_store *s, const struct cuv_runs_row *row, const struct cuv_buf *request,
+/* A new one that waits, with its request of len bytes; NULL: that is a file. */
+int cuv_runs_store_add(struct cuv_store *s, const struct cuv_runs_row *row, const char *request, size_t len,
 		       struct cuv_error *err);
-/* It begins: appends its request. -ENOENT when there is none that waits. */
-int cuv_runs_store_begin(struct cuv_store *s, const char *id, struct cuv_buf *request, struct cuv_error *err);
+/* It begins: appends its request, which is charged for. 1: that is a file. -ENOENT when there is none that
+ * waits. */
+int cuv_runs_store_begin(struct cuv_store *s, const char *id, struct cuv_charge *charge, struct cuv_buf *request,
+			 struct cuv_error *err);
 /* Whether it has not ended. -ENOENT when it has, or there is none. */
 int cuv_runs_store_may_end(struct cuv_store *s, const char *id, struct cuv_error *err);
 /* It has ended, with this answer; NULL: with one that is a file, of len bytes. -ENOENT when
@@ -39,8 +41,10 @@ int cuv_runs_store_find(struct cuv_store *s, const char *tenant, const char *tas
 			struct cuv_error *err);
 /* One that waits ends as cancelled. -ENOENT when there is none that does. */
 int cuv_runs_store_cancel(struct cuv_store *s, const char *id, int64_t now_s, struct cuv_error *err);
-/* Forgets the files (files.h) in this folder, as "runs/", that no run has for its answer. */
-int cuv_runs_store_clean_files(struct cuv_store *s, const char *folder, struct cuv_error *err);
+/* Forgets the files (files.h) in this folder, as "runs/", that no run has for its answer; or for
+ * the request with which it waits. */
+int cuv_runs_store_clean_answers(struct cuv_store *s, const char *folder, struct cuv_error *err);
+int cuv_runs_store_clean_requests(struct cuv_store *s, const char *folder, struct cuv_error *err);
 /* Adds the ids of those whose answer is a file that are beyond the bounds of expire(). */
 int cuv_runs_store_old_files(struct cuv_store *s, int64_t before_s, uint64_t max_bytes, uint64_t max_n,
 			     struct cuv_strv *ret, struct cuv_error *err);

@@ -113,11 +113,8 @@ static bool on_charge(void *arg, size_t bytes)
 
 static int begin(struct carried *c, struct cuv_buf *packed, struct cuv_error *err)
 {
-	int r;
+	const int r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &c->charge, packed, err);
 
-	if (!cuv_charge_add(&c->charge, 2 * c->e->bytes))
-		return cuv_budget_exhausted(err, "request");
-	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, packed, err);
 	return r == -ENOENT ? cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began") : r;
 }
 
@@ -164,6 +161,8 @@ static int perform(struct carried *c, const struct cuv_client *client, json_t **
 
 	if (r == 0)
 		r = begin(c, &packed, err);
+	else
+		c->a->in.queue->forget(c->a->in.queue, c->e->row.id);
 	if (r < 0)
 		return r;
 	switch (c->e->row.kind) {

@@ -33,7 +33,7 @@ static struct cuv_files *files;
 static void add(const char *id, const char *tenant, const char *request)
 {
 	struct cuv_runs_row row = {.state = CUV_RUNS_QUEUED, .accepted_s = NOW};
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(BIG + 1);
 
 	(void)snprintf(row.id, sizeof(row.id), "%s", id);
 	(void)snprintf(row.tenant, sizeof(row.tenant), "%s", tenant);
@@ -48,8 +48,9 @@ static int end(const char *id, enum cuv_runs_state state, int64_t now_s, const c
 
 static int begin(const char *id, const char *request)
 {
-	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(100);
-	int r = in.queue->begin(in.queue, id, &b, &err);
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(BIG + 1);
+	struct cuv_charge charge = CUV_CHARGE_INIT(NULL);
+	int r = in.queue->begin(in.queue, id, &charge, &b, &err);
 
 	if (r == 0)
 		assert_string_equal(cuv_buf_str(&b), request);
@@ -408,6 +409,44 @@ TEST(a_big_answer_is_like_any_other)
 	assert_int_equal(state_of("b", "me", y), CUV_RUNS_DONE);
 }
 
+static bool add_bytes(void *arg, const struct cuv_runs_row *row, size_t bytes)
+{
+	(void)row;
+	*(size_t *)arg += bytes;
+	return true;
+}
+
+TEST(a_big_request_is_like_any_other)
+{
+	_cleanup_free_ char *x = big('x', BIG);
+	struct cuv_budget little;
+	struct cuv_charge charge = CUV_CHARGE_INIT(&little);
+	_cleanup_buf_ struct cuv_buf b = CUV_BUF_INIT(BIG + 1);
+	size_t bytes = 0;
+
+	for (char id[2] = "a"; id[0] <= 'f'; id[0]++)
+		add(id, "me", id[0] == 'e' ? "request" : x);
+	assert_ok(in.queue->cancel(in.queue, "me", "b", NOW, &err));
+	assert_int_equal(begin("b", x), -ENOENT);
+	open_again();
+	assert_ok(in.queue->recover(in.queue, add_bytes, &bytes, &err));
+	assert_int_equal(bytes, 4 * BIG + 7);
+	assert_next("acdef", "");
+	assert_ok(begin("a", x));
+	assert_int_equal(begin("a", x), -ENOENT);
+	/* It is charged for, big or not. */
+	cuv_budget_init(&little, 10);
+	assert_true(in.queue->begin(in.queue, "c", &charge, &b, &err) < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
+	assert_true(in.queue->begin(in.queue, "e", &charge, &b, &err) < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
+	in.queue->forget(in.queue, "d");
+	assert_ok(end("d", CUV_RUNS_FAILED, NOW, "revoked"));
+	assert_ok(begin("f", x));
+	assert_ok(end("f", CUV_RUNS_DONE, NOW, "answer"));
+	assert_int_equal(state_of("f", "me", "answer"), CUV_RUNS_DONE);
+}
+
 /* --- files --- */
 
 static int get_file(const char *name, const char *content)
@@ -563,7 +602,7 @@ TEST(names_are_not_what_clients_choose)
 		OF(open, close, after_a_kill_what_waits_is_found_and_what_had_begun_was_interrupted),                  \
 		OF(open, close, answers_expire_by_age_bytes_and_number_the_oldest_first),                              \
 		OF(open, close, answers_of_one_client_push_out_its_own_first),                                         \
-		OF(open, close, a_big_answer_is_like_any_other)
+		OF(open, close, a_big_answer_is_like_any_other), OF(open, close, a_big_request_is_like_any_other)
 
 /* open makes `files`, empty and with room for 400 KiB, close ends it. */
 #define FILES_CONTRACT(open, close)                                                                                    \

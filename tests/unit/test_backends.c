@@ -131,6 +131,37 @@ TEST(a_big_answer_is_a_file)
 	assert_int_equal(file_size(), 0);
 }
 
+/* A row as long would hold up whoever changes anything meanwhile. */
+TEST(a_big_request_is_a_file)
+{
+	_cleanup_free_ char *x = big('x', BIG);
+
+	add("a", "me", "request");
+	assert_int_equal(file_size(), 0);
+	for (char id[2] = "b"; id[0] <= 'f'; id[0]++)
+		add(id, "me", x);
+	assert_int_equal(number_of("SELECT max(length(body)) FROM run"), 7);
+	assert_int_equal(file_size(), 5 * BIG);
+	open_again();
+	assert_int_equal(file_size(), 5 * BIG);
+	/* Nobody needs it any more: it has begun, or was cancelled, also where there was no room for it in memory. */
+	assert_ok(begin("f", x));
+	assert_int_equal(file_size(), 4 * BIG);
+	assert_ok(in.queue->cancel(in.queue, "me", "e", NOW, &err));
+	assert_int_equal(file_size(), 3 * BIG);
+	in.queue->forget(in.queue, "d");
+	assert_int_equal(file_size(), 2 * BIG);
+	/* Somebody was killed when it had begun, or was not there yet. */
+	assert_int_equal(number_of("UPDATE run SET state = 2 WHERE id = 'c' RETURNING 2"), CUV_RUNS_RESOLVING);
+	files = in.files;
+	assert_ok(put_file("queue/z", x));
+	assert_int_equal(file_size(), 3 * BIG);
+	open_again();
+	assert_int_equal(file_size(), BIG);
+	assert_ok(begin("b", x));
+	assert_int_equal(file_size(), 0);
+}
+
 TEST(a_file_whose_run_did_not_come_to_its_end_is_removed)
 {
 	_cleanup_free_ char *x = big('x', BIG);
@@ -307,6 +338,7 @@ int main(void)
 		WITH_BACKENDS(who_asks_does_not_wait_for_who_writes),
 		WITH_BACKENDS(a_list_reads_no_bodies),
 		WITH_BACKENDS(a_big_answer_is_a_file),
+		WITH_BACKENDS(a_big_request_is_a_file),
 		WITH_BACKENDS(a_file_whose_run_did_not_come_to_its_end_is_removed),
 		WITH_BACKENDS(a_file_of_the_first_version_gets_its_table),
 		OF(open_local_files, close_local_files, a_longer_file_than_may_be_is_read),

@@ -265,11 +265,10 @@ TEST(an_idle_one_goes_unless_something_of_it_waits)
 {
 	const int64_t idle = open_of("me", "idle"), busy = open_of("me", "busy");
 	struct cuv_runs_row row = {.id = "r", .tenant = "me", .state = CUV_RUNS_QUEUED, .session = busy, .task = "t"};
-	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(10);
 	char id[CUV_ID_HEX_SIZE];
 
 	assert_ok(put(idle, "f", "x"));
-	assert_ok(cuv_runs_store_add(store, &row, &body, &err));
+	assert_ok(cuv_runs_store_add(store, &row, "", 0, &err));
 	assert_int_equal(cuv_sessions_expire(sessions, NOW, &err), 1);
 	assert_files(idle, "f=x ");
 	assert_int_equal(cuv_sessions_expire(sessions, NOW + 1, &err), 1);
