@@ -34,6 +34,7 @@ UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 WALL_SLACK_S = 0.2
 # How much slower than usual the machine is, as an emulated one: times grow by this.
 pace = 1.0
+TIMEOUT_MAX_S = 300  # a longer one is refused: lib/proto/limits.h
 # What a program that --self-test runs without a box may not do.
 HARMFUL = re.compile(r"\b(rename|unlink|truncate|mknod|mkfifo|chmod|chown|rmtree|kill|killpg|sethostname|O_CREAT|O_WRONLY|"
                      r"symlink|copy|Popen)\b|system\(|, \"w|mount \w+\", 165")
@@ -150,7 +151,7 @@ def parse(name: str, text: str) -> Program:
 def load(wanted: list) -> list:
     programs = [parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.py"))]
     for program in [*programs, *(p.next for p in programs if p.next)] if pace != 1 else []:
-        program.limits["timeout"] = f"{program.timeout * pace:g}"
+        program.limits["timeout"] = f"{min(program.timeout * pace, TIMEOUT_MAX_S):g}"
     unknown = set(wanted) - {p.name for p in programs}
     if unknown:
         raise BadProgram(f"no such program: {', '.join(sorted(unknown))}")

@@ -35,6 +35,18 @@ def _outside(report) -> int:
     return failed
 
 
+def _paces(report) -> int:
+    """On no machine, however slow, a program asks for more than it can have."""
+    was, programs.pace = programs.pace, 100.0
+    try:
+        loaded = programs.load([])
+        too_long = [p.name for p in [*loaded, *(p.next for p in loaded if p.next)] if p.timeout > programs.TIMEOUT_MAX_S]
+    finally:
+        programs.pace = was
+    report("self-test: a slow machine's limits can be had", [f"more than there may be: {' '.join(too_long)}"] if too_long else [], 0)
+    return bool(too_long)
+
+
 def _judge(report) -> int:
     program = programs.parse("sample", "# limits: timeout=2\n# expect: status timeout\n# expect: stdout ~ ^held x\n"
                              "# expect: memory < 1MiB\n# expect: signal SIGKILL\n# expect: truncated stdout\n"
@@ -129,6 +141,6 @@ def _ways(report) -> int:
 
 
 def run(report) -> int:
-    failed = _judge(report) + _leftovers(report) + _ways(report) + _outside(report)
+    failed = _judge(report) + _paces(report) + _leftovers(report) + _ways(report) + _outside(report)
     sys.stdout.flush()
     return 1 if failed else 0
