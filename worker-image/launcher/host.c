@@ -126,7 +126,7 @@ static int make_dirs(int root)
 	static const char *const dirs[] = {
 		"store",      "dev",
 		"proc",	      "mnt",
-		"mnt/store",  "probe",
+		"mnt/old",    "probe",
 		"probe/nix",  "probe/nix/store",
 		"probe/proc", "probe/dev",
 		"probe/tmp",  "probe/box",

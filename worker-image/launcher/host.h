@@ -9,7 +9,7 @@
  *   /store   the store, bound read-only, nosuid, nodev
  *   /dev     the template of every box's /dev
  *   /proc    only so that the kernel lets a box mount its own
- *   /mnt     nothing but a place for the store: what a box's namespace has as its root
+ *   /mnt     nothing but a place for this root: what a box's namespace has as its root
  *            until there is an image, and below it then
  *   /probe   an empty root for the launcher's test of itself
  */

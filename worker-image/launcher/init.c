@@ -6,20 +6,20 @@
  *   1. the keeper maps the two ids; init takes its own, which is not the run's,
  *      asks to die with its keeper, and can't be traced any more
  *   2. /proc, /dev and the scratch folders are made, attached to nothing yet; the
- *      launcher's root gives way to an empty folder with nothing but the store in
- *      it, and the program's process is forked (program.c)
+ *      launcher's root gives way to an empty folder, which it is mounted in, and the
+ *      program's process is forked (program.c)
  *   3. here it waits until there is a run
  *   4. image and closure are opened in the store by name; the image is mounted over
  *      the empty folder and becomes the root, and all the rest is mounted in it
  *   5. when the keeper has set the limits the program's process writes the run's
- *      files; meanwhile the store is unmounted, and every capability and descriptor
- *      but a few goes; then the program may execute
+ *      files; meanwhile the launcher's root is unmounted, and every capability and
+ *      descriptor but a few goes; then the program may execute
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
  *
  * Roots are changed in two ways. pivot_root looks at every process of the machine
  * for who has to be moved along, 0.2 ms with four hundred, so a run does not wait
- * for it: it is done ahead, to get rid of the launcher's root. The image then becomes
+ * for it: it is done ahead, for an empty folder. The image then becomes
  * the root by chroot, of init and of the program's process at once, which share what
  * chroot changes until then. What lies below it is one empty read-only folder.
  *
@@ -54,6 +54,7 @@
 #define ZYGOTE_PID 32000 /* below every kernel's least maximum */
 #define STORE_BYTES (1024 * 1024)
 #define STORE_INODES (CUV_CLOSURE_MAX + 8)
+#define OLD_ROOT "old" /* in the empty folder (host.c) */
 
 static const struct {
 	const char *text;
@@ -80,7 +81,7 @@ struct init {
 	const struct cuv_box *box;
 	struct cuv_run run;
 	int store; /* O_PATH of the store, in our own mount namespace */
-	int below; /* O_PATH of the folder that it is in; -1: the launcher's root is still ours */
+	int below; /* O_PATH of the empty folder; -1: the launcher's root is still ours */
 	int proc;  /* detached mounts */
 	int dev;
 	int nix;   /* becomes /nix/store */
@@ -146,22 +147,16 @@ static void take_ids(const struct init *in)
 		_exit(1);
 }
 
-/* Leaves the launcher's root for an empty folder that has the store in it. */
+/* Leaves the launcher's root for the empty folder, and puts it there. */
 static int leave_launcher(struct init *in)
 {
-	_cleanup_close_ int root = cuv_mount_copy("/mnt"), store = cuv_mount_copy("/store");
-	int r = root < 0 ? root : store;
+	_cleanup_close_ int root = cuv_mount_copy("/mnt");
+	int r = root < 0 ? root : cuv_mount_move(root, AT_FDCWD, "/mnt");
 
-	if (r >= 0)
-		r = cuv_mount_move(root, AT_FDCWD, "/mnt");
-	if (r == 0)
-		r = cuv_mount_move(store, AT_FDCWD, "/mnt/store");
-	if (r == 0)
-		r = cuv_mount_pivot("/mnt");
-	if (r == 0)
-		r = cuv_mount_drop_old();
 	if (r < 0)
 		return r;
+	if (chdir("/mnt") < 0 || syscall(SYS_pivot_root, ".", OLD_ROOT) < 0 || chdir("/") < 0)
+		return -errno;
 	in->below = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return in->below < 0 ? -errno : 0;
 }
@@ -199,7 +194,7 @@ static void make_mounts(struct init *in)
 	r = cuv_box_is_zygote(in->box) ? 0 : leave_launcher(in);
 	if (r < 0)
 		fail(in, CUV_STAGE_OLD_ROOT, r);
-	in->store = open("/store", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	in->store = open(in->below < 0 ? "/store" : "/" OLD_ROOT "/store", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (in->store < 0)
 		fail(in, CUV_STAGE_STORE, -errno);
 }
@@ -347,14 +342,13 @@ static void mount_all(struct init *in)
 		fail(in, CUV_STAGE_PIVOT, -errno);
 }
 
-/* The launcher's root or, where that is gone already, the store. */
-static void drop_rest(const struct init *in)
+static void drop_old_root(const struct init *in)
 {
 	int r = 0;
 
 	if (in->below < 0)
 		r = cuv_mount_drop_old();
-	else if (fchdir(in->below) < 0 || umount2("store", MNT_DETACH) < 0 || chdir("/") < 0)
+	else if (fchdir(in->below) < 0 || umount2(OLD_ROOT, MNT_DETACH) < 0 || chdir("/") < 0)
 		r = -errno;
 	if (r < 0)
 		fail(in, CUV_STAGE_OLD_ROOT, r);
@@ -442,7 +436,7 @@ void cuv_init_main(const struct cuv_box *box)
 	mount_all(&in);
 	wait_for_keeper(&in);
 	open_gate(&in);
-	drop_rest(&in);
+	drop_old_root(&in);
 	give_up_rights(&in);
 	open_gate(&in);
 	cuv_close(in.gate);

@@ -121,7 +121,7 @@ static void take_order(struct program *p)
 }
 
 /* Init opens it twice: when the root is made and the limits are set, and when the
- * store is out of it and init has no rights left. */
+ * host's mounts are gone and init has no rights left. */
 static void wait_for_gate(const struct program *p)
 {
 	char byte;
