@@ -182,6 +182,7 @@ void cuv_run_put(struct cuv_writer *w, const struct cuv_run *m)
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		cuv_put_u64(w, m->limits.value[i]);
 	cuv_put_u8(w, m->stream);
+	cuv_put_u8(w, m->kept);
 	cuv_put_u8(w, m->deterministic);
 }
 
@@ -231,6 +232,7 @@ int cuv_run_get(struct cuv_reader *r, struct cuv_run *ret)
 	for (i = 0; i < _CUV_LIMIT_MAX; i++)
 		m.limits.value[i] = cuv_get_u64(r);
 	m.stream = get_bool(r);
+	m.kept = get_bool(r);
 	m.deterministic = get_bool(r);
 	end = cuv_reader_end(r);
 	if (end == 0)

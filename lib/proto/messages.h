@@ -116,6 +116,7 @@ struct cuv_run {
 	 * stdout too: a program that is spoken with. There are a few places for
 	 * such runs, apart from the others', and no queue. */
 	bool stream;
+	bool kept;	    /* such a one that answers many, one after the other, for as long as it may */
 	bool deterministic; /* the same each time, as far as it goes (docs/api.md); cold */
 };
 #define CUV_RUN_INIT ((struct cuv_run){0})

@@ -90,7 +90,7 @@ int cuv_lint_server_run(const struct cuv_tools *tools, struct cuv_run *ret)
 
 	if (r < 0)
 		return r;
-	ret->stream = true;
+	ret->stream = ret->kept = true;
 	ret->limits.value[CUV_LIMIT_WALL] = ret->limits.value[CUV_LIMIT_CPU_TIME] = CUV_LINT_SERVER_MS;
 	return 0;
 }

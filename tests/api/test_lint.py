@@ -244,6 +244,14 @@ def test_kept_ruffs_take_no_place_from_runs():
 
 
 @client.one_good_of(3)
+def test_kept_ruffs_keep_their_memory_and_do_not_preempt_one_another(service):
+    for pid in warm(service):
+        threads = {int(tid) for tid in os.listdir(f"/proc/{pid}/task")}
+        assert {os.sched_getscheduler(tid) for tid in threads} == {os.SCHED_BATCH}
+        assert b"dirty_decay_ms:-1" in pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@client.one_good_of(3)
 def test_a_strict_run_has_a_ruff_of_its_own(service):
     warm(service)
     code = new_code()

@@ -149,10 +149,12 @@ TEST(environment)
 			    "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-env/bin:/usr/local/bin:/usr/bin:/bin");
 	assert_string_equal(find(&w, "OPENBLAS_NUM_THREADS"), "3");
 	assert_null(find(&w, "PYTHONHASHSEED"));
-	run.deterministic = true;
+	assert_null(find(&w, "_RJEM_MALLOC_CONF"));
+	run.deterministic = run.kept = true;
 	assert_ok(cuv_environ_build(&run, &x));
 	assert_string_equal(find(&x, "PYTHONHASHSEED"), "0");
 	assert_string_equal(find(&x, "OPENBLAS_NUM_THREADS"), "1");
+	assert_non_null(find(&x, "_RJEM_MALLOC_CONF"));
 }
 
 static rlim_t hard(const struct cuv_rlimit *all, int resource, rlim_t *ret_soft)

@@ -98,13 +98,14 @@ TEST(a_run_is_read_as_written)
 	make_run(&m);
 	m.limits.value[CUV_LIMIT_MEMORY] = 12345;
 	m.stream = true;
+	m.kept = true;
 	m.deterministic = true;
 	assert_ok(reread(&m, &got));
 	assert_string_equal(got.env, ENV);
 	assert_string_equal(got.argv.items[1], "");
 	assert_string_equal(got.files.items[0], "main.py");
 	assert_int_equal(got.limits.value[CUV_LIMIT_MEMORY], 12345);
-	assert_true(got.stream && got.deterministic);
+	assert_true(got.stream && got.kept && got.deterministic);
 }
 
 /* Each change makes a run that must not be acted on. */

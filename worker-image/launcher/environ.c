@@ -16,6 +16,9 @@ int cuv_environ_build(const struct cuv_run *run, struct cuv_strv *ret)
 					      "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS"};
 	static const char *const fixed[] = {"HOME=" CUV_BOX_HOME, "USER=" CUV_BOX_USER, "LOGNAME=" CUV_BOX_USER,
 					    "HOSTNAME=cuvette",	  "LANG=C.UTF-8",	"TMPDIR=/tmp"};
+	/* What frees its memory after each answer pays for it again with the next one: jemalloc,
+	 * which ruff has, is told to keep all, in one arena. The box's limit is the bound. */
+	static const char memory[] = "_RJEM_MALLOC_CONF=narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1";
 	const char *bin = run->env[0] ? "/bin:" : "";
 	size_t i;
 	int r;
@@ -26,5 +29,7 @@ int cuv_environ_build(const struct cuv_run *run, struct cuv_strv *ret)
 		r = cuv_strv_add(ret, fixed[i]);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(threads); i++)
 		r = cuv_strv_addf(ret, "%s=%u", threads[i], run->deterministic ? 1 : cuv_environ_threads(&run->limits));
+	if (r == 0 && run->kept)
+		r = cuv_strv_add(ret, memory);
 	return r == 0 && run->deterministic ? cuv_deterministic_environ(ret) : r;
 }

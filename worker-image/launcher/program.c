@@ -165,6 +165,16 @@ static int connect_zygote(struct program *p)
 	return i < 0 ? i : cuv_close_others(keep, ARRAY_SIZE(keep));
 }
 
+/* A kept program's threads pass each message on from one to the next: as a batch, who is woken
+ * waits for who wakes to be done instead of taking its processor away. */
+static void be_patient(const struct program *p)
+{
+	const struct sched_param none = {.sched_priority = 0};
+
+	if (p->run.kept)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 void cuv_program_main(const struct cuv_box *box, int report, int gate)
 {
 	struct program p = {.box = box, .report = report, .gate = gate};
@@ -188,6 +198,7 @@ void cuv_program_main(const struct cuv_box *box, int report, int gate)
 	r = cuv_box_is_zygote(box) ? 0 : cuv_rlimits_set(&p.run.limits, box->limit_data);
 	if (r < 0)
 		fail(&p, CUV_STAGE_RLIMITS, r);
+	be_patient(&p);
 	wait_for_gate(&p);
 	box->shared->started_ns = cuv_now_ns();
 	if (box->probe)
