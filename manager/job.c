@@ -68,7 +68,7 @@ struct job {
 	struct side side[_SIDE_MAX];
 	bool started;			/* the program has been executed */
 	struct cuv_ruff_ticket *ticket; /* of SIDE_RUFF, whose descriptor belongs to it; NULL: none */
-	struct cuv_sha256 key;		/* of the code, in the cache */
+	struct cuv_ruff_key key;	/* of the code, in the cache */
 	bool boxes;			/* format and check have boxes of their own */
 	int lock;			/* the environment's, read at the end: many may wait; -1: none came */
 	int lease;			/* on it; -1: none came */

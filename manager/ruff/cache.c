@@ -3,13 +3,14 @@
 
 #include "manager/ruff/lint.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ENTRY_BYTES_SHARE 16 /* of the whole */
 
 struct cuv_ruff_entry {
-	struct cuv_sha256 key;
+	struct cuv_ruff_key key;
 	bool known; /* false: too much for a server */
 	bool parsed;
 	size_t bytes;
@@ -37,7 +38,7 @@ void cuv_ruff_cache_init(struct cuv_ruff_cache *c, size_t max_bytes)
 	pthread_mutex_init(&c->lock, NULL);
 }
 
-static struct cuv_ruff_entry **bucket_of(struct cuv_ruff_cache *c, const struct cuv_sha256 *key)
+static struct cuv_ruff_entry **bucket_of(struct cuv_ruff_cache *c, const struct cuv_ruff_key *key)
 {
 	return &c->bucket[(key->bytes[0] | key->bytes[1] << 8) % CUV_RUFF_CACHE_BUCKETS];
 }
@@ -85,19 +86,18 @@ void cuv_ruff_cache_done(struct cuv_ruff_cache *c)
 	pthread_mutex_destroy(&c->lock);
 }
 
-void cuv_ruff_cache_key(const char *ruff, const char *code, size_t len, struct cuv_sha256 *ret)
+void cuv_ruff_cache_key(const char *ruff, const char *code, size_t len, struct cuv_ruff_key *ret)
 {
-	struct {
-		struct cuv_sha256 ruff, code;
-	} both;
+	crypto_generichash_state state;
 
-	cuv_sha256(ruff, strlen(ruff), &both.ruff);
-	cuv_sha256(code, len, &both.code);
-	cuv_sha256(&both, sizeof(both), ret);
+	(void)crypto_generichash_init(&state, NULL, 0, sizeof(ret->bytes));
+	(void)crypto_generichash_update(&state, (const unsigned char *)ruff, strlen(ruff) + 1);
+	(void)crypto_generichash_update(&state, (const unsigned char *)code, len);
+	(void)crypto_generichash_final(&state, ret->bytes, sizeof(ret->bytes));
 }
 
 /* The caller holds the lock. An entry that is found becomes the youngest. */
-static struct cuv_ruff_entry *find(struct cuv_ruff_cache *c, const struct cuv_sha256 *key)
+static struct cuv_ruff_entry *find(struct cuv_ruff_cache *c, const struct cuv_ruff_key *key)
 {
 	struct cuv_ruff_entry *e = *bucket_of(c, key);
 
@@ -110,7 +110,7 @@ static struct cuv_ruff_entry *find(struct cuv_ruff_cache *c, const struct cuv_sh
 	return e;
 }
 
-enum cuv_ruff_known cuv_ruff_cache_get(struct cuv_ruff_cache *c, const struct cuv_sha256 *key,
+enum cuv_ruff_known cuv_ruff_cache_get(struct cuv_ruff_cache *c, const struct cuv_ruff_key *key,
 				       struct cuv_ruff_report *ret)
 {
 	enum cuv_ruff_known known = CUV_RUFF_UNKNOWN;
@@ -130,7 +130,7 @@ enum cuv_ruff_known cuv_ruff_cache_get(struct cuv_ruff_cache *c, const struct cu
 	return known;
 }
 
-static struct cuv_ruff_entry *make(const struct cuv_sha256 *key, const struct cuv_ruff_report *report, size_t bytes)
+static struct cuv_ruff_entry *make(const struct cuv_ruff_key *key, const struct cuv_ruff_report *report, size_t bytes)
 {
 	struct cuv_ruff_entry *e = malloc(bytes);
 
@@ -147,7 +147,7 @@ static struct cuv_ruff_entry *make(const struct cuv_sha256 *key, const struct cu
 	return e;
 }
 
-void cuv_ruff_cache_put(struct cuv_ruff_cache *c, const struct cuv_sha256 *key, const struct cuv_ruff_report *report)
+void cuv_ruff_cache_put(struct cuv_ruff_cache *c, const struct cuv_ruff_key *key, const struct cuv_ruff_report *report)
 {
 	const size_t bytes =
 		sizeof(struct cuv_ruff_entry) + (report ? report->formatted.len + report->warnings.len : 0);

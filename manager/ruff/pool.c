@@ -30,7 +30,7 @@ struct cuv_ruff_ticket {
 	bool abandoned; /* whoever asked is gone: the worker frees it */
 	bool answered;
 	struct cuv_ruff_report report;
-	struct cuv_sha256 key;
+	struct cuv_ruff_key key;
 	size_t len;
 	char code[];
 };
@@ -259,7 +259,7 @@ void cuv_ruff_pool_stop(struct cuv_ruff_pool *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
-static struct cuv_ruff_ticket *ticket_new(const struct cuv_sha256 *key, const char *code, size_t len)
+static struct cuv_ruff_ticket *ticket_new(const struct cuv_ruff_key *key, const char *code, size_t len)
 {
 	struct cuv_ruff_ticket *t = malloc(sizeof(*t) + len);
 	int pair[2];
@@ -277,7 +277,7 @@ static struct cuv_ruff_ticket *ticket_new(const struct cuv_sha256 *key, const ch
 	return t;
 }
 
-struct cuv_ruff_ticket *cuv_ruff_pool_ask(struct cuv_ruff_pool *p, const struct cuv_sha256 *key, const char *code,
+struct cuv_ruff_ticket *cuv_ruff_pool_ask(struct cuv_ruff_pool *p, const struct cuv_ruff_key *key, const char *code,
 					  size_t len)
 {
 	struct cuv_ruff_ticket *t;

@@ -50,7 +50,7 @@ void cuv_ruff_pool_stop(struct cuv_ruff_pool *p);
 
 /* Queues the code (copied); what is said of it goes into the cache too, by the
  * key. NULL: it is to have a box of its own. */
-struct cuv_ruff_ticket *cuv_ruff_pool_ask(struct cuv_ruff_pool *p, const struct cuv_sha256 *key, const char *code,
+struct cuv_ruff_ticket *cuv_ruff_pool_ask(struct cuv_ruff_pool *p, const struct cuv_ruff_key *key, const char *code,
 					  size_t len);
 /* To poll: readable when there is an answer, or none to come. */
 int cuv_ruff_ticket_fd(const struct cuv_ruff_ticket *t);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct cuv_sha256 key_of(const char *code)
+static struct cuv_ruff_key key_of(const char *code)
 {
-	struct cuv_sha256 key;
+	struct cuv_ruff_key key;
 
 	cuv_ruff_cache_key("ruff-1", code, strlen(code), &key);
 	return key;
@@ -15,7 +15,7 @@ static struct cuv_sha256 key_of(const char *code)
 
 static void put(struct cuv_ruff_cache *c, const char *code, const char *formatted)
 {
-	const struct cuv_sha256 key = key_of(code);
+	const struct cuv_ruff_key key = key_of(code);
 	struct cuv_ruff_report r;
 
 	cuv_ruff_report_init(&r);
@@ -28,7 +28,7 @@ static void put(struct cuv_ruff_cache *c, const char *code, const char *formatte
 
 static enum cuv_ruff_known get(struct cuv_ruff_cache *c, const char *code, const char *formatted)
 {
-	const struct cuv_sha256 key = key_of(code);
+	const struct cuv_ruff_key key = key_of(code);
 	enum cuv_ruff_known known;
 	struct cuv_ruff_report r;
 
@@ -48,7 +48,7 @@ static enum cuv_ruff_known get(struct cuv_ruff_cache *c, const char *code, const
 TEST(what_was_kept_is_found_by_the_same_bytes_only)
 {
 	struct cuv_ruff_cache c;
-	struct cuv_sha256 a, b;
+	struct cuv_ruff_key a, b;
 
 	cuv_ruff_cache_init(&c, 1u << 20);
 	assert_int_equal(get(&c, "x=1", NULL), CUV_RUFF_UNKNOWN);
@@ -63,7 +63,7 @@ TEST(what_was_kept_is_found_by_the_same_bytes_only)
 
 TEST(what_was_too_much_for_a_server_is_remembered_until_it_is_known)
 {
-	const struct cuv_sha256 key = key_of("x=1");
+	const struct cuv_ruff_key key = key_of("x=1");
 	struct cuv_ruff_cache c;
 
 	cuv_ruff_cache_init(&c, 1u << 20);

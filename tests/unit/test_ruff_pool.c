@@ -254,7 +254,7 @@ static void stop(struct fixture *f)
 
 static struct cuv_ruff_ticket *ask(struct fixture *f, const char *code)
 {
-	struct cuv_sha256 key;
+	struct cuv_ruff_key key;
 
 	cuv_ruff_cache_key("ruff", code, strlen(code), &key);
 	return cuv_ruff_pool_ask(&f->pool, &key, code, strlen(code));
@@ -264,7 +264,7 @@ static enum cuv_ruff_known known(struct fixture *f, const char *code)
 {
 	struct cuv_ruff_report r;
 	enum cuv_ruff_known k;
-	struct cuv_sha256 key;
+	struct cuv_ruff_key key;
 
 	cuv_ruff_report_init(&r);
 	cuv_ruff_cache_key("ruff", code, strlen(code), &key);
@@ -422,7 +422,7 @@ TEST(too_much_for_a_server_is_refused_at_once)
 
 	start(&f, 1);
 	wait_ready(&f, 1);
-	assert_null(cuv_ruff_pool_ask(&f.pool, &(struct cuv_sha256){{0}}, "a\0b", 3));
+	assert_null(cuv_ruff_pool_ask(&f.pool, &(struct cuv_ruff_key){{0}}, "a\0b", 3));
 	stop(&f);
 	start(&f, 0);
 	assert_null(ask(&f, "x = 1\n"));
