@@ -79,21 +79,35 @@ static const char *behind(const char *at, const char *end, char c)
 	return at < end && *at == c ? skip_space(at + 1, end) : NULL;
 }
 
-struct cuv_json cuv_json_member(struct cuv_json object, const char *name)
+void cuv_json_members(struct cuv_json object, size_t n, const char *const names[], struct cuv_json ret[])
 {
 	const char *end = object.at + object.len, *at = behind(object.at, end, '{');
+	size_t i, missing = n;
 
-	for (; at && at < end && *at == '"'; at = behind(at, end, ',')) {
+	for (i = 0; i < n; i++)
+		ret[i] = NONE;
+	for (; missing && at && at < end && *at == '"'; at = behind(at, end, ',')) {
 		const struct cuv_json its = {at, (size_t)(skip_string(at, end) - at)};
 		const char *value = behind(at + its.len, end, ':');
 
 		if (!value)
 			break;
 		at = skip_value(value, end);
-		if (cuv_json_is(its, name))
-			return (struct cuv_json){value, (size_t)(at - value)};
+		for (i = 0; i < n && (ret[i].len || !cuv_json_is(its, names[i])); i++)
+			;
+		if (i < n) {
+			ret[i] = (struct cuv_json){value, (size_t)(at - value)};
+			missing--;
+		}
 	}
-	return NONE;
+}
+
+struct cuv_json cuv_json_member(struct cuv_json object, const char *name)
+{
+	struct cuv_json ret;
+
+	cuv_json_members(object, 1, &name, &ret);
+	return ret;
 }
 
 bool cuv_json_next(struct cuv_json array, struct cuv_json *item)
@@ -168,22 +182,21 @@ static bool is_low(uint32_t n)
 }
 
 /* at is the u behind the backslash; behind what was taken. */
-static const char *add_unit(struct cuv_buf *b, const char *at, const char *end)
+static const char *put_unit(char **to, const char *at, const char *end)
 {
 	uint32_t n = unit(at + 1, end), low;
-	char bytes[4];
 
 	at = CUV_MIN(at + 5, end);
 	if (is_high(n) && end - at >= 6 && at[0] == '\\' && at[1] == 'u' && is_low(low = unit(at + 2, end))) {
 		n = 0x10000 + ((n - 0xd800) << 10) + (low - 0xdc00);
 		at += 6;
 	}
-	cuv_buf_add(b, bytes, cuv_utf8_encode(is_high(n) || is_low(n) ? REPLACEMENT : n, bytes));
+	*to += cuv_utf8_encode(is_high(n) || is_low(n) ? REPLACEMENT : n, *to);
 	return at;
 }
 
 /* at is behind the backslash. */
-static const char *add_escaped(struct cuv_buf *b, const char *at, const char *end)
+static const char *put_escaped(char **to, const char *at, const char *end)
 {
 	static const char letters[] = "bfnrt", stand_for[] = "\b\f\n\r\t";
 	const char *letter = at < end ? memchr(letters, *at, sizeof(letters) - 1) : NULL;
@@ -191,20 +204,27 @@ static const char *add_escaped(struct cuv_buf *b, const char *at, const char *en
 	if (at >= end)
 		return end;
 	if (*at == 'u')
-		return add_unit(b, at, end);
-	cuv_buf_add_char(b, letter ? stand_for[letter - letters] : *at);
+		return put_unit(to, at, end);
+	*(*to)++ = letter ? stand_for[letter - letters] : *at;
 	return at + 1;
 }
 
 int cuv_json_add_text(struct cuv_buf *b, struct cuv_json v)
 {
 	const char *end = v.at + (v.len ? v.len - 1 : 0), *at = v.len ? v.at + 1 : end;
+	/* What it stands for is never longer. */
+	char *first = cuv_json_is_string(v) ? cuv_buf_room(b, (size_t)(end - at)) : NULL, *to = first;
 
-	while (cuv_json_is_string(v) && at < end) {
+	if (!first)
+		return cuv_buf_err(b);
+	while (at < end) {
 		const char *slash = memchr(at, '\\', (size_t)(end - at));
+		const size_t n = (size_t)((slash ? slash : end) - at);
 
-		cuv_buf_add(b, at, (size_t)((slash ? slash : end) - at));
-		at = slash ? add_escaped(b, slash + 1, end) : end;
+		memcpy(to, at, n);
+		to += n;
+		at = slash ? put_escaped(&to, slash + 1, end) : end;
 	}
+	cuv_buf_grew(b, (size_t)(to - first));
 	return cuv_buf_err(b);
 }

@@ -20,6 +20,8 @@ struct cuv_json cuv_json_of(const char *text, size_t len);
 /* The first member of that name (plain ASCII, as written) of an object; none when it
  * has none or is no object. */
 struct cuv_json cuv_json_member(struct cuv_json object, const char *name);
+/* Several of them at one go. */
+void cuv_json_members(struct cuv_json object, size_t n, const char *const names[], struct cuv_json ret[]);
 /* Goes on to the next item of an array, to the first when *item is none. False behind
  * the last, and of what is no array. */
 bool cuv_json_next(struct cuv_json array, struct cuv_json *item);

@@ -2,6 +2,7 @@
 #include "manager/json_text.h"
 
 #include "lib/base/utf8.h"
+#include "manager/json_plain.h"
 
 #include <string.h>
 
@@ -106,15 +107,13 @@ static bool escape(struct scan *s)
 /* Behind its first quote; bytes are known to be UTF-8. */
 static bool string(struct scan *s)
 {
-	while (s->at < s->end) {
-		const unsigned char c = (unsigned char)*s->at++;
-
-		if (c == '"')
+	for (;;) {
+		s->at += cuv_json_plain(s->at, (size_t)(s->end - s->at));
+		if (take(s, '"'))
 			return true;
-		if (c < 0x20 || (c == '\\' && !escape(s)))
+		if (!take(s, '\\') || !escape(s))
 			return false;
 	}
-	return false;
 }
 
 static bool scalar(struct scan *s)

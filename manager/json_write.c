@@ -1,38 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "manager/json_write.h"
 
+#include "manager/json_plain.h"
+
 /* Of those that have to be escaped: the letter behind the backslash; 'u': by number. */
 static char escape_of(unsigned char c)
 {
 	static const char letters[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 
-	if (c == '"' || c == '\\')
-		return (char)c;
 	if (c >= 0x20)
-		return '\0';
+		return (char)c;
 	return letters[c] ? letters[c] : 'u';
+}
+
+/* n bytes as they are, and the one behind them. */
+static void add_escaped(struct cuv_buf *b, const char *text, size_t n)
+{
+	const unsigned char c = (unsigned char)text[n];
+	char *room = cuv_buf_room(b, n + 2);
+
+	if (!room)
+		return;
+	memcpy(room, text, n);
+	room[n] = '\\';
+	room[n + 1] = escape_of(c);
+	cuv_buf_grew(b, n + 2);
+	if (room[n + 1] == 'u')
+		cuv_buf_addf(b, "%04X", c);
 }
 
 int cuv_json_add_string(struct cuv_buf *b, const char *text, size_t len)
 {
-	const char *end = text + len, *at = text;
+	const char *end = text + len;
+	size_t n;
 
 	cuv_buf_add_char(b, '"');
-	while (at < end) {
-		const char escape = escape_of((unsigned char)*at);
-
-		if (!escape) {
-			at++;
-			continue;
-		}
-		cuv_buf_add(b, text, (size_t)(at - text));
-		if (escape == 'u')
-			cuv_buf_addf(b, "\\u%04X", (unsigned char)*at);
-		else
-			cuv_buf_add(b, (const char[]){'\\', escape}, 2);
-		text = ++at;
-	}
-	cuv_buf_add(b, text, (size_t)(end - text));
+	for (; (n = cuv_json_plain(text, (size_t)(end - text))) < (size_t)(end - text); text += n + 1)
+		add_escaped(b, text, n);
+	cuv_buf_add(b, text, n);
 	return cuv_buf_add_char(b, '"');
 }
 

@@ -20,6 +20,7 @@
 #define VERSION "\"jsonrpc\":\"2.0\""
 #define LENGTH_NAME "Content-Length:"
 #define HEADER_END "\r\n\r\n"
+#define NO_LENGTH "00000000"
 #define EDITS_MAX 1000
 
 /* --- frames --- */
@@ -105,18 +106,29 @@ int cuv_lsp_next(struct cuv_lsp_reader *r, struct cuv_json *ret)
 		return 0;
 	if (!cuv_json_text_valid(text + head, length))
 		return -EBADMSG;
-	*ret = cuv_json_of(text + head, length);
+	*ret = (struct cuv_json){text + head, length};
 	if (*ret->at != '{')
 		return -EBADMSG;
 	r->at += head + length;
 	return 1;
 }
 
-static int put(struct cuv_buf *out, const struct cuv_buf *body)
+/* A message is written where it goes, behind a length that is filled in when it is known. */
+static size_t begin(struct cuv_buf *out)
 {
-	cuv_buf_addf(out, "Content-Length: %zu\r\n\r\n", body->len);
-	cuv_buf_add(out, cuv_buf_str(body), body->len);
-	return cuv_buf_err(body) ? cuv_buf_err(body) : cuv_buf_err(out);
+	cuv_buf_add_str(out, LENGTH_NAME " " NO_LENGTH HEADER_END);
+	return out->len;
+}
+
+static int end(struct cuv_buf *out, size_t body)
+{
+	char digits[sizeof(NO_LENGTH)];
+
+	if (cuv_buf_err(out))
+		return cuv_buf_err(out);
+	(void)snprintf(digits, sizeof(digits), "%0*zu", (int)strlen(NO_LENGTH), out->len - body);
+	memcpy(out->data + body - strlen(NO_LENGTH HEADER_END), digits, strlen(NO_LENGTH));
+	return 0;
 }
 
 /* --- what we say --- */
@@ -124,20 +136,20 @@ static int put(struct cuv_buf *out, const struct cuv_buf *body)
 /* The same settings as cuv_lint_run gives to ruff check and ruff format for the default Python. */
 int cuv_lsp_put_hello(struct cuv_buf *out)
 {
-	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
+	const size_t body = begin(out);
 	char target[CUV_LINT_TARGET_SIZE];
 
 	cuv_lint_target(NULL, cuv_pythons, target);
 	/* It knows nothing of being asked for diagnostics: then they come with each
 	 * document, which is two messages less. */
-	cuv_buf_addf(&body,
+	cuv_buf_addf(out,
 		     "{" VERSION ",\"id\":%d,\"method\":\"initialize\",\"params\":{\"processId\":null,"
 		     "\"capabilities\":{\"general\":{\"positionEncodings\":[\"utf-32\"]}},"
 		     "\"workspaceFolders\":[{\"uri\":\"" FOLDER "\",\"name\":\"box\"}],"
 		     "\"initializationOptions\":{\"settings\":{\"configurationPreference\":\"editorOnly\","
 		     "\"logLevel\":\"error\",\"configuration\":{\"target-version\":\"%s\"}}}}}",
 		     CUV_LSP_HELLO_ID, target);
-	return put(out, &body);
+	return end(out, body);
 }
 
 bool cuv_lsp_hello_is_good(struct cuv_json result)
@@ -147,15 +159,16 @@ bool cuv_lsp_hello_is_good(struct cuv_json result)
 
 int cuv_lsp_put_ready(struct cuv_buf *out)
 {
-	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
+	const size_t body = begin(out);
 
-	cuv_buf_add_str(&body, "{" VERSION ",\"method\":\"initialized\",\"params\":{}}");
-	return put(out, &body);
+	cuv_buf_add_str(out, "{" VERSION ",\"method\":\"initialized\",\"params\":{}}");
+	return end(out, body);
 }
 
 int cuv_lsp_put_document(struct cuv_buf *out, bool first, uint64_t id, const char *prefix, const char *text, size_t len)
 {
-	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max), joined = CUV_BUF_INIT(out->max);
+	_cleanup_buf_ struct cuv_buf joined = CUV_BUF_INIT(out->max);
+	size_t body;
 
 	if (*prefix) {
 		cuv_buf_add_str(&joined, prefix);
@@ -164,39 +177,46 @@ int cuv_lsp_put_document(struct cuv_buf *out, bool first, uint64_t id, const cha
 		text = cuv_buf_str(&joined);
 		len = joined.len;
 	}
-	cuv_buf_addf(&body,
+	/* As much as most need. */
+	(void)cuv_buf_room(out, CUV_MIN(len + len / 8 + 1024, out->max - out->len));
+	body = begin(out);
+	cuv_buf_addf(out,
 		     "{" VERSION ",\"method\":\"textDocument/%s\",\"params\":{\"textDocument\":{\"uri\":\"" URI
 		     "\",\"version\":%" PRIu64 "%s\"text\":",
 		     first ? "didOpen" : "didChange", id,
 		     first ? ",\"languageId\":\"python\"," : "},\"contentChanges\":[{");
-	cuv_json_add_string(&body, text, len);
-	cuv_buf_add_str(&body, first ? "}}}" : "}]}}");
-	return put(out, &body);
+	cuv_json_add_string(out, text, len);
+	cuv_buf_add_str(out, first ? "}}}" : "}]}}");
+	return end(out, body);
 }
 
 int cuv_lsp_put_formatting(struct cuv_buf *out, uint64_t id)
 {
-	_cleanup_buf_ struct cuv_buf body = CUV_BUF_INIT(out->max);
+	const size_t body = begin(out);
 
-	cuv_buf_addf(&body,
+	cuv_buf_addf(out,
 		     "{" VERSION ",\"id\":%" PRIu64 ",\"method\":\"textDocument/formatting\",\"params\":{"
 		     "\"textDocument\":{\"uri\":\"" URI "\"},\"options\":{\"tabSize\":4,\"insertSpaces\":true}}}",
 		     id);
-	return put(out, &body);
+	return end(out, body);
 }
 
 /* --- what it answers --- */
 
 struct cuv_lsp_answer cuv_lsp_look(struct cuv_json message)
 {
-	const struct cuv_json method = cuv_json_member(message, "method");
-	const bool diagnostics = cuv_json_is(method, "textDocument/publishDiagnostics");
-	const struct cuv_json of = diagnostics ? cuv_json_member(message, "params") : message;
-	struct cuv_lsp_answer ret = {.diagnostics = diagnostics,
-				     .result = cuv_json_member(of, diagnostics ? "diagnostics" : "result")};
+	static const char *const names[] = {"method", "id", "result", "params"}, *const of_params[] = {"version",
+												       "diagnostics"};
+	struct cuv_json m[ARRAY_SIZE(names)], about[ARRAY_SIZE(of_params)];
+	struct cuv_lsp_answer ret = {.id = 0};
 
-	if ((method.len > 0 && !diagnostics) ||
-	    !cuv_json_number(cuv_json_member(of, diagnostics ? "version" : "id"), INT32_MAX, &ret.id))
+	cuv_json_members(message, ARRAY_SIZE(names), names, m);
+	ret.diagnostics = cuv_json_is(m[0], "textDocument/publishDiagnostics");
+	if (m[0].len > 0 && !ret.diagnostics)
+		return ret;
+	cuv_json_members(m[3], ARRAY_SIZE(of_params), of_params, about);
+	ret.result = ret.diagnostics ? about[1] : m[2];
+	if (!cuv_json_number(ret.diagnostics ? about[0] : m[1], INT32_MAX, &ret.id))
 		ret.id = 0;
 	return ret;
 }
@@ -221,6 +241,7 @@ bool cuv_lsp_range(struct cuv_json item, struct cuv_lsp_place *ret_start, struct
 struct walk {
 	const char *text;
 	size_t len, at;
+	bool returns; /* some lines end with a carriage return */
 	struct cuv_lsp_place place;
 };
 
@@ -241,6 +262,12 @@ static int walk_to(struct walk *w, struct cuv_lsp_place to)
 {
 	/* Characters do not count in lines that are passed over. */
 	while (w->at < w->len && w->place.line < to.line) {
+		const char *stop = w->returns ? NULL : memchr(w->text + w->at, '\n', w->len - w->at);
+
+		if (!w->returns)
+			w->at = stop ? (size_t)(stop - w->text) : w->len;
+		if (w->at == w->len)
+			break;
 		if (w->text[w->at] == '\n' || w->text[w->at] == '\r')
 			advance(w);
 		else
@@ -253,7 +280,7 @@ static int walk_to(struct walk *w, struct cuv_lsp_place to)
 
 int cuv_lsp_apply(struct cuv_json edits, const char *text, size_t len, struct cuv_buf *ret)
 {
-	struct walk w = {.text = text, .len = len};
+	struct walk w = {.text = text, .len = len, .returns = memchr(text, '\r', len) != NULL};
 	struct cuv_json edit = {.len = 0};
 	size_t n;
 

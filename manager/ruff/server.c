@@ -170,7 +170,7 @@ static struct wanted want(const struct cuv_ruff_server *s, bool diagnostics)
 
 static struct cuv_json result_of(const struct wanted *w)
 {
-	return cuv_json_of(cuv_buf_str(&w->result), w->result.len);
+	return (struct cuv_json){cuv_buf_str(&w->result), w->result.len};
 }
 
 /* The formatter says nothing both for what can't be parsed and for what is
