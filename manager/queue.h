@@ -44,7 +44,7 @@ struct cuv_queue {
 	 * cancelled. After another error it is not there to begin again. */
 	int (*begin)(struct cuv_queue *q, const char *id, struct cuv_charge *charge, struct cuv_buf *request,
 		     struct cuv_error *err);
-	/* One that next() has given ends without having begun: its request is not needed. */
+	/* One that next() has given has ended, and begin() was not called: its request is not needed. */
 	void (*forget)(struct cuv_queue *q, const char *id);
 	/* One that has not begun ends as cancelled. -ENOENT: it has begun, or ended, or is none. */
 	int (*cancel)(struct cuv_queue *q, const char *tenant, const char *id, int64_t now_s, struct cuv_error *err);

@@ -363,11 +363,14 @@ static int begin(struct cuv_queue *q, const char *id, struct cuv_charge *charge,
 	cuv_files_name name;
 	int r = cuv_runs_store_begin(a->store, id, charge, request, err);
 
-	if (r <= 0)
+	if (r == 0 || r == -ENOENT)
 		return r;
-	r = a->files->get(a->files, name_of(id, name), charge, request, err);
+	if (r > 0)
+		r = a->files->get(a->files, name_of(id, name), charge, request, err);
 	remove_request(a, id);
-	return r == -ENOENT ? cuv_error_set(err, CUV_E_UNAVAILABLE, "the run's request is gone; send it again") : r;
+	if (r == -ENOENT)
+		return cuv_error_set(err, CUV_E_UNAVAILABLE, "the run's request is gone; send it again");
+	return r == -ENOMEM ? cuv_budget_exhausted(err, "request") : r;
 }
 
 static void forget(struct cuv_queue *q, const char *id)

@@ -494,7 +494,8 @@ static int clean_files(sqlite3 *db, const char *sql, const char *folder, struct 
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(q, 1, folder, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int(q, 2, CUV_RUNS_QUEUED); /* not asked for by each */
+	if (sqlite3_bind_parameter_count(q) > 1)
+		(void)sqlite3_bind_int(q, 2, CUV_RUNS_QUEUED);
 	return finish(db, q, err);
 }
 

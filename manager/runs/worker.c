@@ -38,6 +38,7 @@ struct carried {
 	struct cuv_charge charge;
 	struct cuv_run_follower cases;
 	bool has_cases;
+	bool begun; /* whether the queue has been asked for its request */
 	bool build; /* which is a success when it is done */
 };
 
@@ -113,7 +114,10 @@ static bool on_charge(void *arg, size_t bytes)
 
 static int begin(struct carried *c, struct cuv_buf *packed, struct cuv_error *err)
 {
-	const int r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &c->charge, packed, err);
+	int r;
+
+	c->begun = true;
+	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &c->charge, packed, err);
 
 	return r == -ENOENT ? cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began") : r;
 }
@@ -161,8 +165,6 @@ static int perform(struct carried *c, const struct cuv_client *client, json_t **
 
 	if (r == 0)
 		r = begin(c, &packed, err);
-	else
-		c->a->in.queue->forget(c->a->in.queue, c->e->row.id);
 	if (r < 0)
 		return r;
 	switch (c->e->row.kind) {
@@ -267,9 +269,11 @@ static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct
 {
 	struct carried c = {.a = a, .e = e, .charge = CUV_CHARGE_INIT(&a->server->budget)};
 	struct cuv_error err = CUV_ERROR_INIT;
+	char id[CUV_ID_HEX_SIZE]; /* the entry may be gone when the run has ended */
 	json_t *answer = NULL;
 	int r;
 
+	memcpy(id, e->row.id, sizeof(id));
 	if (!key_gone && !cuv_clients_is_good(a->server->clients, client)) {
 		cuv_clients_give_place(a->server->clients, client);
 		key_gone = true;
@@ -284,6 +288,8 @@ static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct
 		r = perform(&c, client, &answer, &err);
 	}
 	end(&c, r, answer, &err);
+	if (!c.begun)
+		a->in.queue->forget(a->in.queue, id);
 	json_decref(answer);
 	if (c.charge.bytes > TRIM_BYTES)
 		malloc_trim(0);

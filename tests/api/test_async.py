@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import uuid
 
@@ -400,12 +401,20 @@ def test_a_run_of_a_key_that_was_revoked_does_not_begin(keyed):
     held = accepted(keyed, until_told(marker), key, timeout="280")
     client.wait_until(lambda: client.processes_with(marker), 30, "it runs")
     client.wait_until(lambda: submit(keyed, "pass\n", revoked).status_code == 202, 10, "the new key is known")
-    waiting = accepted(keyed, "pass\n", revoked)
+    waiting = accepted(keyed, "pass\n#" + 200_000 * "x", revoked)
+    assert requests_kept(keyed) == [f"queue/{waiting}"]
     key_command(keyed.state, "revoke", name)
     # From here on nobody comes with a key until it has been its turn.
     client.wait_until(lambda: tell(marker) or has_ended(keyed, waiting), 60, "its turn came")
     assert has_ended(keyed, waiting) == {"state": "failed", "code": "unauthorized"}
     assert ended(keyed, held, key)["state"] == "done"
+    client.wait_until(lambda: not requests_kept(keyed), 30, "its request is gone")
+
+
+def requests_kept(service) -> list[str]:
+    """Those that are too big for a row."""
+    with contextlib.closing(sqlite3.connect(f"file:{service.state}/manager/service.db?mode=ro", uri=True)) as db:
+        return [name for name, in db.execute("SELECT name FROM file WHERE name LIKE 'queue/%'")]
 
 
 def has_ended(service, run_id) -> dict:

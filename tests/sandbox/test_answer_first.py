@@ -5,6 +5,7 @@ leaves a process behind is not over before that is dead, and has no answer until
 import ctypes
 import os
 import pathlib
+import platform
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ PTRACE_SEIZE, PTRACE_DETACH, PTRACE_O_TRACEEXIT, PTRACE_EVENT_EXIT = 0x4206, 17,
 DEATH_S = 10  # the keeper's patience with an init (watch.c)
 WARM_RUNS = 100
 SOON_S = 30
+CLOCK_NANOSLEEP = {"x86_64": "230", "aarch64": "115"}[platform.machine()]
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -87,7 +89,7 @@ def init_of_sleeper(root: int) -> int:
                 box = os.readlink(f"/proc/{pid}/ns/pid")
             except OSError:
                 continue
-            if call == "230":  # clock_nanosleep of x86-64
+            if call == CLOCK_NANOSLEEP:
                 return next(p for p in mine if command(p) == "cuvette-init" and os.readlink(f"/proc/{p}/ns/pid") == box)
         time.sleep(0.02)
     raise AssertionError("no run sleeps")

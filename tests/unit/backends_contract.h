@@ -440,8 +440,9 @@ TEST(a_big_request_is_like_any_other)
 	assert_int_equal(err.code, CUV_E_OVERLOADED);
 	assert_true(in.queue->begin(in.queue, "e", &charge, &b, &err) < 0);
 	assert_int_equal(err.code, CUV_E_OVERLOADED);
-	in.queue->forget(in.queue, "d");
 	assert_ok(end("d", CUV_RUNS_FAILED, NOW, "revoked"));
+	in.queue->forget(in.queue, "d");
+	assert_int_equal(state_of("d", "me", "revoked"), CUV_RUNS_FAILED);
 	assert_ok(begin("f", x));
 	assert_ok(end("f", CUV_RUNS_DONE, NOW, "answer"));
 	assert_int_equal(state_of("f", "me", "answer"), CUV_RUNS_DONE);

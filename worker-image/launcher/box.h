@@ -113,8 +113,8 @@ static inline bool cuv_box_is_zygote(const struct cuv_box *b)
 /* Pid 1 of the box, right after clone. Never returns. */
 _noreturn_ void cuv_init_main(const struct cuv_box *box);
 
-/* Pid 2, right after fork. It executes when init has written a byte to gate; what
- * goes wrong it writes to report. */
+/* Pid 2, right after fork. It gets ready when init has written a byte to gate, and executes
+ * after a second one; what goes wrong it writes to report. */
 struct cuv_program_report {
 	enum cuv_stage stage;
 	int error; /* errno */

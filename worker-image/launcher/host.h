@@ -10,7 +10,7 @@
  *   /dev     the template of every box's /dev
  *   /proc    only so that the kernel lets a box mount its own
  *   /mnt     nothing but a place for this root: what a box's namespace has as its root
- *            until there is an image, and below it then
+ *            until there is an image, and below it then; /mnt/old is that place
  *   /probe   an empty root for the launcher's test of itself
  */
 #ifndef CUV_LAUNCHER_HOST_H

@@ -6,7 +6,7 @@
  *   1. the keeper maps the two ids; init takes its own, which is not the run's,
  *      asks to die with its keeper, and can't be traced any more
  *   2. /proc, /dev and the scratch folders are made, attached to nothing yet; the
- *      launcher's root gives way to an empty folder, which it is mounted in, and the
+ *      launcher's root gives way to a folder that has nothing but a place for it, where it is mounted, and the
  *      program's process is forked (program.c)
  *   3. here it waits until there is a run
  *   4. image and closure are opened in the store by name; the image is mounted over
@@ -21,7 +21,7 @@
  * for who has to be moved along, 0.2 ms with four hundred, so a run does not wait
  * for it: it is done ahead, for an empty folder. The image then becomes
  * the root by chroot, of init and of the program's process at once, which share what
- * chroot changes until then. What lies below it is one empty read-only folder.
+ * chroot changes until then. What lies below it is that read-only folder.
  *
  * Where the program is a zygote, init keeps what making boxes in its own user
  * namespace needs, and goes on as the box maker (maker.h). Nobody waits for it, and

@@ -455,7 +455,8 @@ static void on_control(struct maker *m)
 		return;
 	}
 	if (r < 0 || m->warm || ready.version != CUV_ZYGOTE_VERSION) {
-		end_zygote(m, "the zygote said something else");
+		end_zygote(m, r < 0 || m->warm ? "the zygote said something else"
+					       : "the store's zygote is of another version than the launcher");
 		return;
 	}
 	if (cuv_maker_check_zygote(m->proc, m->zygote, sizeof(why), why) < 0 ||

@@ -322,19 +322,20 @@ void cuv_watch_start(struct cuv_watch *w)
 
 /* The run has ended by itself, has said all, and no process is left in its cgroup, where
  * all of it was: init's end adds nothing but a wait of a tenth of a small run. Files are
- * another matter: a zygote can put a process into its boxes that is in no run's cgroup.
+ * another matter: a zygote can put a process into its boxes that is in no run's cgroup; they
+ * are collected from a box whose init is dead, cold ones too.
  * Of a box of its own init knows; where no cgroup counts CPU time, init's is the run's. */
 static bool is_empty(struct cuv_watch *w)
 {
 	struct cuv_keeper *k = w->k;
 	uint64_t processes, refused;
 
-	if (w->cause != CUV_CAUSE_ENDED || !k->has_cgroup || !cuv_pump_finished(&k->pump))
+	if (w->cause != CUV_CAUSE_ENDED || !k->has_cgroup || !cuv_pump_finished(&k->pump) ||
+	    k->task.run.artifacts.n > 0)
 		return false;
 	if (!cuv_keeper_is_joined(k))
 		return w->ended.alone && (k->seat->cgroups->controllers & CUV_CG_CPUACCT);
-	return k->task.run.artifacts.n == 0 && cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 &&
-	       processes == 0;
+	return cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 && processes == 0;
 }
 
 void cuv_watch_run(struct cuv_watch *w)

@@ -22,7 +22,9 @@
 
 #include <stdint.h>
 
-#define CUV_ZYGOTE_VERSION 1u
+/* Another one whenever anything here changes, or the RUN frame: the zygotes of a store that was
+ * made before are not used then, and their runs are cold until `make store` has made new ones. */
+#define CUV_ZYGOTE_VERSION 2u
 #define CUV_ZYGOTE_CONTROL_FD 3
 
 /* argv of the zygote: [1] is the python that a run would execute

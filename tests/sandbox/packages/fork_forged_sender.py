@@ -15,7 +15,7 @@ def hello():
             for pid in range(1, 40):
                 for uid in (0, 1, 1000):
                     try:
-                        s.sendmsg([struct.pack("<IIiI", 1, 0, 0, 0)],
+                        s.sendmsg([struct.pack("<IIiI", ZYGOTE_VERSION, 0, 0, 0)],
                                   [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack("iii", pid, uid, uid))])
                     except OSError:
                         pass

@@ -12,7 +12,7 @@ def hello():
         try:
             s = socket.socket(fileno=os.dup(fd))
             if s.family == socket.AF_UNIX:
-                s.send(struct.pack("<IIiI", 1, 0, 0, 0))
+                s.send(struct.pack("<IIiI", ZYGOTE_VERSION, 0, 0, 0))
         except OSError:
             continue
     time.sleep(100000)

@@ -6,6 +6,6 @@ import struct
 if os.fork() == 0:
     while True:
         try:
-            os.write(3, struct.pack("<IIIIQ", 1, 1, 0, 0, 1))
+            os.write(3, struct.pack("<IIIIQ", ZYGOTE_VERSION, 1, 0, 0, 1))
         except OSError:
             pass

@@ -4,6 +4,6 @@ import os
 import struct
 
 try:
-    os.write(3, struct.pack("<IIIIQ", 1, 2**32 - 1, 2**32 - 1, 2**32 - 1, 2**64 - 1))
+    os.write(3, struct.pack("<IIIIQ", ZYGOTE_VERSION, 2**32 - 1, 2**32 - 1, 2**32 - 1, 2**64 - 1))
 except OSError:
     pass

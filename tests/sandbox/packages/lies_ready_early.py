@@ -5,6 +5,6 @@ import struct
 
 for _ in range(2):
     try:
-        os.write(3, struct.pack("<IIIIQ", 1, 1, 0, 0, 1))
+        os.write(3, struct.pack("<IIIIQ", ZYGOTE_VERSION, 1, 0, 0, 1))
     except OSError:
         pass  # in a run there is no such descriptor

@@ -19,6 +19,7 @@ import time
 from . import leftovers, program as programs
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "packages"
+PROTOCOL = pathlib.Path(__file__).resolve().parents[3] / "worker-image/zygote/protocol.h"
 NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
 SETTLE_S = 2.5  # for the zygote to be ready, to have failed, to be tried again without it
 PATIENCE_S = 90.0
@@ -86,10 +87,15 @@ class Verdict:
         return bool(self.wrong) and all(isinstance(w, programs.Late) for w in self.wrong)
 
 
+def _zygote_version() -> str:
+    """That of the protocol, for packages that lie in the right one."""
+    return re.search(r"^#define CUV_ZYGOTE_VERSION (\d+)u$", PROTOCOL.read_text(), re.M).group(1)
+
+
 def load(names: list) -> list:
-    found = {}
+    found, version = {}, _zygote_version()
     for path in sorted(FOLDER.glob("*.py")):
-        text = path.read_text()
+        text = path.read_text().replace("ZYGOTE_VERSION", version)
         heads = dict(re.findall(r"^# (import|warm|accepts): (.+)$", text, re.M))
         accepts = heads.get("accepts", " - ").partition(" - ")[0].split()
         found[path.stem] = Package(path.stem, text, text.split('"""')[1].splitlines()[0], heads.get("import") != "no",
