@@ -288,6 +288,8 @@ def holding(service, key):
     marker = client.new_mark()
     run_id = accepted(service, client.marked(marker, "import time\ntime.sleep(280)\n"), key, timeout="290")
     client.wait_until(lambda: client.processes_with(marker), 30, "the run started")
+    # Which the service is told a moment later.
+    client.wait_until(lambda: status(service, run_id, key)["state"] == "running", 30, "the service knows that it runs")
     return run_id
 
 
