@@ -118,7 +118,6 @@ static int begin(struct carried *c, struct cuv_buf *packed, struct cuv_error *er
 
 	c->begun = true;
 	r = c->a->in.queue->begin(c->a->in.queue, c->e->row.id, &c->charge, packed, err);
-
 	return r == -ENOENT ? cuv_error_set(err, CUV_E_CANCELLED, "the run was cancelled before it began") : r;
 }
 

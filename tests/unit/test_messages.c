@@ -4,6 +4,7 @@
 #include "lib/proto/look.h"
 #include "lib/proto/messages.h"
 #include "tests/unit/unit.h"
+#include "worker-image/zygote/protocol.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,6 +107,19 @@ TEST(a_run_is_read_as_written)
 	assert_string_equal(got.files.items[0], "main.py");
 	assert_int_equal(got.limits.value[CUV_LIMIT_MEMORY], 12345);
 	assert_true(got.stream && got.kept && got.deterministic);
+}
+
+/* A store's zygote reads this frame too, and may be older than the launcher: who changes it,
+ * here told by its length, says another version in protocol.h. */
+TEST(a_run_is_of_the_zygotes_version)
+{
+	const struct cuv_run empty = CUV_RUN_INIT;
+	_cleanup_writer_ struct cuv_writer w;
+
+	cuv_writer_init(&w, CUV_MSG_RUN);
+	cuv_run_put(&w, &empty);
+	assert_int_equal(CUV_ZYGOTE_VERSION, 2);
+	assert_int_equal(body_of(&w).left, 161);
 }
 
 /* Each change makes a run that must not be acted on. */
@@ -474,6 +488,7 @@ int main(void)
 		cmocka_unit_test(store_names),
 		cmocka_unit_test(file_names),
 		cmocka_unit_test(a_run_is_read_as_written),
+		cmocka_unit_test(a_run_is_of_the_zygotes_version),
 		cmocka_unit_test(a_run_that_breaks_a_bound_is_refused),
 		cmocka_unit_test(an_environment_is_read_as_written),
 		cmocka_unit_test(the_largest_environment_fits),
