@@ -20,9 +20,11 @@ COMPILE = ("-std=c17 -D_GNU_SOURCE -DNDEBUG -I. -O2 -g0 -fwrapv -fno-pie -fvisib
            "-Wold-style-definition -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wswitch-enum -Werror").split()
 # Extension modules find the interpreter's functions in the program itself, so all of
 # libpython is in it and exported. Everything is bound at the start: forks then share
-# those pages. What the build id would say, the store path says.
+# those pages. What the build id would say, the store path says. Code and constants are one
+# mapping, which begins where a huge page can, and so do variables (huge.c).
 LINK = ("-m elf_x86_64 --hash-style=gnu --eh-frame-hdr --build-id=none --strip-debug --export-dynamic --no-undefined "
-        "--fatal-warnings -z relro -z now -z noexecstack -dynamic-linker /lib64/ld-linux-x86-64.so.2").split()
+        "--fatal-warnings -z relro -z now -z noexecstack -z noseparate-code -Ttext-segment=0x400000 "
+        "--section-start=.data=0x1000000 -dynamic-linker /lib64/ld-linux-x86-64.so.2").split()
 
 
 def run(*argv):

@@ -123,6 +123,7 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	if (cuv_set_cloexec(CUV_ZYGOTE_CONTROL_FD, true) < 0 || chdir(CUV_BOX_WORK) < 0)
 		return STATUS_SYSTEM;
+	cuv_huge_start();
 	r = cuv_interpreter_start(argv[1], &printed);
 	if (r < 0)
 		return STATUS_SYSTEM;
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
 		cuv_quit_prepare();
 		r = cuv_fork_prepare();
 		cuv_heap_fill();
+		cuv_huge_collapse();
 	}
 	if (r == 0)
 		r = say_ready(&preload);

@@ -91,6 +91,13 @@ void cuv_script_find_importer(const char *file);
 /* Fills the holes. To be called when there is nothing left to be done before runs. */
 void cuv_heap_fill(void);
 
+/* --- huge.c: what all runs share, in huge pages --- */
+
+/* Prepares for it; to be called before the interpreter is started. */
+void cuv_huge_start(void);
+/* To be called when there is nothing left to be done before runs. */
+void cuv_huge_collapse(void);
+
 /* --- fork.c: on demand --- */
 
 /* Finds out what is needed to fork; 0 or -errno. */

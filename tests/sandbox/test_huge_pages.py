@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What all runs share lies in huge pages (worker-image/zygote/huge.c), and where the kernel gives none runs are
+forked all the same, with the same results."""
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from suite import launcher, program as programs  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
+
+PR_SET_THP_DISABLE = 41
+CODE_KB = 4096  # two of them; the others are broken up as runs are forked
+WARM_RUNS, RUNS = 100, 20
+# Memory of all kinds, in the parent of a fork of its own as well: constants, variables, small objects and large.
+WORK = """import ctypes, os, sys
+small = [str(n) for n in range(200_000)]
+large = bytes(range(256)) * 40_000
+pid = os.fork()
+if pid == 0:
+    small.clear()
+    os._exit(len(large) % 251)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), len("".join(small)), sum(large), ctypes.c_int.in_dll(ctypes.pythonapi, "Py_OptimizeFlag").value)
+"""
+RESULT = f"{256 * 40_000 % 251} 1088890 {sum(range(256)) * 40_000} 0\n"
+
+
+@contextlib.contextmanager
+def without_huge_pages(disabled: bool):
+    """For what is started inside: the flag passes on by fork and exec."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_THP_DISABLE, int(disabled), 0, 0, 0) == 0
+    try:
+        yield
+    finally:
+        assert libc.prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0
+
+
+@pytest.fixture(scope="module", name="one", params=(False, True), ids=("given", "refused"))
+def a_launcher(request):
+    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
+    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
+    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
+    with without_huge_pages(request.param):
+        running = launcher.Launcher(binaries, boxrun, store, path="zygote")
+    running.refused = request.param
+    try:
+        for _ in range(WARM_RUNS):
+            if running.send(programs.Program("huge", "pass\n"), []).path == "zygote":
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("no run is forked")
+        yield running
+    finally:
+        running.close()
+
+
+def zygote_of(root: int) -> int:
+    """The only one of its name: it has started first."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError, IndexError):
+            words = pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            name = pathlib.Path(f"/proc/{entry}/comm").read_text().strip()
+            if name == "cuvette-zygote" and root in ancestors_of(int(entry)):
+                found.append((int(words[19]), int(entry)))
+    return min(found)[1]
+
+
+def ancestors_of(pid: int) -> list[int]:
+    chain = []
+    while pid > 1:
+        pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        chain.append(pid)
+    return chain
+
+
+def huge_kb(pid: int) -> int:
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^AnonHugePages:\s+(\d+) kB", text, re.M)[1])
+
+
+def test_code_stays_in_huge_pages(one):
+    for _ in range(RUNS):
+        assert one.send(programs.Program("huge", "print(1)\n"), []).stdout == "1\n"
+    size = huge_kb(zygote_of(one.process.pid))
+    assert size == 0 if one.refused else size >= CODE_KB
+
+
+def test_runs_are_the_same(one):
+    for _ in range(RUNS):
+        answer = one.send(programs.Program("huge", WORK), [])
+        assert (answer.status, answer.path, answer.stdout, answer.stderr) == ("success", "zygote", RESULT, ""), answer
