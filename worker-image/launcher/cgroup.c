@@ -215,8 +215,9 @@ int cuv_cgroup_slot_processes(struct cuv_cgroup_slot *s, uint64_t *ret, uint64_t
 	char text[128];
 	int r = dir < 0 ? -ENOENT : cuv_cgroup_slot_read_u64(s, dir, "pids.current", ret);
 
-	if (r == 0)
-		r = cuv_cgroup_slot_read(s, dir, "pids.events", sizeof(text), text);
+	if (r < 0 || !ret_refused)
+		return r;
+	r = cuv_cgroup_slot_read(s, dir, "pids.events", sizeof(text), text);
 	return r < 0 ? r : cuv_cgroup_find_key(text, "max", ret_refused);
 }
 

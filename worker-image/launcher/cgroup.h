@@ -111,7 +111,7 @@ int cuv_cgroup_slot_kill(const struct cuv_cgroup_slot *s, uint64_t wait_ms);
 int cuv_cgroup_dir_of(const struct cuv_cgroup_slot *s, unsigned controller);
 
 /* Processes and threads in it, and how many more it was refused, ever: by its own limit, or one
- * around it. 0 or -errno. */
+ * around it (not asked for with NULL). 0 or -errno. */
 int cuv_cgroup_slot_processes(struct cuv_cgroup_slot *s, uint64_t *ret, uint64_t *ret_refused);
 
 /* Reads a file of a slot, which is one of its folders', into ret as text; for files

@@ -6,17 +6,14 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "lib/base/kernel.h"
 #include "worker-image/launcher/maker.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define MADE_MS 5000
-#define IDLE_LOAD (3ul << (SI_LOAD_SHIFT - 2)) /* for each CPU: three quarters */
-#define WAITING_MS (CUV_MAKER_FORK_MS + 1000)  /* the box maker's own deadline comes first */
+#define WAITING_MS (CUV_MAKER_FORK_MS + 1000) /* the box maker's own deadline comes first */
 
 /* First the box is made, then its run waits; of one whose run was asked for with it, only
  * that. What comes first brings the pidfd of its init. 0, or -errno for anything else. */
@@ -73,14 +70,6 @@ int cuv_joined_until_made(struct cuv_keeper *k, uint64_t ms)
 	return wait_until(k, CUV_BOX_MADE, ms);
 }
 
-/* Rehearsing takes time from others, unless there is time. */
-static bool is_idle(void)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) == 0 && info.loads[0] < cuv_kernel_cpus() * IDLE_LOAD;
-}
-
 /* The run has its own of them. */
 static void close_streams(struct cuv_keeper *k)
 {
@@ -103,7 +92,7 @@ int cuv_joined_begin(struct cuv_keeper *k, bool prefork)
 		const int streams[CUV_MAKER_STREAMS] = {k->box.order, k->box.out, k->box.err};
 
 		r = cuv_maker_ask_box(k->seat->boxes, k->seat->slot, k->box.status, k->box.procs, k->box.n_procs,
-				      prefork ? streams : NULL, prefork && is_idle());
+				      prefork ? streams : NULL);
 	}
 	k->box.status = cuv_close(k->box.status);
 	k->asked = prefork;
@@ -119,7 +108,7 @@ static int ask(struct cuv_keeper *k)
 	int r = cuv_joined_until_made(k, MADE_MS);
 
 	if (r == 0)
-		r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, streams, false);
+		r = cuv_maker_ask_fork(k->seat->boxes, k->seat->slot, streams);
 	close_streams(k);
 	k->asked = true;
 	return r;

@@ -35,14 +35,12 @@ enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK, ASK_MOUNTS };
 struct request {
 	enum ask ask;
 	unsigned slot;
-	bool rehearse;
 };
 #define BOX_FDS_MAX (CUV_MAKER_STREAMS + 1 + CUV_CGROUP_HIERARCHIES_MAX)
 
-int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams,
-		      bool rehearse)
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams)
 {
-	const struct request q = {.ask = streams ? ASK_BOX_AND_FORK : ASK_BOX, .slot = slot, .rehearse = rehearse};
+	const struct request q = {.ask = streams ? ASK_BOX_AND_FORK : ASK_BOX, .slot = slot};
 	int fds[BOX_FDS_MAX];
 	size_t n = 0, i;
 
@@ -54,9 +52,9 @@ int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, si
 	return cuv_fdmsg_send(boxes, &q, sizeof(q), fds, n, MSG_DONTWAIT);
 }
 
-int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS], bool rehearse)
+int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS])
 {
-	const struct request q = {.ask = ASK_FORK, .slot = slot, .rehearse = rehearse};
+	const struct request q = {.ask = ASK_FORK, .slot = slot};
 
 	return cuv_fdmsg_send(boxes, &q, sizeof(q), streams, CUV_MAKER_STREAMS, MSG_DONTWAIT);
 }
@@ -77,7 +75,7 @@ struct place {
 	int alive;			/* the same from then on: its other end is closed when init exits */
 	int status;			/* to its keeper */
 	int streams[CUV_MAKER_STREAMS]; /* of the run to be forked when the box is made; -1: none */
-	bool rehearse;
+	bool rehearse;			/* its run is there before it is wanted */
 	int procs[CUV_CGROUP_HIERARCHIES_MAX];
 	size_t n_procs;
 	int ns[CUV_MAKER_NAMESPACES];	/* -1 until it is made; some are borrowed: see close_ns */
@@ -99,6 +97,7 @@ struct maker {
 	int mounts; /* a mount namespace as ours, without /proc: what boxes begin with */
 	int signals;
 	struct place place[CUV_MAKER_BOXES_MAX];
+	size_t n_places; /* behind these all are free */
 	struct cuv_maker_ns ns;
 };
 
@@ -172,6 +171,8 @@ static void clear_place(struct maker *m, struct place *p)
 	close_ns(p);
 	cuv_maker_ns_keep(&m->ns, &p->pooled);
 	*p = (struct place){0};
+	while (m->n_places > 0 && m->place[m->n_places - 1].init == 0)
+		m->n_places--;
 }
 
 static int clone_init(struct maker *m, struct place *p)
@@ -208,7 +209,7 @@ static struct place *find_place(struct maker *m, unsigned slot)
 {
 	size_t i;
 
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+	for (i = 0; i < m->n_places; i++)
 		if (m->place[i].init > 0 && m->place[i].slot == slot)
 			return &m->place[i];
 	return NULL;
@@ -225,8 +226,10 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 	if (old)
 		old->slot = NO_SLOT;
 	for (i = 0; i < CUV_MAKER_BOXES_MAX && !p; i++)
-		if (m->place[i].init == 0)
+		if (m->place[i].init == 0) {
 			p = &m->place[i];
+			m->n_places = CUV_MAX(m->n_places, i + 1);
+		}
 	if (!p || !m->warm) {
 		tell_failed(msg->fds[streams], CUV_STAGE_FORK, -EAGAIN);
 		cuv_fdmsg_done(msg);
@@ -234,7 +237,7 @@ static void make_box(struct maker *m, const struct request *q, struct cuv_fdmsg 
 	}
 	*p = (struct place){
 		.slot = q->slot, .init_fd = -1, .link = -1, .alive = -1, .hello = -1, .status = msg->fds[streams]};
-	p->rehearse = q->rehearse;
+	p->rehearse = streams > 0;
 	for (i = 0; i < CUV_MAKER_STREAMS; i++)
 		p->streams[i] = i < streams ? msg->fds[i] : -1;
 	p->pooled = CUV_MAKER_POOLED_INIT;
@@ -306,7 +309,6 @@ static void on_ask_fork(struct maker *m, const struct request *q, struct cuv_fdm
 		return;
 	}
 	memcpy(p->streams, msg->fds, sizeof(p->streams));
-	p->rehearse = q->rehearse;
 	fork_run(m, p);
 }
 
@@ -374,7 +376,7 @@ static void take_run(struct maker *m, struct place *p, pid_t pid)
 		return;
 	}
 	p->run = pid;
-	p->hello_deadline_ns = CUV_NEVER; /* it says no more, unless it can't do what it is ordered */
+	p->hello_deadline_ns = CUV_NEVER; /* it says no more, unless it can't do what it is ordered: has_refused */
 	tell_with_init(p, CUV_BOX_WAITING);
 }
 
@@ -396,11 +398,24 @@ static void on_hello(struct maker *m, struct place *p)
 	p->hello = cuv_close(p->hello);
 	if (r == -EBADMSG)
 		give_up(m, "its run said something else");
-	/* Closed by a run that has its order: the program begins. */
-	if (r != 0 && p->run > 0)
-		return;
-	tell_failed(p->status, h.step >= CUV_ZYGOTE_STEP_ORDER ? CUV_STAGE_FILES : CUV_STAGE_FORK,
-		    r == 0 && h.error > 0 ? -h.error : -ECHILD);
+	tell_failed(p->status, CUV_STAGE_FORK, r == 0 && h.error > 0 ? -h.error : -ECHILD);
+}
+
+/* Whether a run that is dead could not do what it was ordered. It has said so before it died;
+ * one whose program began has closed its end. Nobody is woken to read the one or the other. */
+static bool has_refused(struct maker *m, struct place *p)
+{
+	struct cuv_zygote_hello h = {0};
+	struct cuv_fdmsg msg = {0};
+	const int r = p->hello < 0 ? 1 : cuv_fdmsg_recv(p->hello, &h, sizeof(h), 0, &msg, MSG_DONTWAIT);
+
+	p->hello = cuv_close(p->hello);
+	if (r == -EBADMSG)
+		give_up(m, "its run said something else");
+	if (r == 0)
+		tell_failed(p->status, h.step >= CUV_ZYGOTE_STEP_ORDER ? CUV_STAGE_FILES : CUV_STAGE_FORK,
+			    h.error > 0 ? -h.error : -ECHILD);
+	return r == 0;
 }
 
 static void on_request(struct maker *m)
@@ -490,14 +505,14 @@ static bool init_exits(const struct place *p)
 /* A run that was killed may have been so because its init was: the kernel kills all
  * that is in its namespace while init exits. Then the run has not ended by itself; the
  * keeper sees the box gone, which is a failure and no result. */
-static void run_ended(struct place *p, int wait_status, const struct rusage *usage)
+static void run_ended(struct maker *m, struct place *p, int wait_status, const struct rusage *usage)
 {
 	const struct cuv_box_event e = {
 		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
 	const bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
 
 	p->run = 0;
-	if (!killed || !init_exits(p))
+	if (!has_refused(m, p) && (!killed || !init_exits(p)))
 		tell(p->status, &e, NULL, 0);
 	end_box(p);
 }
@@ -514,11 +529,11 @@ static void reap(struct maker *m)
 			continue;
 		if (pid == m->zygote)
 			end_zygote(m, "the zygote ended");
-		for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+		for (i = 0; i < m->n_places; i++) {
 			struct place *p = &m->place[i];
 
 			if (p->run == pid) {
-				run_ended(p, status, &usage);
+				run_ended(m, p, status, &usage);
 				break;
 			}
 			if (p->init == pid) {
@@ -540,7 +555,10 @@ static size_t poll_place(const struct place *p, struct pollfd *fds, size_t n, ui
 
 	if (p->init == 0)
 		return n;
-	fds[n + P_OF_WHAT_COMES] = (struct pollfd){.fd = p->link >= 0 ? p->link : p->hello, .events = POLLIN};
+	fds[n + P_OF_WHAT_COMES] = (struct pollfd){.fd = p->link >= 0  ? p->link
+							 : p->run == 0 ? p->hello
+								       : -1,
+						   .events = POLLIN};
 	fds[n + P_OF_KEEPER] = (struct pollfd){.fd = ends ? -1 : p->status, .events = 0};
 	if (p->hello >= 0)
 		*next = CUV_MIN(*next, p->hello_deadline_ns);
@@ -564,7 +582,7 @@ static void check_deadlines(struct maker *m, uint64_t asked_ns)
 {
 	size_t i;
 
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++) {
+	for (i = 0; i < m->n_places; i++) {
 		struct place *p = &m->place[i];
 
 		if (p->init == 0)
@@ -578,17 +596,16 @@ static void check_deadlines(struct maker *m, uint64_t asked_ns)
 
 static void serve_once(struct maker *m)
 {
-	struct pollfd p[P_PLACES + P_OF_PLACE * CUV_MAKER_BOXES_MAX] = {
-		[P_SIGNALS] = {.fd = m->signals, .events = POLLIN},
-		[P_BOXES] = {.fd = m->box->boxes, .events = POLLIN},
-		[P_STATUS] = {.fd = m->box->status, .events = POLLIN}, /* the zygote's keeper */
-		[P_CONTROL] = {.fd = m->over ? -1 : m->box->control, .events = POLLIN},
-	};
-	struct signalfd_siginfo info;
+	struct pollfd p[P_PLACES + P_OF_PLACE * CUV_MAKER_BOXES_MAX]; /* most are never used */
+	struct signalfd_siginfo info[2]; /* signals of a kind are told of once, so it is never full */
 	uint64_t next = CUV_NEVER, asked_ns;
 	size_t n = P_PLACES, i;
 
-	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+	p[P_SIGNALS] = (struct pollfd){.fd = m->signals, .events = POLLIN};
+	p[P_BOXES] = (struct pollfd){.fd = m->box->boxes, .events = POLLIN};
+	p[P_STATUS] = (struct pollfd){.fd = m->box->status, .events = POLLIN}; /* the zygote's keeper */
+	p[P_CONTROL] = (struct pollfd){.fd = m->over ? -1 : m->box->control, .events = POLLIN};
+	for (i = 0; i < m->n_places; i++)
 		n = poll_place(&m->place[i], p, n, &next);
 	if (m->over && n == P_PLACES)
 		_exit(0);
@@ -599,13 +616,13 @@ static void serve_once(struct maker *m)
 		_exit(0);
 	if (p[P_STATUS].revents)
 		on_keeper(m);
-	for (i = 0, n = P_PLACES; i < CUV_MAKER_BOXES_MAX; i++)
+	for (i = 0, n = P_PLACES; i < m->n_places; i++)
 		if (m->place[i].init > 0) {
 			serve_place(m, &m->place[i], p + n);
 			n += P_OF_PLACE;
 		}
 	if (p[P_SIGNALS].revents) {
-		while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		while (read(m->signals, info, sizeof(info)) == (ssize_t)sizeof(info))
 			;
 		reap(m);
 	}

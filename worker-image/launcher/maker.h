@@ -34,12 +34,10 @@
  * which may be NULL, the run is forked as soon as the box is made, as by
  * cuv_maker_ask_fork; then the pidfd comes with its CUV_BOX_WAITING. All descriptors are borrowed. 0, or -errno
  * (-EAGAIN: it has too much to do). */
-int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams,
-		      bool rehearse);
+int cuv_maker_ask_box(int boxes, unsigned slot, int status, const int *procs, size_t n_procs, const int *streams);
 /* A run forked into the slot's box. Answered on the box's status socket by
- * CUV_BOX_WAITING or CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED.
- * rehearse: there is time to touch ahead what it will write to. */
-int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS], bool rehearse);
+ * CUV_BOX_WAITING or CUV_BOX_FAILED, and when the run has ended by CUV_BOX_ENDED. */
+int cuv_maker_ask_fork(int boxes, unsigned slot, const int streams[CUV_MAKER_STREAMS]);
 /* Asks for the mount namespace of the slot's box. */
 int cuv_maker_ask_mounts(int boxes, unsigned slot);
 

@@ -20,8 +20,7 @@
 #define RETRY_S 2
 #define P_ZYGOTES (2 + CUV_CONTROLS_MAX)
 #define P_SLOTS (P_ZYGOTES + CUV_ZYGOTES_MAX)
-#define P_SESSIONS (P_SLOTS + CUV_SLOTS_MAX)
-#define POLL_MAX (P_SESSIONS + CUV_WAITING_MAX + CUV_QUEUE_MAX)
+#define POLL_MAX (P_SLOTS + CUV_SLOTS_MAX + CUV_WAITING_MAX + CUV_QUEUE_MAX)
 
 static void close_with(int fd, enum cuv_error_code code, const char *text)
 {
@@ -213,7 +212,7 @@ static size_t fill_poll(const struct cuv_server *s, struct pollfd *p)
 		p[n++] = (struct pollfd){.fd = s->control[i], .events = POLLIN};
 	for (i = 0; i < CUV_ZYGOTES_MAX; i++)
 		p[n++] = (struct pollfd){.fd = s->slots->zygotes.zygote[i].news, .events = POLLIN};
-	for (i = 0; i < CUV_SLOTS_MAX; i++)
+	for (i = 0; i < s->slots->n; i++)
 		p[n++] = (struct pollfd){.fd = awaited(s->slots, i), .events = POLLIN};
 	for (i = 0; i < s->n_waiting; i++)
 		p[n++] = (struct pollfd){.fd = s->waiting[i].fd, .events = POLLIN};
@@ -276,11 +275,11 @@ static void check_waiting(struct cuv_server *s, const struct pollfd *p, size_t n
 		on_first_frame(s, ready[i].fd);
 }
 
-static void check_slots(struct cuv_server *s, const struct pollfd *p)
+static void check_slots(struct cuv_server *s, const struct pollfd *p, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < CUV_SLOTS_MAX; i++)
+	for (i = 0; i < n; i++)
 		if (p[i].revents && p[i].fd == awaited(s->slots, i))
 			s->run_ended |= cuv_slots_on_done(s->slots, &s->slots->slot[i]);
 }
@@ -304,7 +303,7 @@ static void check_zygotes(struct cuv_server *s, const struct pollfd *p)
 static int serve_once(struct cuv_server *s)
 {
 	static struct pollfd p[POLL_MAX];
-	const size_t n_waiting = s->n_waiting, n_queue = s->n_queue, first = P_SESSIONS;
+	const size_t n_slots = s->slots->n, n_waiting = s->n_waiting, n_queue = s->n_queue, first = P_SLOTS + n_slots;
 	size_t n = fill_poll(s, p), i;
 
 	if (poll(p, n, cuv_deadline_poll_ms(next_deadline(s))) < 0)
@@ -312,7 +311,7 @@ static int serve_once(struct cuv_server *s)
 	check_zygotes(s, p + P_ZYGOTES);
 	if (cuv_now_ns() >= cuv_slots_clear_ns(s->slots))
 		s->run_ended |= cuv_slots_clear(s->slots);
-	check_slots(s, p + P_SLOTS);
+	check_slots(s, p + P_SLOTS, n_slots);
 	check_queue(s, p + first + n_waiting, n_queue);
 	check_waiting(s, p + first, n_waiting);
 	if (p[0].revents)
@@ -323,8 +322,10 @@ static int serve_once(struct cuv_server *s)
 	if (p[1].revents)
 		on_connection(s);
 	fill_slots(s);
-	if (s->run_ended && s->n_queue == 0)
+	if (s->run_ended && s->n_queue == 0) {
 		cuv_slots_stand_by(s->slots);
+		cuv_shortage_look_ahead(s->shortage);
+	}
 	s->run_ended = false;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 100
+#define TRUST_MS 1000 /* a run that comes does not wait for a look while the last one is no older */
 #define STAT_BYTES_MAX 16384
 #define MEMINFO_BYTES 1024
 #define NO_LIMIT (UINT64_C(1) << 60) /* version 1 has no word for it but a large number */
@@ -102,13 +103,23 @@ static bool look(const struct cuv_shortage *s)
 	return false;
 }
 
-bool cuv_shortage_of_memory(struct cuv_shortage *s)
+static void look_after(struct cuv_shortage *s, uint64_t ms)
 {
 	const uint64_t now = cuv_now_ns();
 
-	if (s->is_short || now >= s->asked_ns + LOOK_MS * CUV_NS_PER_MS) {
+	if (s->is_short || now >= s->asked_ns + ms * CUV_NS_PER_MS) {
 		s->is_short = look(s);
 		s->asked_ns = now;
 	}
+}
+
+bool cuv_shortage_of_memory(struct cuv_shortage *s)
+{
+	look_after(s, TRUST_MS);
 	return s->is_short;
+}
+
+void cuv_shortage_look_ahead(struct cuv_shortage *s)
+{
+	look_after(s, LOOK_MS);
 }

@@ -29,8 +29,10 @@ struct cuv_shortage {
 void cuv_shortage_init(struct cuv_shortage *s, const char *meminfo, const struct cuv_cgroups *cgroups);
 void cuv_shortage_done(struct cuv_shortage *s);
 
-/* Looks at most every 100 ms while there is no shortage. */
+/* By the last look, unless that is a second old or saw a shortage: then by another. */
 bool cuv_shortage_of_memory(struct cuv_shortage *s);
+/* Looks, unless it was done within 100 ms; to be called when nobody waits for it. */
+void cuv_shortage_look_ahead(struct cuv_shortage *s);
 
 /* Pure parts. Of /proc/meminfo: bytes that can be had without swapping; UINT64_MAX
  * when it does not say. */

@@ -20,6 +20,9 @@
 #define CPU_CHECK_MS_MIN 2
 #define OOM_CHECK_MS 2 /* the notice comes before the kill: look again this often */
 #define OOM_CHECKS 100
+/* Most runs are over by then: what they have written is read at once, and neither they nor we are
+ * interrupted for each piece of it. */
+#define READ_MS 2
 #define SAY_MS 20 /* most runs have said something by then, or have ended: their client is woken once less */
 
 static void kill_init(struct cuv_keeper *k)
@@ -33,10 +36,13 @@ void cuv_watch_end(struct cuv_watch *w, enum cuv_cause cause)
 	if (w->cause != CUV_CAUSE_NONE)
 		return;
 	w->cause = cause;
+	w->read_ns = 0;
 	w->end_ns = cause == CUV_CAUSE_ENDED ? w->ended.at_ns : cuv_now_ns();
 	w->deadline_ns = cuv_deadline_ms(DEATH_MS);
 	w->cpu_check_ns = w->oom_check_ns = w->say_ns = CUV_NEVER;
-	kill_init(w->k);
+	/* The box maker, who has told of the end, does it by itself. */
+	if (cause != CUV_CAUSE_ENDED || !cuv_keeper_is_joined(w->k))
+		kill_init(w->k);
 }
 
 int cuv_watch_used(const struct cuv_watch *w, struct cuv_cgroup_usage *ret)
@@ -248,7 +254,7 @@ static void poll_once(struct cuv_watch *w)
 	if (k->pump.session < 0)
 		cuv_watch_end(w, CUV_CAUSE_CANCELLED);
 
-	const short reading = k->pump.has_pending ? 0 : POLLIN;
+	const short reading = k->pump.has_pending || cuv_now_ns() < w->read_ns ? 0 : POLLIN;
 	/* Nobody is left to write: what is in the pipes is all, even where a zygote has
 	 * kept an end of one. */
 	const bool is_all = w->dead && !w->lost && reading;
@@ -263,6 +269,9 @@ static void poll_once(struct cuv_watch *w)
 	};
 	uint64_t next = CUV_MIN(CUV_MIN(w->deadline_ns, w->say_ns), CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
 	size_t i;
+
+	if (!reading && !k->pump.has_pending)
+		next = CUV_MIN(next, w->read_ns);
 
 	if (poll(p, P_N, is_all ? 0 : cuv_deadline_poll_ms(next)) < 0)
 		return; /* EINTR; the signals that matter are not caught */
@@ -311,6 +320,7 @@ void cuv_watch_start(struct cuv_watch *w)
 	const struct cuv_limits *l = &w->k->task.run.limits;
 
 	w->setup_deadline_ns = cuv_deadline_ms(SETUP_MS);
+	w->read_ns = cuv_deadline_ms(READ_MS);
 	w->say_ns = cuv_deadline_ms(SAY_MS);
 	w->deadline_ns = cuv_deadline_ms(l->value[CUV_LIMIT_WALL]);
 	/* Nor can its CPU time before that. */
@@ -328,14 +338,14 @@ void cuv_watch_start(struct cuv_watch *w)
 static bool is_empty(struct cuv_watch *w)
 {
 	struct cuv_keeper *k = w->k;
-	uint64_t processes, refused;
+	uint64_t processes;
 
 	if (w->cause != CUV_CAUSE_ENDED || !k->has_cgroup || !cuv_pump_finished(&k->pump) ||
 	    k->task.run.artifacts.n > 0)
 		return false;
 	if (!cuv_keeper_is_joined(k))
 		return w->ended.alone && (k->seat->cgroups->controllers & CUV_CG_CPUACCT);
-	return cuv_cgroup_slot_processes(&k->cgroup, &processes, &refused) == 0 && processes == 0;
+	return cuv_cgroup_slot_processes(&k->cgroup, &processes, NULL) == 0 && processes == 0;
 }
 
 void cuv_watch_run(struct cuv_watch *w)

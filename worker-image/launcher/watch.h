@@ -32,6 +32,7 @@ struct cuv_watch {
 	uint64_t end_ns;
 	uint64_t deadline_ns; /* of the present state */
 	uint64_t setup_deadline_ns;
+	uint64_t read_ns; /* when what it writes is read, unless it has ended by then */
 	uint64_t cpu_check_ns;
 	uint64_t oom_check_ns;
 	uint64_t say_ns; /* when the client is told that the run has begun, unless it has been told more by then */

@@ -150,6 +150,7 @@ int main(int argc, char **argv)
 		r = cuv_fork_prepare();
 		cuv_heap_fill();
 		cuv_huge_collapse();
+		cuv_rehearse_prepare(argv[1]);
 	}
 	if (r == 0)
 		r = say_ready(&preload);

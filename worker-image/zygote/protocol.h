@@ -43,7 +43,7 @@ struct cuv_zygote_ready {
 
 struct cuv_zygote_fork {
 	uint32_t version;
-	uint32_t rehearse; /* 1: there is idle time; touch what a run will write to */
+	uint32_t rehearse; /* 1: it waits before it is wanted; touch what every run writes to */
 };
 
 /* The descriptors of cuv_zygote_fork, in this order. */

@@ -55,13 +55,14 @@ static bool is_watched(void)
 static bool is_archive_or_unknown(const char *file)
 {
 	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
-	char text[LOOKED_AT_BYTES];
+	_cleanup_free_ char *text = NULL; /* a large array would have the whole stack that it takes copied */
 	struct stat st;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)sizeof(text))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)LOOKED_AT_BYTES)
 		return true;
-	n = read(fd, text, (size_t)st.st_size);
+	text = malloc((size_t)st.st_size + 1);
+	n = text ? read(fd, text, (size_t)st.st_size) : -1;
 	return n != st.st_size || memmem(text, (size_t)n, archive_end, sizeof(archive_end));
 }
 

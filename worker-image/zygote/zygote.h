@@ -76,6 +76,9 @@ void cuv_text_share(void);
 
 /* In the zygote, before its objects are frozen. */
 void cuv_rehearse_start(void);
+/* Finds out what runs write to; to be called when there is nothing left to be done before them. Where
+ * it can't be found out, a run that waits is not prepared for it. */
+void cuv_rehearse_prepare(char *python);
 /* In a run that waits: the pages which every run writes to are its own afterwards. */
 void cuv_rehearse_run(void);
 
