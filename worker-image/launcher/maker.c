@@ -190,7 +190,12 @@ static int clone_init(struct maker *m, struct place *p)
 	pid = cuv_kernel_clone(CLONE_NEWPID, &pidfd);
 	if (pid == 0) {
 		const struct cuv_maker_order o = {
-			.link = link[1], .status = p->status, .mounts = m->mounts, .cgroup_ns = cgroup_ns};
+			.link = link[1],
+			.status = p->status,
+			.mounts = m->mounts,
+			.cgroup_ns = cgroup_ns,
+			.pooled = &p->pooled.ns,
+		};
 
 		cuv_maker_box_main(&o);
 	}
@@ -669,8 +674,9 @@ void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 	m = (struct maker){.box = box, .zygote = zygote};
 	(void)prctl(PR_SET_NAME, "cuvette-maker");
 	m.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cuv_maker_ns_init(&m.ns, m.proc);
-	r = m.proc < 0 ? -errno : open_signals(&m);
+	r = m.proc < 0 ? -errno : cuv_maker_ns_init(&m.ns, m.proc);
+	if (r == 0)
+		r = open_signals(&m);
 	if (r == 0)
 		r = make_mounts(&m);
 	if (r < 0)

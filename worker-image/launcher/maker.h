@@ -56,6 +56,7 @@ struct cuv_maker_order {
 	int status; /* to the keeper */
 	int mounts; /* mount namespace to begin with; it has no /proc */
 	int cgroup_ns;
+	const struct cuv_slotns *pooled; /* to enter */
 };
 #define CUV_MAKER_OWN_NAMESPACES 2
 /* Init of such a box, right after clone, in a new pid namespace. */

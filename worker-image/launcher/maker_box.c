@@ -12,6 +12,7 @@
 #include "worker-image/launcher/nsfd.h"
 #include "worker-image/launcher/privileges.h"
 #include "worker-image/launcher/scratch.h"
+#include "worker-image/launcher/slotns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,9 @@ void cuv_maker_box_main(const struct cuv_maker_order *o)
 	(void)prctl(PR_SET_NAME, "cuvette-init");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail(o, CUV_STAGE_FORK, -errno);
+	r = cuv_slotns_enter(o->pooled);
+	if (r < 0)
+		fail(o, CUV_STAGE_FORK, r);
 	/* From inside, the slot's cgroup is the root of all; init itself stays out. */
 	r = setns(o->cgroup_ns, CLONE_NEWCGROUP) < 0 ? -errno : 0;
 	if (r < 0)

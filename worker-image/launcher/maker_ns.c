@@ -15,14 +15,15 @@
 
 #define CGROUP_NS_S 5
 
-void cuv_maker_ns_init(struct cuv_maker_ns *m, int proc)
+int cuv_maker_ns_init(struct cuv_maker_ns *m, int proc)
 {
 	size_t i;
 
-	*m = (struct cuv_maker_ns){.proc = proc};
+	*m = (struct cuv_maker_ns){.proc = proc, .home = CUV_SLOTNS_INIT};
 	cuv_buf_init(&m->net_print, CUV_NET_PRINT_MAX);
 	for (i = 0; i < CUV_MAKER_NS_SLOTS; i++)
 		m->cgroup[i].fd = -1;
+	return cuv_slotns_unshare(proc, &m->home, NULL);
 }
 
 void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_maker_pooled *p)
@@ -42,15 +43,17 @@ void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_maker_pooled *p)
 int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_maker_pooled *ret)
 {
 	struct cuv_maker_pooled p = CUV_MAKER_POOLED_INIT;
-	int r;
+	int r, back;
 
 	if (m->n_pool > 0) {
 		*ret = m->pool[--m->n_pool];
-		return cuv_slotns_enter(&ret->ns);
+		return 0;
 	}
 	r = cuv_slotns_unshare(m->proc, &p.ns, NULL);
 	if (r == 0)
 		r = cuv_net_files_open(m->proc, &p.files);
+	back = cuv_slotns_enter(&m->home);
+	r = r < 0 ? r : back;
 	if (r == 0 && m->net_print.len == 0)
 		r = cuv_net_files_print(&p.files, &m->net_print);
 	if (r < 0) {

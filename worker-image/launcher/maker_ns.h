@@ -22,6 +22,9 @@ struct cuv_maker_pooled {
 
 struct cuv_maker_ns {
 	int proc; /* borrowed: O_PATH of the box maker's /proc */
+	/* The box maker's own. It never stays in a box's: a socket counts where it is made, and then the
+	 * box's network would not be as new when the box has ended. */
+	struct cuv_slotns home;
 	struct cuv_maker_pooled pool[CUV_MAKER_NS_POOLED];
 	size_t n_pool;
 	struct cuv_maker_cgroup_ns {
@@ -32,9 +35,10 @@ struct cuv_maker_ns {
 	struct cuv_buf net_print; /* a new network's; empty until the first is made */
 };
 
-void cuv_maker_ns_init(struct cuv_maker_ns *m, int proc);
-/* Enters namespaces for the next box, pooled or new; ret holds them until they are
- * given back. 0 or -errno. */
+/* Moves the calling process into namespaces of its own. 0 or -errno. */
+int cuv_maker_ns_init(struct cuv_maker_ns *m, int proc);
+/* Namespaces for the next box, pooled or new, for its init to enter; ret holds them until
+ * they are given back. 0 or -errno. */
 int cuv_maker_ns_next(struct cuv_maker_ns *m, struct cuv_maker_pooled *ret);
 /* Takes them back when nothing is left in them, else closes them. */
 void cuv_maker_ns_keep(struct cuv_maker_ns *m, struct cuv_maker_pooled *p);
