@@ -96,7 +96,7 @@ static const struct cuv_option options[] = {
 		     "who shares the processes that runs are forked from: tenant, environment or none"},
 	[ZYGOTES] = {"zygotes", 0, "N", "ZYGOTES", "16", "as many of them at the same time, 0: none"},
 	[ZYGOTE_MEMORY] = {"zygote_memory", 0, "SIZE", "ZYGOTE_MEMORY", "512MiB", "memory of all of them together"},
-	[ZYGOTE_RUNS] = {"zygote_runs", 0, "N", "ZYGOTE_RUNS", "1000", "runs after which one is made anew"},
+	[ZYGOTE_RUNS] = {"zygote_runs", 0, "N", "ZYGOTE_RUNS", "5000", "runs after which one is made anew"},
 	[ZYGOTE_AGE] = {"zygote_age", 0, "S", "ZYGOTE_AGE", "3600", "seconds after which one is made anew"},
 	[POOL] = {"pool", 0, "N", "POOL", "2", "runs of each that wait ready in their boxes, 0: none"},
 	[FAVORDYNMODS] = {"favordynmods", 0, "0|1", "FAVORDYNMODS", "1",

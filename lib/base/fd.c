@@ -8,6 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A page. A larger array on the stack is touched whole when it is entered, and in a process that forks
+ * each of its pages is copied anew. */
+#define CHUNK_BYTES 4096
+
 int cuv_close(int fd)
 {
 	if (fd >= 0) {
@@ -63,7 +67,7 @@ int cuv_pread_all(int fd, struct cuv_buf *b)
 	off_t at = 0;
 
 	for (;;) {
-		char chunk[16384];
+		char chunk[CHUNK_BYTES];
 		ssize_t n = pread(fd, chunk, sizeof(chunk), at);
 		int r;
 
@@ -88,7 +92,7 @@ int cuv_read_file(int dirfd, const char *path, struct cuv_buf *b)
 	if (fd < 0)
 		return -errno;
 	for (;;) {
-		char chunk[16384];
+		char chunk[CHUNK_BYTES];
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 		int r;
 

@@ -22,7 +22,7 @@
 static const struct cuv_zygotes_settings zygotes_default = {
 	.max = 16,
 	.memory_bytes = 512 * CUV_MIB,
-	.runs = 1000,
+	.runs = 5000,
 	.age_ns = 3600 * CUV_NS_PER_S,
 	.pool = 2,
 };
@@ -82,7 +82,7 @@ const char *cuv_launcher_usage(void)
 	       "  --zygotes N             interpreters that are kept with an environment imported, to be\n"
 	       "                          forked for each run; 0: none (default: 16, at most 64)\n"
 	       "  --zygote-memory BYTES   what they may take together (default: 536870912)\n"
-	       "  --zygote-runs N         runs until one is replaced (default: 1000)\n"
+	       "  --zygote-runs N         runs until one is replaced (default: 5000)\n"
 	       "  --zygote-age S          seconds until one is replaced (default: 3600)\n"
 	       "  --pool N                runs that wait in each, forked ahead (default: 2, at most 16)\n"
 	       "  --favordynmods 0|1      1: the kernel is to let processes enter cgroups without delay,\n"
