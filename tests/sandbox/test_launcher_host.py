@@ -14,6 +14,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -105,6 +106,48 @@ def named(word: str) -> int:
     raise LookupError(word)
 
 
+def parent_of(pid: int) -> int:
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
+
+
+def folders_of(pid: int) -> list[str]:
+    """What it has open that paths lead through, when it had the time to close what it does not need."""
+    for _ in range(100):
+        found = [leads_to(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+        found = [path for path in found if path.startswith("/") and path != "/dev/null"]
+        if not found:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def inits(root: int) -> list[int]:
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            pid = int(file.parent.name)
+            if file.read_text(encoding="ascii") == "cuvette-init\n" and parent_of(parent_of(pid)) == root:
+                found.append(pid)
+    return found
+
+
+def test_a_box_that_waits_has_nothing_of_the_launchers():
+    """But its copy of the store, which is mounted nowhere: so unmounting it is nothing that a run waits for."""
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 15):
+        pytest.skip("the kernel can't copy what is mounted nowhere")
+    one = start()
+    try:
+        for _ in range(100):
+            waiting = inits(one.process.pid)
+            if waiting and all(roots_of_mounts(pid) == ["/mnt"] for pid in waiting):
+                break
+            time.sleep(0.05)
+        assert waiting
+        assert [roots_of_mounts(pid) for pid in waiting] == [["/mnt"]] * len(waiting)
+    finally:
+        one.close()
+
+
 def test_below_a_box_is_one_empty_folder(tmp_path):
     one, main = start(), tmp_path / "main.py"
     main.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n", encoding="ascii")
@@ -117,6 +160,7 @@ def test_below_a_box_is_one_empty_folder(tmp_path):
                 pid = named(one.secret)
                 seen = pathlib.Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines()
                 assert sorted(roots_of_mounts(pid)) == sorted([line.split()[3] for line in seen] + ["/mnt"])
+                assert not folders_of(parent_of(pid))
             finally:
                 run.kill()
     finally:

@@ -210,6 +210,14 @@ int cuv_host_open_leases(struct cuv_host *h, const char *leases_dir, struct cuv_
 	return 0;
 }
 
+static bool copies_loose(void)
+{
+	_cleanup_close_ int tree = cuv_mount_copy("/store");
+	_cleanup_close_ int copy = tree < 0 ? tree : cuv_mount_copy_loose(tree);
+
+	return copy >= 0;
+}
+
 int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *err)
 {
 	const char *step = "no mount, network, IPC and host name namespaces can be made";
@@ -233,6 +241,7 @@ int cuv_host_seal(struct cuv_host *h, const char *store_dir, struct cuv_error *e
 			step, strerror(-r));
 		return r;
 	}
+	h->copies_loose = copies_loose();
 	h->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	h->started_uid = h->privileged ? getuid() : 0;
 	if (h->proc_fd < 0) {

@@ -25,6 +25,7 @@ struct cuv_host {
 	bool privileged;	/* started by root */
 	bool many_ids;		/* boxes have host ids of their own */
 	bool proc_works;	/* a box can mount /proc */
+	bool copies_loose;	/* what is mounted nowhere can be copied: Linux 6.15 */
 	char many_ids_why[160]; /* why not; "" when they have */
 	uid_t started_uid;	/* as this process sees it now: who else may connect */
 	int proc_fd;		/* O_PATH of /proc */

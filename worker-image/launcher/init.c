@@ -13,7 +13,10 @@
  *      the empty folder and becomes the root, and all the rest is mounted in it
  *   5. when the keeper has set the limits the program's process writes the run's
  *      files; meanwhile the launcher's root is unmounted, and every capability and
- *      descriptor but a few goes; then the program may execute
+ *      descriptor but a few goes; then the program may execute. Where what is mounted
+ *      nowhere can be copied (Linux 6.15) the launcher's root goes in step 2, all but a copy of the
+ *      store, and rights and descriptors before the keeper has set the limits; the
+ *      copy's last descriptor is closed while the program begins
  *   6. it reaps; when the program ends it says how, and exits, and with pid 1
  *      the kernel kills whatever else is in the box
  *
@@ -80,7 +83,8 @@ enum cuv_layer cuv_stage_layer(enum cuv_stage s)
 struct init {
 	const struct cuv_box *box;
 	struct cuv_run run;
-	int store; /* O_PATH of the store, in our own mount namespace */
+	int store; /* O_PATH of the store, in our own mount namespace; with is_loose a copy that is mounted nowhere */
+	bool is_loose;
 	int below; /* O_PATH of the empty folder; -1: the launcher's root is still ours */
 	int proc;  /* detached mounts */
 	int dev;
@@ -161,6 +165,31 @@ static int leave_launcher(struct init *in)
 	return in->below < 0 ? -errno : 0;
 }
 
+static void drop_old_root(const struct init *in)
+{
+	int r = 0;
+
+	if (in->below < 0)
+		r = cuv_mount_drop_old();
+	else if (fchdir(in->below) < 0 || umount2(OLD_ROOT, MNT_DETACH) < 0 || chdir("/") < 0)
+		r = -errno;
+	if (r < 0)
+		fail(in, CUV_STAGE_OLD_ROOT, r);
+}
+
+static void open_store(struct init *in)
+{
+	const char *path = in->below < 0 ? "/store" : "/" OLD_ROOT "/store";
+
+	in->is_loose = in->below >= 0 && in->box->host->copies_loose;
+	in->store = in->is_loose ? cuv_mount_copy(path) : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (in->store < 0)
+		fail(in, CUV_STAGE_STORE, in->is_loose ? in->store : -errno);
+	/* The kernel makes us wait for all processors then, and a run would wait with us. */
+	if (in->is_loose)
+		drop_old_root(in);
+}
+
 /* What needs no run to be known. */
 static void make_mounts(struct init *in)
 {
@@ -194,9 +223,7 @@ static void make_mounts(struct init *in)
 	r = cuv_box_is_zygote(in->box) ? 0 : leave_launcher(in);
 	if (r < 0)
 		fail(in, CUV_STAGE_OLD_ROOT, r);
-	in->store = open(in->below < 0 ? "/store" : "/" OLD_ROOT "/store", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (in->store < 0)
-		fail(in, CUV_STAGE_STORE, -errno);
+	open_store(in);
 }
 
 /* A library that keeps a state of random numbers may know a fork by a pid that is not
@@ -342,18 +369,6 @@ static void mount_all(struct init *in)
 		fail(in, CUV_STAGE_PIVOT, -errno);
 }
 
-static void drop_old_root(const struct init *in)
-{
-	int r = 0;
-
-	if (in->below < 0)
-		r = cuv_mount_drop_old();
-	else if (fchdir(in->below) < 0 || umount2(OLD_ROOT, MNT_DETACH) < 0 || chdir("/") < 0)
-		r = -errno;
-	if (r < 0)
-		fail(in, CUV_STAGE_OLD_ROOT, r);
-}
-
 /* One that has died already has left its reason in the report. */
 static void open_gate(const struct init *in)
 {
@@ -364,7 +379,9 @@ static void open_gate(const struct init *in)
 static void give_up_rights(struct init *in)
 {
 	const bool zygote = cuv_box_is_zygote(in->box);
-	int keep[] = {in->box->status, in->report, in->gate, in->box->boxes, in->box->control}, null, i, r;
+	int keep[] = {in->box->status, in->report,	 in->gate,
+		      in->box->boxes,  in->box->control, in->is_loose ? in->store : -1},
+	    null, i, r;
 
 	r = cuv_close_others(keep, ARRAY_SIZE(keep));
 	if (r == 0)
@@ -434,12 +451,19 @@ void cuv_init_main(const struct cuv_box *box)
 		fork_program(&in);
 	take_order(&in);
 	mount_all(&in);
+	if (in.is_loose)
+		give_up_rights(&in);
 	wait_for_keeper(&in);
 	open_gate(&in);
-	drop_old_root(&in);
-	give_up_rights(&in);
+	if (!in.is_loose) {
+		drop_old_root(&in);
+		give_up_rights(&in);
+	}
 	open_gate(&in);
 	cuv_close(in.gate);
+	/* It goes with its last descriptor, and again the kernel makes us wait for all processors. */
+	if (in.is_loose)
+		cuv_close(in.store);
 	follow_start(&in);
 	if (cuv_box_is_zygote(box))
 		cuv_maker_main(box, in.program);

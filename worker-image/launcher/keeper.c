@@ -25,6 +25,7 @@
 
 #define EMPTY_WAIT_MS 2000
 #define RUNS_MAX 256	 /* of one keeper in a zygote */
+#define COUNT_MS 20	 /* a box that nobody wants for so long is ready, and its counters at rest */
 #define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
 #define END_WAITING_MS 1000
 #define OOM_SCORE "500" /* under pressure the host should take a run, not a service */
@@ -109,11 +110,17 @@ static void wait_for_task(struct cuv_keeper *k)
 	struct pollfd p[3] = {{.fd = k->seat->orders, .events = POLLIN},
 			      {.fd = k->init_fd, .events = POLLIN},
 			      {.fd = cuv_keeper_is_joined(k) ? k->status : -1, .events = POLLIN}};
+	bool tried = false;
 	int r;
 
 	for (;;) {
 		p[1].fd = k->init_fd; /* in a zygote it comes later */
-		if (poll(p, 3, -1) < 0)
+		r = poll(p, 3, tried || k->counted ? -1 : COUNT_MS);
+		if (r == 0) {
+			tried = true; /* what does not work now is tried again, and told of, when there is a run */
+			k->counted = cuv_keeper_count(k) == 0;
+		}
+		if (r <= 0)
 			continue; /* EINTR */
 		if (p[2].revents && cuv_joined_on_status(k) < 0)
 			_exit(CUV_KEEPER_GIVEN_BACK);

@@ -82,6 +82,13 @@ int cuv_mount_copy(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+int cuv_mount_copy_loose(int fd)
+{
+	int copy = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return copy < 0 ? -errno : copy;
+}
+
 int cuv_mount_copy_store(int store_fd, const char *name)
 {
 	struct open_how how = {
@@ -89,12 +96,8 @@ int cuv_mount_copy_store(int store_fd, const char *name)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	_cleanup_close_ int dir = (int)syscall(SYS_openat2, store_fd, name, &how, sizeof(how));
-	int fd;
 
-	if (dir < 0)
-		return -errno;
-	fd = open_tree(dir, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return dir < 0 ? -errno : cuv_mount_copy_loose(dir);
 }
 
 int cuv_mount_move(int mount_fd, int dirfd, const char *path)

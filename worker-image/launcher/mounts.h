@@ -29,6 +29,8 @@ int cuv_mount_proc(void);
 int cuv_mount_tmpfs_at(const char *path, const struct cuv_tmpfs *t, unsigned attr);
 /* A copy of what is mounted at path (and below it), attached nowhere. */
 int cuv_mount_copy(const char *path);
+/* The same of what a descriptor is of; mounted nowhere itself, only where host->copies_loose. */
+int cuv_mount_copy_loose(int fd);
 /* The same for a directory of the store, by its name alone (checked to be one
  * component): beneath store_fd, following no link. */
 int cuv_mount_copy_store(int store_fd, const char *name);
