@@ -131,3 +131,10 @@ def test_the_answer_does_not_wait_for_init(one):
 def test_what_is_left_is_waited_for(one):
     _, late, _ = run(one, LEAVES, hold=True)
     assert late >= DEATH_S - 1
+
+
+def test_too_much_output_ends_alike(one):
+    """Whether it is read before the program has ended or after."""
+    answer = one.send(programs.Program("answer_first", "print('x' * 5000)\n", limits={"stdout_limit": 1000}), [])
+    assert (answer.status, answer.signal, answer.path) == ("output-limit", "SIGKILL", one.path), answer
+    assert answer.stdout == "x" * 1000

@@ -41,6 +41,8 @@ def a_launcher():
 def test_networks_are_used_again(one):
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         answers = list(pool.map(lambda _: one.send(programs.Program("network", CODE), []), range(RUNS)))
+    if any("Protocol not available" in a.stderr for a in answers):
+        pytest.skip("the kernel does not number networks")
     assert {(a.status, a.path) for a in answers} == {("success", "zygote")}, answers
     n = len({a.stdout for a in answers})
     assert n <= BOXES_MAX, n

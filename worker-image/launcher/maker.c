@@ -602,7 +602,7 @@ static void check_deadlines(struct maker *m, uint64_t asked_ns)
 static void serve_once(struct maker *m)
 {
 	struct pollfd p[P_PLACES + P_OF_PLACE * CUV_MAKER_BOXES_MAX]; /* most are never used */
-	struct signalfd_siginfo info[2]; /* signals of a kind are told of once, so it is never full */
+	struct signalfd_siginfo info[2]; /* signals of a kind are told of once, so one read is enough as a rule */
 	uint64_t next = CUV_NEVER, asked_ns;
 	size_t n = P_PLACES, i;
 

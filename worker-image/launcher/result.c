@@ -46,7 +46,9 @@ static void make_result(const struct cuv_watch *w, const struct cuv_cgroup_usage
 	const uint64_t started = cuv_watch_started_ns(w);
 	struct cuv_cgroup_usage u = *used;
 	struct cuv_run_result m = {0};
-	const int wait_status = w->cause == CUV_CAUSE_ENDED ? w->ended.wait_status : SIGKILL;
+	/* One that had printed too much before anybody read it would have been killed for it. */
+	const bool by_itself = w->cause == CUV_CAUSE_ENDED && !cuv_pump_truncated(&w->k->pump);
+	const int wait_status = by_itself ? w->ended.wait_status : SIGKILL;
 	struct cuv_outcome o = {
 		.cause = w->cause,
 		.wait_status = wait_status,

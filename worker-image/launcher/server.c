@@ -322,10 +322,10 @@ static int serve_once(struct cuv_server *s)
 	if (p[1].revents)
 		on_connection(s);
 	fill_slots(s);
-	if (s->run_ended && s->n_queue == 0) {
+	if (s->run_ended && s->n_queue == 0)
 		cuv_slots_stand_by(s->slots);
+	if (s->run_ended)
 		cuv_shortage_look_ahead(s->shortage);
-	}
 	s->run_ended = false;
 	return 0;
 }

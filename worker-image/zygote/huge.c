@@ -35,6 +35,7 @@ extern char __etext[], __data_start[], _end[];
 
 static char *piece[PIECES_MAX];
 static size_t n_pieces;
+static bool is_shared;	 /* what there is now; what comes is a run's own */
 static char *spare;	 /* the second half of the last one */
 static char *heap_start; /* where the kernel has put it */
 
@@ -67,7 +68,7 @@ static void *arena_alloc(_unused_ void *context, size_t size)
 {
 	char *p;
 
-	if (size != ARENA_BYTES)
+	if (size != ARENA_BYTES || (is_shared && !spare))
 		return map(size);
 	if (spare)
 		return TAKE_PTR(spare);
@@ -146,6 +147,7 @@ void cuv_huge_collapse(void)
 	size_t variables = (uintptr_t)_end - (uintptr_t)__data_start, done, i;
 	char *p;
 
+	is_shared = true;
 	for (i = 0; i < n_pieces; i++)
 		collapse(piece[i]);
 	for (p = round_up(heap_start); p + HUGE_BYTES <= heap_end; p += HUGE_BYTES)

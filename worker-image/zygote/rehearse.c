@@ -30,6 +30,10 @@
 #define PAGE_BYTES 4096ul
 #define MAPS_BYTES_MAX (4u * 1024 * 1024)
 #define TRIAL_MS 1000
+#define LEFT_MS 100
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 /* /proc/self/pagemap: 64 bits for each page */
 #define PRESENT (UINT64_C(1) << 63)
 #define FROM_FILE (UINT64_C(1) << 61)
@@ -106,7 +110,7 @@ static void add_own(int pagemap, uintptr_t from, uintptr_t to)
 	static uint64_t entry[ENTRIES];
 	ssize_t n, i;
 
-	for (; from < to; from += (uintptr_t)n * PAGE_BYTES) {
+	for (; from < to && n_written < PAGES_MAX; from += (uintptr_t)n * PAGE_BYTES) {
 		const size_t want = CUV_MIN((to - from) / PAGE_BYTES, (size_t)ENTRIES);
 
 		n = pread(pagemap, entry, want * sizeof(entry[0]), (off_t)(from / PAGE_BYTES * sizeof(entry[0])));
@@ -119,6 +123,17 @@ static void add_own(int pagemap, uintptr_t from, uintptr_t to)
 	}
 }
 
+/* What it writes to is charged to the zygote's group: where that is too much, it should not be the
+ * zygote that is taken for it. And who ends all of the group it is in ends itself. */
+static void be_expendable(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)cuv_write_all(fd, "1000", 4);
+	(void)setsid();
+}
+
 /* A program of one line, run to its end as each is. */
 _noreturn_ static void be_a_run(char *python, int answer)
 {
@@ -129,6 +144,7 @@ _noreturn_ static void be_a_run(char *python, int answer)
 	size_t i;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	be_expendable();
 	if (fd < 0 || cuv_write_all(fd, line, sizeof(line) - 1) < 0 || cuv_interpreter_set_argv(argv, 2) < 0 ||
 	    PyStatus_Exception(PyConfig_SetBytesString(config, &config->run_filename, path)))
 		_exit(1);
@@ -158,6 +174,20 @@ static size_t read_answer(int answer)
 	return len;
 }
 
+/* It has ended, or will not; and what it has started would be taken for the zygote's. */
+static void end_trial(pid_t pid)
+{
+	const uint64_t deadline = cuv_deadline_ms(LEFT_MS);
+
+	(void)kill(pid, SIGKILL);
+	(void)kill(-pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	/* The box maker waits for the others. */
+	while (kill(-pid, 0) == 0 && cuv_now_ns() < deadline)
+		(void)poll(NULL, 0, 1);
+}
+
 void cuv_rehearse_prepare(char *python)
 {
 	int answer[2];
@@ -173,19 +203,18 @@ void cuv_rehearse_prepare(char *python)
 	cuv_close(answer[0]);
 	if (pid < 0)
 		return;
-	(void)kill(pid, SIGKILL); /* it has ended, or will not */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	end_trial(pid);
 }
 
+/* Not by writing to them: of what a package's handlers for fork do there was nothing in the trial, so a
+ * page may be gone. */
 void cuv_rehearse_run(void)
 {
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < n_written; i++) {
-		volatile char *page = (volatile char *)written[i];
-		const char same = *page;
-
-		*page = same;
+	for (i = 0; i < n_written; i += n) {
+		for (n = 1; i + n < n_written && written[i + n] == written[i] + n * PAGE_BYTES; n++)
+			;
+		(void)madvise((void *)written[i], n * PAGE_BYTES, MADV_POPULATE_WRITE);
 	}
 }
