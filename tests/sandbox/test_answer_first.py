@@ -20,7 +20,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
 PTRACE_SEIZE, PTRACE_DETACH, PTRACE_O_TRACEEXIT, PTRACE_EVENT_EXIT = 0x4206, 17, 0x40, 6
 DEATH_S = 10  # the keeper's patience with an init (watch.c)
-WARM_RUNS = 100
 SOON_S = 30
 CLOCK_NANOSLEEP = {"x86_64": "230", "aarch64": "115"}[platform.machine()]
 libc = ctypes.CDLL(None, use_errno=True)
@@ -46,12 +45,7 @@ def a_launcher(request):
     store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
     running = launcher.Launcher(binaries, boxrun, store, path=request.param)
     try:
-        for _ in range(WARM_RUNS):
-            if running.send(program("pass\n"), []).path == request.param:
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail(f"no run is {request.param}")
+        running.warm(program("pass\n"))
         yield running
     finally:
         running.close()

@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import sys
-import time
 
 import pytest
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
 PR_SET_THP_DISABLE, MADV_COLLAPSE, HUGE_BYTES = 41, 25, 2 << 20
 CODE_KB = 4096  # two of them
-WARM_RUNS, RUNS = 100, 20
+RUNS = 20
 # Memory of all kinds, in the parent of a fork of its own as well: constants, variables, small objects and large.
 WORK = """import ctypes, os, sys
 small = [str(n) for n in range(200_000)]
@@ -53,12 +52,7 @@ def a_launcher(request):
         running = launcher.Launcher(binaries, boxrun, store, path="zygote")
     running.refused = request.param
     try:
-        for _ in range(WARM_RUNS):
-            if running.send(programs.Program("huge", "pass\n"), []).path == "zygote":
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail("no run is forked")
+        running.warm(programs.Program("huge", "pass\n"))
         yield running
     finally:
         running.close()

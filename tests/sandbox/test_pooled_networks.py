@@ -5,7 +5,6 @@ import concurrent.futures
 import os
 import pathlib
 import sys
-import time
 
 import pytest
 
@@ -14,7 +13,7 @@ from suite import launcher, program as programs  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's alone")
 
-WARM_RUNS, RUNS, CLIENTS = 100, 240, 8
+RUNS, CLIENTS = 240, 8
 BOXES_MAX = 30  # 12 here; 66 when the box maker's own sockets were counted in networks of boxes
 # Linux numbers them and never uses a number again, as it does inodes.
 CODE = "import socket\nwith socket.socket(socket.AF_UNIX) as s:\n    print(s.getsockopt(socket.SOL_SOCKET, 71, 8).hex())\n"
@@ -27,12 +26,7 @@ def a_launcher():
     store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
     running = launcher.Launcher(binaries, boxrun, store, path="zygote", options=("--boxes", "8"))
     try:
-        for _ in range(WARM_RUNS):
-            if running.send(programs.Program("network", "pass\n"), []).path == "zygote":
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail("no run is forked")
+        running.warm(programs.Program("network", "pass\n"))
         yield running
     finally:
         running.close()

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 from .program import Observed
 from .senders import REQUEST_SLACK_S, START_S, STOP_S, NoService
@@ -23,6 +24,7 @@ READY = 1  # lib/proto/messages.h
 FAILURE = 3
 CONTROL_FD = 3
 PYTHON = "/usr/bin/python3"
+WARM_RUNS = 100
 
 
 def find_in_store(store: pathlib.Path, what: str) -> str:
@@ -127,6 +129,14 @@ class Launcher:
         if done.returncode or not text or b'"failure"' in text:
             return Observed(trouble=f"boxrun: {text.decode()} {done.stderr[-300:].decode('utf-8', 'replace')}")
         return self._observed(json.loads(text), done)
+
+    def warm(self, program) -> None:
+        """Runs it until it takes the path that this launcher was started for."""
+        for _ in range(WARM_RUNS):
+            if self.send(program, []).path == self.path:
+                return
+            time.sleep(0.1)
+        raise NoService(f"no run is {self.path}: {self.log_text()[-600:]}")
 
     @staticmethod
     def _observed(d: dict, done) -> Observed:
