@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/base/fd.h"
 
+#include "lib/base/sys.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -14,12 +16,8 @@
 
 int cuv_close(int fd)
 {
-	if (fd >= 0) {
-		int saved = errno;
-
-		(void)close(fd);
-		errno = saved;
-	}
+	if (fd >= 0)
+		(void)cuv_sys(SYS_close, fd);
 	return -1;
 }
 

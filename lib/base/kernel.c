@@ -4,7 +4,7 @@
 #include "lib/base/buf.h"
 
 #include <errno.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +55,14 @@ pid_t cuv_kernel_clone(unsigned long flags, int *ret_pidfd)
 	long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, NULL);
 
 	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+pid_t cuv_kernel_clone_sharing(unsigned long flags, char *stack, size_t size, int (*main)(void *), void *order,
+			       int *ret_pidfd)
+{
+	pid_t pid = clone(main, stack + size, (int)(flags | CLONE_VM | CLONE_PIDFD | SIGCHLD), order, ret_pidfd);
+
+	return pid < 0 ? -errno : pid;
 }
 
 unsigned cuv_kernel_cpus(void)

@@ -19,6 +19,13 @@ int cuv_kernel_check(struct cuv_error *err);
  * nothing else, and nothing here needs clone3. */
 pid_t cuv_kernel_clone(unsigned long flags, int *ret_pidfd);
 
+/* The same for a child that shares the caller's memory, at the same time, and executes main(order) on
+ * the stack of size bytes that begins there: what it calls may use no errno (sys.h), no allocation,
+ * no variable. main must not return. The stack is free when the child has been waited for.
+ * Copying the memory is most of what a small process costs. Returns its pid or -errno. */
+pid_t cuv_kernel_clone_sharing(unsigned long flags, char *stack, size_t size, int (*main)(void *), void *order,
+			       int *ret_pidfd);
+
 /* CPUs that are online; asked once, since each question opens two files. At least 1. */
 unsigned cuv_kernel_cpus(void);
 

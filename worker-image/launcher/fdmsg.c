@@ -2,6 +2,7 @@
 #include "worker-image/launcher/fdmsg.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/sys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +15,7 @@ int cuv_fdmsg_send(int sock, const void *data, size_t len, const int *fds, size_
 	} control = {0};
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t sent;
+	long r;
 
 	cuv_assert(n <= CUV_FDMSG_FDS_MAX);
 	if (n > 0) {
@@ -29,9 +30,9 @@ int cuv_fdmsg_send(int sock, const void *data, size_t len, const int *fds, size_
 		memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
 	}
 	do
-		sent = sendmsg(sock, &m, MSG_NOSIGNAL | flags);
-	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : 0;
+		r = cuv_sys(SYS_sendmsg, sock, &m, MSG_NOSIGNAL | flags);
+	while (r == -EINTR);
+	return r < 0 ? (int)r : 0;
 }
 
 void cuv_fdmsg_done(struct cuv_fdmsg *m)
@@ -79,13 +80,13 @@ int cuv_fdmsg_recv(int sock, void *data, size_t len, size_t max, struct cuv_fdms
 	struct msghdr h = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control)};
 	struct cuv_fdmsg m = {0};
-	ssize_t n;
+	long n;
 
 	do
-		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && errno == EINTR);
+		n = cuv_sys(SYS_recvmsg, sock, &h, MSG_CMSG_CLOEXEC | flags);
+	while (n == -EINTR);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	take_control(&h, &m);
 	if (n == 0 && m.n == 0)
 		return 1;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,6 +30,9 @@
 /* From the end of a box until its init is reaped: the kernel takes that long only
  * when somebody keeps what has died in it, and keepers wait for it. */
 #define END_MS 5000
+/* Below each stack; what would run over it is killed, and the box maker with it. */
+#define GUARD_BYTES 4096u
+#define STACK_STEP (CUV_MAKER_STACK_BYTES + GUARD_BYTES)
 
 /* A request as it travels; the descriptors are said with cuv_maker_ask_. */
 enum ask { ASK_BOX = 1, ASK_BOX_AND_FORK, ASK_FORK, ASK_MOUNTS };
@@ -97,6 +101,7 @@ struct maker {
 	int mounts; /* a mount namespace as ours, without /proc: what boxes begin with */
 	int signals;
 	struct place place[CUV_MAKER_BOXES_MAX];
+	char *stacks;	 /* of the init of each place */
 	size_t n_places; /* behind these all are free */
 	struct cuv_maker_ns ns;
 };
@@ -178,6 +183,7 @@ static void clear_place(struct maker *m, struct place *p)
 static int clone_init(struct maker *m, struct place *p)
 {
 	int link[2], pidfd = -1, cgroup_ns = cuv_maker_ns_cgroup(&m->ns, p->slot, p->procs, p->n_procs);
+	struct cuv_maker_order o;
 	pid_t pid;
 
 	if (cgroup_ns < 0)
@@ -187,18 +193,14 @@ static int clone_init(struct maker *m, struct place *p)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
 		return -errno;
-	pid = cuv_kernel_clone(CLONE_NEWPID, &pidfd);
-	if (pid == 0) {
-		const struct cuv_maker_order o = {
-			.link = link[1],
-			.status = p->status,
-			.mounts = m->mounts,
-			.cgroup_ns = cgroup_ns,
-			.pooled = &p->pooled.ns,
-		};
-
-		cuv_maker_box_main(&o);
-	}
+	o = (struct cuv_maker_order){
+		.link = link[1],
+		.status = p->status,
+		.mounts = m->mounts,
+		.cgroup_ns = cgroup_ns,
+		.pooled = p->pooled.ns,
+	};
+	pid = cuv_maker_box_start(&o, m->stacks + (size_t)(p - m->place) * STACK_STEP + GUARD_BYTES, &pidfd);
 	cuv_close(link[1]);
 	if (pid < 0) {
 		cuv_close(link[0]);
@@ -666,6 +668,21 @@ static int make_mounts(struct maker *m)
 	return setns(own, CLONE_NEWNS) < 0 ? -errno : 0;
 }
 
+static int make_stacks(struct maker *m)
+{
+	const size_t bytes = (size_t)CUV_MAKER_BOXES_MAX * STACK_STEP;
+	char *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t i;
+
+	if (p == MAP_FAILED)
+		return -errno;
+	for (i = 0; i < CUV_MAKER_BOXES_MAX; i++)
+		if (mprotect(p + i * STACK_STEP + GUARD_BYTES, CUV_MAKER_STACK_BYTES, PROT_READ | PROT_WRITE) < 0)
+			return -errno;
+	m->stacks = p;
+	return 0;
+}
+
 void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 {
 	static struct maker m; /* the tables are large, and there is one */
@@ -679,6 +696,8 @@ void cuv_maker_main(const struct cuv_box *box, pid_t zygote)
 		r = open_signals(&m);
 	if (r == 0)
 		r = make_mounts(&m);
+	if (r == 0)
+		r = make_stacks(&m);
 	if (r < 0)
 		give_up(&m, strerror(-r));
 	reap(&m); /* what ended before the signal was blocked */

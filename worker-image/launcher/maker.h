@@ -14,6 +14,7 @@
 
 #include "worker-image/launcher/box.h"
 #include "worker-image/launcher/fdmsg.h"
+#include "worker-image/launcher/slotns.h"
 
 #include "worker-image/zygote/protocol.h"
 
@@ -56,11 +57,14 @@ struct cuv_maker_order {
 	int status; /* to the keeper */
 	int mounts; /* mount namespace to begin with; it has no /proc */
 	int cgroup_ns;
-	const struct cuv_slotns *pooled; /* to enter */
+	struct cuv_slotns pooled; /* to enter */
 };
 #define CUV_MAKER_OWN_NAMESPACES 2
-/* Init of such a box, right after clone, in a new pid namespace. */
-_noreturn_ void cuv_maker_box_main(const struct cuv_maker_order *o);
+/* Starts the init of such a box, in a new pid namespace. It shares the box maker's memory and
+ * has its stack there, of CUV_MAKER_STACK_BYTES, which is the caller's again when init has been waited
+ * for; the order is copied. Its pid, with a pidfd of it, or -errno. */
+#define CUV_MAKER_STACK_BYTES (32u * 1024)
+pid_t cuv_maker_box_start(const struct cuv_maker_order *o, char *stack, int *ret_pidfd);
 
 /* --- maker_check.c: what /proc says, whatever the zygote says --- */
 

@@ -2,6 +2,7 @@
 #include "worker-image/launcher/nsfd.h"
 
 #include "lib/base/base.h"
+#include "lib/base/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +31,8 @@ static int open_in_proc(int proc_fd, pid_t pid, const char *file)
 		snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, file);
 	else
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", file);
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno; /* it dies: they go first */
-	return fd;
+	fd = (int)cuv_sys(SYS_openat, proc_fd, path, O_RDONLY | O_CLOEXEC);
+	return fd == -ENOENT ? -ESRCH : fd; /* it dies: they go first */
 }
 
 int cuv_nsfd_open(int pidfd, int kind, int proc_fd, pid_t pid)
@@ -44,10 +43,10 @@ int cuv_nsfd_open(int pidfd, int kind, int proc_fd, pid_t pid)
 	while (kinds[i].kind != kind)
 		cuv_assert(++i < ARRAY_SIZE(kinds));
 	/* The descriptor is closed on exec, as all that the kernel makes by itself. */
-	fd = pidfd < 0 ? -1 : ioctl(pidfd, kinds[i].get, 0);
+	fd = pidfd < 0 ? -EBADF : (int)cuv_sys(SYS_ioctl, pidfd, kinds[i].get, 0);
 	if (fd >= 0)
 		return fd;
-	if (pidfd >= 0 && (errno == ESRCH || errno == EACCES || errno == EPERM))
-		return -errno;
+	if (fd == -ESRCH || fd == -EACCES || fd == -EPERM)
+		return fd;
 	return open_in_proc(proc_fd, pid, kinds[i].file);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker-image/launcher/privileges.h"
 
+#include "lib/base/sys.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -28,7 +30,7 @@ static int set_caps_of(uint64_t caps, uint64_t inheritable)
 		 .inheritable = (uint32_t)(inheritable >> 32)},
 	};
 
-	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+	return (int)cuv_sys(SYS_capset, &head, data);
 }
 
 static int set_caps(uint64_t caps)
@@ -105,6 +107,7 @@ int cuv_close_others(int *keep, size_t n)
 {
 	unsigned from = 3;
 	size_t i, j;
+	int r = 0;
 
 	for (i = 1; i < n; i++) /* few and nearly sorted */
 		for (j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
@@ -113,12 +116,12 @@ int cuv_close_others(int *keep, size_t n)
 			keep[j] = keep[j - 1];
 			keep[j - 1] = t;
 		}
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && r == 0; i++) {
 		if (keep[i] < (int)from)
 			continue;
-		if ((unsigned)keep[i] > from && close_range(from, (unsigned)keep[i] - 1, 0) < 0)
-			return -errno;
+		if ((unsigned)keep[i] > from)
+			r = (int)cuv_sys(SYS_close_range, from, (unsigned)keep[i] - 1, 0);
 		from = (unsigned)keep[i] + 1;
 	}
-	return close_range(from, ~0u, 0) < 0 ? -errno : 0;
+	return r < 0 ? r : (int)cuv_sys(SYS_close_range, from, ~0u, 0);
 }

@@ -2,6 +2,7 @@
 #include "worker-image/launcher/slotns.h"
 
 #include "lib/base/fd.h"
+#include "lib/base/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,9 +35,11 @@ static int open_own(int proc_fd, struct cuv_slotns *ret)
 
 int cuv_slotns_enter(const struct cuv_slotns *s)
 {
-	if (setns(s->net, CLONE_NEWNET) < 0 || setns(s->ipc, CLONE_NEWIPC) < 0 || setns(s->uts, CLONE_NEWUTS) < 0)
-		return -errno;
-	return 0;
+	int r = (int)cuv_sys(SYS_setns, s->net, CLONE_NEWNET);
+
+	if (r == 0)
+		r = (int)cuv_sys(SYS_setns, s->ipc, CLONE_NEWIPC);
+	return r < 0 ? r : (int)cuv_sys(SYS_setns, s->uts, CLONE_NEWUTS);
 }
 
 static int loopback_up(void)
