@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SHORT_RETRY_S 5
+#define CUV_ENOTSUPP 524 /* the kernel's own number: no room is left to compile a filter into */
 
 static const struct {
 	const char *name;
@@ -76,6 +77,7 @@ static enum cuv_error_code code_of_errno(int number)
 	case EMFILE:
 	case ENFILE:
 	case EUSERS: /* namespaces in one another, or of one user */
+	case CUV_ENOTSUPP:
 		return CUV_E_OVERLOADED;
 	case ENOSPC:
 	case EDQUOT:

@@ -39,6 +39,17 @@ int cuv_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+static int copy_small(int from, int to, size_t bytes)
+{
+	char chunk[CHUNK_BYTES];
+	ssize_t n;
+
+	do
+		n = pread(from, chunk, bytes, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : cuv_write_all(to, chunk, (size_t)n);
+}
+
 int cuv_copy_file(int from, int to, uint64_t max)
 {
 	struct stat st;
@@ -47,6 +58,8 @@ int cuv_copy_file(int from, int to, uint64_t max)
 	if (fstat(from, &st) < 0)
 		return -errno;
 	bytes = (off_t)CUV_MIN((uint64_t)st.st_size, max);
+	if (bytes <= CHUNK_BYTES) /* the pipe that sendfile makes costs more than to copy twice */
+		return copy_small(from, to, (size_t)bytes);
 	while (at < bytes) {
 		ssize_t n = sendfile(to, from, &at, (size_t)(bytes - at));
 

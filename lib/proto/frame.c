@@ -154,6 +154,18 @@ void cuv_frame_done(struct cuv_frame *f)
 	*f = CUV_FRAME_INIT;
 }
 
+void cuv_frame_forget(struct cuv_frame *f)
+{
+	if (f->data)
+		memset(f->data, 0, (size_t)(f->body.at + f->body.left - f->data));
+	cuv_frame_done(f);
+}
+
+void cuv_frame_prepare(void)
+{
+	leave_room(take_room());
+}
+
 int cuv_frame_take_fd(struct cuv_frame *f, size_t i)
 {
 	return i < f->n_fds ? TAKE_FD(f->fds[i]) : -1;

@@ -64,6 +64,11 @@ struct cuv_frame {
 /* Closes what descriptors were not taken and frees the bytes. */
 void cuv_frame_done(struct cuv_frame *f);
 #define _cleanup_frame_ _cleanup_(cuv_frame_done)
+/* The same, and what was read is not in memory any more. */
+void cuv_frame_forget(struct cuv_frame *f);
+/* Takes the room for a frame now: who forks spares each child that. Where there is no memory the
+ * child tries for itself. */
+void cuv_frame_prepare(void);
 
 /* Receives one frame into f, which must be empty. Descriptors arrive with
  * CLOEXEC. 0; 1 when the other side has closed; -EAGAIN on a non-blocking

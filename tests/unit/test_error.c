@@ -49,7 +49,8 @@ TEST(what_the_machine_has_run_out_of)
 		enum cuv_error_code code;
 	} all[] = {{EAGAIN, CUV_E_NO_PROCESSES}, {ENOMEM, CUV_E_NO_MEMORY},  {EMFILE, CUV_E_OVERLOADED},
 		   {ENFILE, CUV_E_OVERLOADED},	 {EUSERS, CUV_E_OVERLOADED}, {ENOSPC, CUV_E_NO_SPACE},
-		   {EDQUOT, CUV_E_NO_SPACE},	 {EPERM, CUV_E_INTERNAL},    {0, CUV_E_INTERNAL}};
+		   {EDQUOT, CUV_E_NO_SPACE},	 {524, CUV_E_OVERLOADED},    {EPERM, CUV_E_INTERNAL},
+		   {0, CUV_E_INTERNAL}};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(all); i++) {

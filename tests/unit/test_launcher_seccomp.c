@@ -288,6 +288,20 @@ TEST(arguments_of_others)
 	assert_int_equal(call(SYS_fcntl, 3, (1ull << 32) | F_NOTIFY, 1), ERRNO(EPERM));
 	assert_int_equal(call(SYS_fcntl, 3, F_SETLEASE, 0), ERRNO(EPERM));
 	assert_int_equal(call(SYS_fcntl, 3, F_GETFL, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_fcntl, 3, F_SETFL, O_NONBLOCK), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_fcntl, 3, F_SETFL, O_NONBLOCK | O_DIRECT), ERRNO(EINVAL));
+	assert_int_equal(call(SYS_openat, (uint64_t)AT_FDCWD, 1, O_RDWR | O_CREAT | O_NOFOLLOW), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_openat, (uint64_t)AT_FDCWD, 1, O_RDONLY | O_DIRECT), ERRNO(EINVAL));
+	assert_int_equal(call(SYS_openat2, 3, 1, 1), ERRNO(ENOSYS));
+	assert_int_equal(call(SYS_fsync, 3, 0, 0), ERRNO(0));
+	assert_int_equal(call(SYS_fdatasync, 3, 0, 0), ERRNO(0));
+	assert_int_equal(call(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_setsockopt, 3, IPPROTO_TCP, SO_ATTACH_FILTER), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER), ERRNO(EPERM));
+	assert_int_equal(call(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_BPF), ERRNO(EPERM));
+	assert_int_equal(call(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF), ERRNO(EPERM));
+	assert_int_equal(call(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF), ERRNO(EPERM));
+	assert_int_equal(call(SYS_setsockopt, 3, IPPROTO_IPV6, 32 /* IPV6_FLOWLABEL_MGR */), ERRNO(EPERM));
 	data.nr = SYS_fadvise64;
 	data.args[3] = POSIX_FADV_DONTNEED;
 	assert_int_equal(judge(&data), ERRNO(0));
@@ -300,9 +314,11 @@ TEST(arguments_of_others)
 	assert_int_equal(call(SYS_sync, 0, 0, 0), ERRNO(0));
 	assert_int_equal(call(SYS_prctl, PR_SCHED_CORE, 1, 0), ERRNO(EINVAL));
 	assert_int_equal(call(SYS_prctl, PR_SET_NAME, 1, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 1), ERRNO(EINVAL));
 	assert_int_equal(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, 1),
 			 ERRNO(EINVAL));
-	assert_int_equal(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 1), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 1), ERRNO(EINVAL));
 	assert_int_equal(call(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 8, 1), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(SYS_personality, 0xffffffff, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(SYS_personality, 0x40000, 0, 0), ERRNO(EPERM));
@@ -345,12 +361,14 @@ TEST(zygote_does_what_a_run_does_not)
 				.nr = nr, .arch = NATIVE, .args = {args[i], args[i], args[i]}};
 			const uint32_t run = judge(&data),
 				       zygote = run_program(zygote_filter.filter, zygote_filter.n, &data, &steps);
-			const bool more = nr == SYS_setns || nr == SYS_capset ||
+			const bool filters = nr == SYS_seccomp && args[i] == SECCOMP_SET_MODE_FILTER &&
+					     !(args[i] & SECCOMP_FILTER_FLAG_NEW_LISTENER);
+			const bool more = filters || nr == SYS_setns || nr == SYS_capset ||
 					  (nr == SYS_clone && args[i] == (CLONE_PARENT | 17));
 
 			assert_int_equal(zygote, more ? SECCOMP_RET_ALLOW : run);
 			if (more)
-				assert_int_equal(run, ERRNO(EPERM));
+				assert_int_equal(run, ERRNO(filters ? EINVAL : EPERM));
 		}
 }
 
@@ -427,7 +445,16 @@ TEST(the_kernel_agrees)
 				_exit(4);
 		if (syscall(SYS_clone, CLONE_PARENT | 17, 0, 0, 0, 0) != -1 || errno != EPERM)
 			_exit(5);
-		_exit(getpid() > 0 && cuv_seccomp_load(&filter) == 0 && getpid() > 0 ? 0 : 6);
+		_exit(getpid() > 0 && cuv_seccomp_load(&filter) == -EINVAL && getpid() > 0 ? 0 : 6);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || cuv_seccomp_load(&filter) < 0)
+			_exit(1);
+		_exit(getpid() > 0 && cuv_seccomp_load(&filter) == -EINVAL ? 0 : 2);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

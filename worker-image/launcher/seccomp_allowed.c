@@ -67,16 +67,12 @@ static const struct cuv_seccomp_call allowed[] = {
 	ALLOW(splice, STREAMS),
 	ALLOW(tee, STREAMS),
 	ALLOW(copy_file_range, STREAMS),
-	ALLOW(fsync, STREAMS),
-	ALLOW(fdatasync, STREAMS),
 	ALLOW(sync_file_range, STREAMS),
 	ALLOW(readahead, STREAMS),
 	ALLOW(fallocate, STREAMS),
 	ALLOW(ftruncate, STREAMS),
 	ALLOW(flock, STREAMS),
 
-	ALLOW(openat, FILES),
-	ALLOW(openat2, FILES),
 	ALLOW(newfstatat, FILES),
 	ALLOW(fstat, FILES),
 	ALLOW(statx, FILES),
@@ -242,7 +238,6 @@ static const struct cuv_seccomp_call allowed[] = {
 	ALLOW(getsockname, SOCKETS),
 	ALLOW(getpeername, SOCKETS),
 	ALLOW(getsockopt, SOCKETS),
-	ALLOW(setsockopt, SOCKETS),
 
 	ALLOW(uname, SYSTEM),
 	ALLOW(sysinfo, SYSTEM),
@@ -256,7 +251,6 @@ static const struct cuv_seccomp_call allowed[] = {
 #ifdef __x86_64__
 	ALLOW(dup2, STREAMS),
 	ALLOW(pipe, STREAMS),
-	ALLOW(open, FILES),
 	ALLOW(creat, FILES),
 	ALLOW(stat, FILES),
 	ALLOW(lstat, FILES),

@@ -21,6 +21,7 @@
 #define PERSONALITY_ASK 0xffffffffu
 #define SOCK_TYPE_BITS 0xfu /* the rest of socket()'s second argument are flags */
 #define DONE 0
+#define FLOWLABEL_MGR 32 /* IPV6_, of linux/in6.h, which does not go with netinet/in.h */
 
 #define RULE(call, errno_) .nr = __NR_##call, .name = #call, .error = (errno_)
 #define LOW_IS(n, v)                                                                                                   \
@@ -52,6 +53,15 @@ static const struct cuv_seccomp_check checks[] = {
 	{RULE(fcntl, EPERM), .why = "notices about files that other runs use", .when = {LOW_IS(1, F_NOTIFY)}},
 	{RULE(fcntl, EPERM), .why = "leases on files that other runs use", .when = {LOW_IS(1, F_SETLEASE)}},
 
+	/* As a file system without it answers. */
+	{RULE(fcntl, EINVAL),
+	 .why = "reads of the image past memory, on the host's disk each time; a stream in packets of a byte",
+	 .when = {LOW_IS(1, F_SETFL), LOW_HAS(2, O_DIRECT)}},
+	{RULE(openat, EINVAL), .why = "likewise", .when = {LOW_HAS(2, O_DIRECT)}},
+#ifdef __NR_open
+	{RULE(open, EINVAL), .why = "likewise", .when = {LOW_HAS(1, O_DIRECT)}},
+#endif
+
 	{RULE(fadvise64, DONE), .why = "drops the image's pages from memory for every run; advice need not be taken",
 	 .when = {LOW_IS(3, POSIX_FADV_DONTNEED)}},
 
@@ -65,9 +75,24 @@ static const struct cuv_seccomp_check checks[] = {
 
 	{RULE(prctl, EINVAL), .why = "core scheduling makes the host leave processors idle beside this one",
 	 .when = {LOW_IS(0, PR_SCHED_CORE)}},
+	{RULE(prctl, EINVAL), .why = "the older way to a filter of its own (seccomp)",
+	 .when = {LOW_IS(0, PR_SET_SECCOMP), LOW_IS(1, SECCOMP_MODE_FILTER)}},
 
-	{RULE(seccomp, EINVAL), .why = "a filter that asks another process: seals of a program's own need none",
+	/* Filters and sockets' filters are compiled into memory of which the whole machine has one small pool,
+	 * charged to nobody: who fills it keeps every box from being sealed. A zygote's child loads one. */
+	{RULE(seccomp, EINVAL), .zygote = true, .why = "a filter of its own, in the machine's memory for compiled ones",
+	 .when = {LOW_IS(0, SECCOMP_SET_MODE_FILTER)}},
+	{RULE(seccomp, EINVAL), .why = "a filter that asks another process",
 	 .when = {LOW_IS(0, SECCOMP_SET_MODE_FILTER), LOW_HAS(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)}},
+	{RULE(setsockopt, EPERM), .why = "a filter, in the machine's memory for compiled ones",
+	 .when = {LOW_IS(1, SOL_SOCKET), LOW_IS(2, SO_ATTACH_FILTER)}},
+	{RULE(setsockopt, EPERM), .why = "likewise", .when = {LOW_IS(1, SOL_SOCKET), LOW_IS(2, SO_ATTACH_BPF)}},
+	{RULE(setsockopt, EPERM), .why = "likewise",
+	 .when = {LOW_IS(1, SOL_SOCKET), LOW_IS(2, SO_ATTACH_REUSEPORT_CBPF)}},
+	{RULE(setsockopt, EPERM), .why = "likewise",
+	 .when = {LOW_IS(1, SOL_SOCKET), LOW_IS(2, SO_ATTACH_REUSEPORT_EBPF)}},
+	{RULE(setsockopt, EPERM), .why = "IPv6 flow labels outlive their socket, and can carry words to the next run",
+	 .when = {LOW_IS(1, IPPROTO_IPV6), LOW_IS(2, FLOWLABEL_MGR)}},
 
 	/* Everything else (netlink, packet, vsock, alg, …, and SCTP, MPTCP, …) is only
 	 * attack surface, and asking for it makes the host's kernel load modules. */

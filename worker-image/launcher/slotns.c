@@ -109,6 +109,7 @@ int cuv_net_print(int proc_fd, struct cuv_buf *b)
 {
 	static const char *const files[] = {"thread-self/net/dev", "thread-self/net/snmp", "thread-self/net/netstat",
 					    "thread-self/net/unix"};
+	static const char *const of_v6[] = {"thread-self/net/snmp6", "thread-self/net/ip6_flowlabel"};
 	_cleanup_buf_ struct cuv_buf sockstat = CUV_BUF_INIT(CUV_NET_PRINT_MAX);
 	size_t i;
 	int r = cuv_read_file(proc_fd, "thread-self/net/sockstat", &sockstat);
@@ -117,6 +118,10 @@ int cuv_net_print(int proc_fd, struct cuv_buf *b)
 		r = print_sockets(&sockstat, b);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
 		r = cuv_read_file(proc_fd, files[i], b);
+	for (i = 0; r == 0 && i < ARRAY_SIZE(of_v6); i++) {
+		r = cuv_read_file(proc_fd, of_v6[i], b);
+		r = r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+	}
 	return r;
 }
 
@@ -125,9 +130,11 @@ int cuv_net_files_open(int proc_fd, struct cuv_net_files *ret)
 	struct cuv_net_files f = {
 		.sockstat = openat(proc_fd, "thread-self/net/sockstat", O_RDONLY | O_CLOEXEC),
 		.dev = openat(proc_fd, "thread-self/net/dev", O_RDONLY | O_CLOEXEC),
+		.labels = openat(proc_fd, "thread-self/net/ip6_flowlabel", O_RDONLY | O_CLOEXEC),
 	};
 
-	if (f.sockstat < 0 || f.dev < 0) {
+	/* Without IPv6 there are no labels. */
+	if (f.sockstat < 0 || f.dev < 0 || (f.labels < 0 && errno != ENOENT)) {
 		int r = -errno;
 
 		cuv_net_files_done(&f);
@@ -141,6 +148,7 @@ void cuv_net_files_done(struct cuv_net_files *f)
 {
 	cuv_close(f->sockstat);
 	cuv_close(f->dev);
+	cuv_close(f->labels);
 	*f = CUV_NET_FILES_INIT;
 }
 
@@ -151,5 +159,7 @@ int cuv_net_files_print(const struct cuv_net_files *f, struct cuv_buf *b)
 
 	if (r == 0)
 		r = print_sockets(&sockstat, b);
-	return r == 0 ? cuv_pread_all(f->dev, b) : r;
+	if (r == 0)
+		r = cuv_pread_all(f->dev, b);
+	return r == 0 && f->labels >= 0 ? cuv_pread_all(f->labels, b) : r;
 }

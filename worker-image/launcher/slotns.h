@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The namespaces that belong to a slot rather than to one box, because making
- * them is dear and a run can leave nothing in them: network, System V IPC (all of
+ * them is dear and they can be shown to be as new: network, System V IPC (all of
  * whose calls the filter denies) and the host name.
  *
  * The network has nothing but `lo`, which is up: programs that talk to
  * themselves over 127.0.0.1 work, and there is nobody else to talk to. It is used
- * again only when it is shown to be as new: no socket is left, and no counter
+ * again only when it is shown to be as new: no socket is left, no flow label, and no counter
  * that a program can read differs from those of a new one. Any packet over the
  * loopback changes a counter, so what TCP may have left waiting is covered.
+ * tests/sandbox/test_network_traces.py reads all files of a network before and after.
  */
 #ifndef CUV_LAUNCHER_SLOTNS_H
 #define CUV_LAUNCHER_SLOTNS_H
@@ -45,8 +46,9 @@ int cuv_net_print(int proc_fd, struct cuv_buf *b);
 struct cuv_net_files {
 	int sockstat;
 	int dev;
+	int labels; /* -1: a kernel without IPv6 */
 };
-#define CUV_NET_FILES_INIT ((struct cuv_net_files){-1, -1})
+#define CUV_NET_FILES_INIT ((struct cuv_net_files){-1, -1, -1})
 /* Opens those of the calling thread's network namespace. 0 or -errno. */
 int cuv_net_files_open(int proc_fd, struct cuv_net_files *ret);
 void cuv_net_files_done(struct cuv_net_files *f);

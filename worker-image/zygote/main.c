@@ -38,6 +38,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/ids.h"
+#include "lib/proto/frame.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
 		cuv_finish_prepare();
 		cuv_quit_prepare();
 		r = cuv_fork_prepare();
+		cuv_frame_prepare();
 		cuv_heap_fill();
 		cuv_huge_collapse();
 		cuv_rehearse_prepare(argv[1]);

@@ -166,8 +166,8 @@ static void close_rest(const int fds[CUV_ZYGOTE_FDS])
 		fail(fds[CUV_ZYGOTE_FD_HELLO], CUV_ZYGOTE_STEP_PRIVILEGES, r);
 }
 
-/* Nothing is kept but the streams; both the frame and the run are freed, for the
- * program's heap should hold none of ours. */
+/* Nothing is kept but the streams; the frame is forgotten and the run freed, for the
+ * program's memory should hold none of ours. */
 static void deliver(const int fds[CUV_ZYGOTE_FDS], struct cuv_run *ret)
 {
 	struct cuv_frame order = CUV_FRAME_INIT;
@@ -187,7 +187,8 @@ static void deliver(const int fds[CUV_ZYGOTE_FDS], struct cuv_run *ret)
 	r = cuv_deliver_streams(&order, fds[CUV_ZYGOTE_FD_OUT], fds[CUV_ZYGOTE_FD_ERR], keep, ARRAY_SIZE(keep));
 	if (r < 0)
 		fail(hello, CUV_ZYGOTE_STEP_STREAMS, r);
-	free(TAKE_PTR(order.data)); /* its descriptors are closed already */
+	order.n_fds = 0; /* they are closed already */
+	cuv_frame_forget(&order);
 	/* All runs of a zygote have one user id, so the kernel would count them together;
 	 * the pids cgroup counts each by itself. */
 	limits = ret->limits;
