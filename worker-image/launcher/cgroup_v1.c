@@ -15,6 +15,10 @@
  * image's own files out of memory. */
 #define RESIDUE_BYTES_MAX (4 * CUV_MIB)
 #define CHARGE_BYTES_MAX (256 * 1024) /* the kernel asks for up to 64 pages at once */
+/* Buffers of connections over the loopback, which version 1 does not count as memory. All groups together take
+ * them from what the kernel sets aside for TCP, a tenth of the machine's memory or so: a few runs that may
+ * have as much as their memory would leave none for anybody. */
+#define TCP_BYTES_MAX (32 * CUV_MIB)
 #define PERIOD_US 100000u
 #define QUOTA_US_MIN 1000u
 
@@ -37,8 +41,8 @@ static int limit_memory(int dir, uint64_t bytes)
 		return r;
 	if (r == -ENOENT)
 		(void)cuv_cgroup_write(dir, "memory.swappiness", "0");
-	/* Buffers of loopback connections; gone from late kernels. */
-	(void)cuv_cgroup_write_u64(dir, "memory.kmem.tcp.limit_in_bytes", bytes);
+	/* Gone from late kernels. */
+	(void)cuv_cgroup_write_u64(dir, "memory.kmem.tcp.limit_in_bytes", CUV_MIN(bytes, TCP_BYTES_MAX));
 	return cuv_cgroup_write(dir, "memory.max_usage_in_bytes", "0");
 }
 

@@ -24,8 +24,13 @@
 #include <unistd.h>
 
 #define EMPTY_WAIT_MS 2000
-#define RUNS_MAX 256	 /* of one keeper in a zygote */
-#define COUNT_MS 20	 /* a box that nobody wants for so long is ready, and its counters at rest */
+#define RUNS_MAX 256 /* of one keeper in a zygote */
+#define COUNT_MS 20  /* a box that nobody wants for so long is ready, and its counters at rest */
+/* A run that waits does nothing: what its counters say more than when it came to wait is its packages'
+ * work, for nobody. */
+#define LOOK_MS 1000
+#define IDLE_CPU_NS (50 * CUV_NS_PER_MS)
+#define IDLE_BYTES (16ull * 1024 * 1024)
 #define TASK_WAIT_MS 100 /* a task that a keeper was made for comes at once */
 #define END_WAITING_MS 1000
 #define OOM_SCORE "500" /* under pressure the host should take a run, not a service */
@@ -102,6 +107,16 @@ static void end_waiting(struct cuv_keeper *k)
 	(void)poll(&p, 1, END_WAITING_MS);
 }
 
+static bool is_idle(struct cuv_keeper *k)
+{
+	struct cuv_cgroup_usage u;
+
+	if (!k->has_cgroup || k->seat->cgroups->ops->read_usage(&k->cgroup, &u) < 0)
+		return true;
+	return u.cpu_user_ns + u.cpu_system_ns <= k->before.cpu_user_ns + k->before.cpu_system_ns + IDLE_CPU_NS &&
+	       u.memory_peak_bytes <= k->before.memory_peak_bytes + IDLE_BYTES;
+}
+
 /* Waits for the task, with the box half-way. Without one there is nothing to do
  * but to end: the box goes with us. So it does when init has been killed, before
  * a run is given to a dead box. */
@@ -115,8 +130,11 @@ static void wait_for_task(struct cuv_keeper *k)
 
 	for (;;) {
 		p[1].fd = k->init_fd; /* in a zygote it comes later */
-		r = poll(p, 3, tried || k->counted ? -1 : COUNT_MS);
-		if (r == 0) {
+		r = poll(p, 3, k->waiting && k->counted ? LOOK_MS : tried || k->counted ? -1 : COUNT_MS);
+		if (r == 0 && k->waiting && k->counted) {
+			if (!is_idle(k))
+				_exit(CUV_KEEPER_GIVEN_BACK);
+		} else if (r == 0) {
 			tried = true; /* what does not work now is tried again, and told of, when there is a run */
 			k->counted = cuv_keeper_count(k) == 0;
 		}

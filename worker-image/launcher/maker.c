@@ -416,8 +416,9 @@ static void on_hello(struct maker *m, struct place *p)
 }
 
 /* Whether a run that is dead could not do what it was ordered. It has said so before it died;
- * one whose program began has closed its end. Nobody is woken to read the one or the other. */
-static bool has_refused(struct maker *m, struct place *p)
+ * one whose program began has closed its end. Nobody is woken to read the one or the other. The zygote
+ * may have kept an end: a run is not believed to have failed that has not ended so. */
+static bool has_refused(struct maker *m, struct place *p, pid_t run, int wait_status)
 {
 	struct cuv_zygote_hello h = {0};
 	struct cuv_fdmsg msg = {0};
@@ -426,10 +427,15 @@ static bool has_refused(struct maker *m, struct place *p)
 	p->hello = cuv_close(p->hello);
 	if (r == -EBADMSG)
 		give_up(m, "its run said something else");
-	if (r == 0)
-		tell_failed(p->status, h.step >= CUV_ZYGOTE_STEP_ORDER ? CUV_STAGE_FILES : CUV_STAGE_FORK,
-			    h.error > 0 ? -h.error : -ECHILD);
-	return r == 0;
+	if (r != 0)
+		return false;
+	if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != CUV_ZYGOTE_REFUSED || msg.from.pid != run ||
+	    h.step < CUV_ZYGOTE_STEP_ORDER) {
+		end_zygote(m, "it says of a run what is not so");
+		return false;
+	}
+	tell_failed(p->status, CUV_STAGE_FILES, h.error > 0 ? -h.error : -ECHILD);
+	return true;
 }
 
 static void on_request(struct maker *m)
@@ -505,7 +511,11 @@ static void on_keeper(struct maker *m)
 		return;
 	if (cuv_maker_check_strays(m->proc, m->zygote, sizeof(why), why) < 0)
 		give_up(m, why);
-	tell_warm(m);
+	/* What a package's fork handlers start comes after the first look. */
+	if (cuv_maker_check_threads(m->proc, m->zygote, sizeof(why), why) < 0)
+		end_zygote(m, why);
+	else
+		tell_warm(m);
 }
 
 /* Its init's descriptors are closed before the kernel kills what is in its namespace. */
@@ -525,8 +535,10 @@ static void run_ended(struct maker *m, struct place *p, int wait_status, const s
 		.kind = CUV_BOX_ENDED, .at_ns = cuv_now_ns(), .wait_status = wait_status, .usage = *usage};
 	const bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
 
+	const pid_t run = p->run;
+
 	p->run = 0;
-	if (!has_refused(m, p) && (!killed || !init_exits(p)))
+	if (!has_refused(m, p, run, wait_status) && (!killed || !init_exits(p)))
 		tell(p->status, &e, NULL, 0);
 	end_box(p);
 }

@@ -75,6 +75,8 @@ int cuv_maker_check_run(int proc_fd, pid_t pid, const int ns[CUV_MAKER_NAMESPACE
 /* 0 when the zygote may be forked from: one thread, no shared writable mapping,
  * no descriptor but its own. Otherwise -EPERM, and why. */
 int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why);
+/* 0 when it has one thread. Otherwise -EPERM, and why. */
+int cuv_maker_check_threads(int proc_fd, pid_t pid, size_t size, char *ret_why);
 /* 0 when there is no process in the namespace but the box maker, the zygote, and
  * what is in boxes. Otherwise -EPERM, and why. */
 int cuv_maker_check_strays(int proc_fd, pid_t zygote, size_t size, char *ret_why);

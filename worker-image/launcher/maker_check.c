@@ -190,12 +190,19 @@ static int count_entries(int proc_fd, pid_t pid, const char *folder)
 	return n;
 }
 
+int cuv_maker_check_threads(int proc_fd, pid_t pid, size_t size, char *ret_why)
+{
+	const int n = count_entries(proc_fd, pid, "task");
+
+	return n == 1 ? 0 : refuse(size, ret_why, "it has %d threads", n);
+}
+
 int cuv_maker_check_zygote(int proc_fd, pid_t pid, size_t size, char *ret_why)
 {
-	int n = count_entries(proc_fd, pid, "task");
+	int n, r = cuv_maker_check_threads(proc_fd, pid, size, ret_why);
 
-	if (n != 1)
-		return refuse(size, ret_why, "it has %d threads", n);
+	if (r < 0)
+		return r;
 	n = count_entries(proc_fd, pid, "fd");
 	if (n < 0 || n > ZYGOTE_FDS)
 		return refuse(size, ret_why, "it keeps %d descriptors", n);

@@ -23,7 +23,8 @@
 /* Most runs are over by then: what they have written is read at once, and neither they nor we are
  * interrupted for each piece of it. */
 #define READ_MS 2
-#define SAY_MS 20 /* most runs have said something by then, or have ended: their client is woken once less */
+#define SMALL_BYTES 4096 /* read at once: whoever writes byte by byte is read again after READ_MS */
+#define SAY_MS 20	 /* most runs have said something by then, or have ended: their client is woken once less */
 
 static void kill_init(struct cuv_keeper *k)
 {
@@ -245,6 +246,23 @@ static void say_started(struct cuv_watch *w)
 
 enum { P_SESSION, P_INIT, P_STATUS, P_OOM, P_OUT, P_ERR, P_N };
 
+static void read_streams(struct cuv_watch *w, const struct pollfd out[CUV_STREAMS], bool is_all)
+{
+	struct cuv_pump *p = &w->k->pump;
+	const uint64_t before = p->stream[0].sent + p->stream[1].sent;
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i < CUV_STREAMS; i++)
+		if (out[i].revents && !p->has_pending)
+			cuv_pump_step(p, i);
+		else if (is_all && !out[i].revents)
+			cuv_pump_end(p, i);
+	n = p->stream[0].sent + p->stream[1].sent - before;
+	if (n > 0 && n < SMALL_BYTES && w->cause == CUV_CAUSE_NONE)
+		w->read_ns = cuv_deadline_ms(READ_MS);
+}
+
 static void poll_once(struct cuv_watch *w)
 {
 	struct cuv_keeper *k = w->k;
@@ -268,7 +286,6 @@ static void poll_once(struct cuv_watch *w)
 		[P_ERR] = {.fd = reading ? k->pump.stream[1].fd : -1, .events = reading},
 	};
 	uint64_t next = CUV_MIN(CUV_MIN(w->deadline_ns, w->say_ns), CUV_MIN(w->cpu_check_ns, w->oom_check_ns)), now;
-	size_t i;
 
 	if (!reading && !k->pump.has_pending)
 		next = CUV_MIN(next, w->read_ns);
@@ -283,11 +300,7 @@ static void poll_once(struct cuv_watch *w)
 		on_session(w);
 	if (p[P_OOM].revents)
 		on_oom_notice(w);
-	for (i = 0; i < CUV_STREAMS; i++)
-		if (p[P_OUT + i].revents && !k->pump.has_pending)
-			cuv_pump_step(&k->pump, i);
-		else if (is_all && !p[P_OUT + i].revents)
-			cuv_pump_end(&k->pump, i);
+	read_streams(w, p + P_OUT, is_all);
 	if (k->pump.broken < 0)
 		cuv_watch_end(w, CUV_CAUSE_FAILED);
 	if (cuv_pump_truncated(&k->pump))

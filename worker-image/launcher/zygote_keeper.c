@@ -26,8 +26,8 @@
 #define UNANSWERED_MAX 4 /* a box maker that hangs holds up whoever asks it for a box */
 #define LEAVE_MS 2000
 /* More CPU time than forking takes is foreign code at work between the runs. */
-#define IDLE_CPU_NS (1500 * CUV_NS_PER_MS)
-#define FORK_CPU_NS (50 * CUV_NS_PER_MS)
+#define IDLE_CPU_NS (500 * CUV_NS_PER_MS) /* in LOOK_MS */
+#define FORK_CPU_NS (25 * CUV_NS_PER_MS)  /* a fork with pandas imported takes 4, with what makes its box */
 
 struct zygote_keeper {
 	struct cuv_keeper k;

@@ -70,13 +70,15 @@ enum cuv_zygote_step {
 	CUV_ZYGOTE_STEP_FILTER,
 	CUV_ZYGOTE_STEP_RANDOM, /* generators could not be seeded anew */
 	/* After the first hello, when the order can't be carried out. A run that says
-	 * one of these ends with 127, and no line of its program has run; one that began
+	 * one of these ends with CUV_ZYGOTE_REFUSED, and no line of its program has run; one that began
 	 * has closed its hello socket. */
 	CUV_ZYGOTE_STEP_ORDER,
 	CUV_ZYGOTE_STEP_FILES,
 	CUV_ZYGOTE_STEP_STREAMS,
 	CUV_ZYGOTE_STEP_LIMITS,
 };
+
+#define CUV_ZYGOTE_REFUSED 127
 
 struct cuv_zygote_hello {
 	uint32_t version;

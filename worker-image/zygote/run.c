@@ -42,7 +42,7 @@ void cuv_hello_send(int sock, enum cuv_zygote_step step, int r)
 _noreturn_ static void fail(int sock, enum cuv_zygote_step step, int r)
 {
 	cuv_hello_send(sock, step, r);
-	_exit(127);
+	_exit(CUV_ZYGOTE_REFUSED);
 }
 
 static int enter(const int fds[CUV_ZYGOTE_FDS])
