@@ -26,8 +26,9 @@ struct cuv_client_key {
 	UT_hash_handle hh;
 	struct cuv_key_info info;
 	uint32_t running;
-	uint32_t let_in; /* requests that are read without a place */
-	uint32_t held;	 /* of the service's places */
+	uint32_t let_in;	  /* requests that are read without a place */
+	uint32_t held;		  /* of the service's places */
+	atomic_size_t held_bytes; /* of the memory of all requests */
 	/* What is left of the minute's runs: a bucket that fills evenly. */
 	uint64_t credit_ns; /* a run costs a minute divided by the rate */
 	uint64_t filled_ns;
@@ -327,12 +328,18 @@ static uint32_t *held_by(struct cuv_clients *a, const struct cuv_client *c)
 	return c->key ? &c->key->held : &a->env_held;
 }
 
+/* Nobody else is there to be left anything. */
+static bool is_only_one(const struct cuv_clients *a)
+{
+	return HASH_COUNT(a->keys) + (a->env_key != NULL) <= 1;
+}
+
 bool cuv_clients_hold(struct cuv_clients *a, const struct cuv_client *c, uint32_t max_of_one)
 {
 	bool may;
 
 	pthread_mutex_lock(&a->lock);
-	may = *held_by(a, c) < max_of_one || HASH_COUNT(a->keys) + (a->env_key != NULL) <= 1;
+	may = *held_by(a, c) < max_of_one || is_only_one(a);
 	*held_by(a, c) += may;
 	pthread_mutex_unlock(&a->lock);
 	return may;
@@ -344,6 +351,18 @@ void cuv_clients_let_go(struct cuv_clients *a, const struct cuv_client *c)
 	cuv_assert(*held_by(a, c) > 0);
 	(*held_by(a, c))--;
 	pthread_mutex_unlock(&a->lock);
+}
+
+struct cuv_charge cuv_clients_charge(struct cuv_clients *a, const struct cuv_client *c, struct cuv_budget *b)
+{
+	bool shared;
+
+	if (!c)
+		return cuv_charge_of(b, &a->strangers_held_bytes, true);
+	pthread_mutex_lock(&a->lock);
+	shared = !is_only_one(a);
+	pthread_mutex_unlock(&a->lock);
+	return cuv_charge_of(b, c->key ? &c->key->held_bytes : &a->env_held_bytes, shared);
 }
 
 bool cuv_clients_let_in(struct cuv_clients *a, const struct cuv_client *c)

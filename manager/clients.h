@@ -9,6 +9,7 @@
 #ifndef CUV_CLIENTS_H
 #define CUV_CLIENTS_H
 
+#include "manager/budget.h"
 #include "manager/keys.h"
 
 #include <pthread.h>
@@ -20,10 +21,12 @@ struct cuv_clients {
 	const char *env_key;	 /* borrowed; NULL: none */
 	struct cuv_store *store; /* borrowed; NULL: no keys are kept */
 	pthread_mutex_t lock;
-	struct cuv_client_key *keys; /* by id */
-	uint64_t looked_ns;	     /* when the store was asked last */
-	bool stale;		     /* it had changed, and could not be read */
-	uint32_t env_held;	     /* of the service's places, by whom no stored key is of */
+	struct cuv_client_key *keys;  /* by id */
+	uint64_t looked_ns;	      /* when the store was asked last */
+	bool stale;		      /* it had changed, and could not be read */
+	uint32_t env_held;	      /* of the service's places, by whom no stored key is of */
+	atomic_size_t env_held_bytes; /* of the memory, likewise */
+	atomic_size_t strangers_held_bytes;
 };
 
 /* Who it is; a plain value. */
@@ -64,6 +67,10 @@ void cuv_clients_give_place(struct cuv_clients *a, const struct cuv_client *c);
  * so many where there are others. False: it has them. */
 bool cuv_clients_hold(struct cuv_clients *a, const struct cuv_client *c, uint32_t max_of_one);
 void cuv_clients_let_go(struct cuv_clients *a, const struct cuv_client *c);
+/* What one of this client's requests holds of the memory of all, of which one client has at
+ * most a part where there are others. NULL: one who may not be here. Those count as one
+ * together, however many they are: an address is had for nothing, and behind a proxy all have the same. */
+struct cuv_charge cuv_clients_charge(struct cuv_clients *a, const struct cuv_client *c, struct cuv_budget *b);
 /* One run more of the minute's and the day's. As above. */
 int cuv_clients_use_run(struct cuv_clients *a, const struct cuv_client *c, int64_t now_s, struct cuv_error *err);
 /* For a client without a place left: lets a few requests be read all the same, which may

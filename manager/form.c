@@ -54,9 +54,9 @@ static int unknown_field(const struct cuv_form *f, const char *name, struct cuv_
 			     cuv_buf_str(&known));
 }
 
-static int no_memory(struct cuv_error *err)
+static int no_memory(const struct cuv_form *f, struct cuv_error *err)
 {
-	(void)cuv_budget_exhausted(err, "request");
+	(void)cuv_charge_refused(f->charge, err, "request");
 	return -ENOMEM;
 }
 
@@ -94,11 +94,11 @@ static int begin_file(struct cuv_form *f, size_t field, const struct cuv_part *p
 	if (f->n_files == CUV_FORM_FILES_MAX)
 		return cuv_error_set(err, CUV_E_TOO_LARGE, "there are more than %d files", CUV_FORM_FILES_MAX);
 	if (!have_files(f))
-		return no_memory(err);
+		return no_memory(f, err);
 	file = &f->files[f->n_files];
 	file->filename = keep_name(f, part->filename);
 	if (!file->filename)
-		return no_memory(err);
+		return no_memory(f, err);
 	f->n_files++;
 	file->field = field;
 	cuv_buf_init(&file->value, f->table[field].max_bytes);
@@ -129,7 +129,7 @@ static int begin(void *arg, const struct cuv_part *part, struct cuv_error *err)
 	if (part->has_filename) {
 		field->filename = keep_name(f, part->filename);
 		if (!field->filename)
-			return no_memory(err);
+			return no_memory(f, err);
 	}
 	f->current = (size_t)i;
 	f->into = &field->value;
@@ -160,7 +160,7 @@ static int data(void *arg, const char *bytes, size_t len, struct cuv_error *err)
 		return cuv_error_set(err, CUV_E_FIELD_INVALID, "the field `%s` has a NUL byte", info->name);
 	/* A buffer doubles when it grows, so it holds up to twice its content. */
 	if (!cuv_charge_add(f->charge, 2 * len) || cuv_buf_add(f->into, bytes, len) < 0)
-		return no_memory(err);
+		return no_memory(f, err);
 	return 0;
 }
 

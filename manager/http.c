@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #define READ_SIZE 16384
-/* A body must come in faster than this on the whole, after a grace. */
+/* A body must come in faster than this, after a grace, all the time: what came faster before is
+ * remembered for a while only, or who sends much at once could keep it here for minutes. */
 #define BODY_RATE 8192u /* bytes a second */
 #define BODY_GRACE_MS 6000u
+#define BODY_WINDOW_MS 10000u
 #define BODY_TOTAL_MS 300000u
 /* The same for answers, which leave by the kernel's buffer. */
 #define REPLY_RATE 65536u
@@ -110,21 +112,31 @@ static int ended_early(struct cuv_http *h, uint64_t last_ns, struct cuv_error *e
 	bool stalled = cuv_now_ns() - last_ns >= (CUV_HTTP_STALL_MS - 500) * CUV_NS_PER_MS;
 
 	if (stalled || cuv_watch_was_cut(h->watch, h->slot))
-		return cuv_error_set(err, CUV_E_REQUEST_TIMEOUT, "the body came in too slowly: %llu bytes in %llu s",
+		return cuv_error_set(err, CUV_E_REQUEST_TIMEOUT,
+				     "the body came in too slowly, %llu bytes in %llu s: it has to come at %u bytes a "
+				     "second all the time, and be there after %u s",
 				     (unsigned long long)h->body_bytes,
-				     (unsigned long long)((cuv_now_ns() - h->start_ns) / CUV_NS_PER_S));
+				     (unsigned long long)((cuv_now_ns() - h->start_ns) / CUV_NS_PER_S), BODY_RATE,
+				     BODY_TOTAL_MS / 1000);
 	if (h->head.body == CUV_BODY_CHUNKED)
 		return cuv_error_set(err, CUV_E_BAD_REQUEST, "the chunked body is not well-formed or ends too early");
 	return cuv_error_set(err, CUV_E_BAD_REQUEST, "the body ends after %llu of %llu bytes",
 			     (unsigned long long)h->body_bytes, (unsigned long long)h->head.length);
 }
 
-/* By when the next READ_SIZE bytes must be there. */
-static uint64_t body_deadline(const struct cuv_http *h)
+/* Until when it is enough that these bytes more have come now. */
+static uint64_t enough_until(uint64_t until_ns, uint64_t now_ns, uint64_t bytes)
 {
-	uint64_t ms = BODY_GRACE_MS + (h->body_bytes + READ_SIZE) * 1000 / BODY_RATE;
+	return CUV_MIN(until_ns + bytes * CUV_NS_PER_S / BODY_RATE, now_ns + BODY_WINDOW_MS * CUV_NS_PER_MS);
+}
 
-	return h->start_ns + CUV_MIN(ms, (uint64_t)BODY_TOTAL_MS) * CUV_NS_PER_MS;
+/* By then the next READ_SIZE bytes must be there, which are given all at once. */
+static void set_body_deadline(struct cuv_http *h, uint64_t until_ns)
+{
+	cuv_watch_set(
+		h->watch, h->slot,
+		CUV_MIN(until_ns + READ_SIZE * CUV_NS_PER_S / BODY_RATE, h->start_ns + BODY_TOTAL_MS * CUV_NS_PER_MS),
+		SHUT_RD);
 }
 
 int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
@@ -134,7 +146,7 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 	static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	/* Not on the stack, whose pages the thread would keep while its client waits. */
 	_cleanup_free_ char *buf = NULL;
-	uint64_t last_ns = cuv_now_ns();
+	uint64_t last_ns = cuv_now_ns(), until_ns = h->start_ns + BODY_GRACE_MS * CUV_NS_PER_MS;
 	int r = 0;
 
 	if (h->head.body == CUV_BODY_LENGTH && h->head.length > max_bytes)
@@ -143,7 +155,7 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 	buf = malloc(READ_SIZE);
 	if (!buf)
 		return cuv_budget_exhausted(err, "request");
-	cuv_watch_set(h->watch, h->slot, body_deadline(h), SHUT_RD);
+	set_body_deadline(h, until_ns);
 	if (h->head.expect_continue)
 		mg_write(h->conn, proceed, sizeof(proceed) - 1);
 	while (h->head.body != CUV_BODY_LENGTH || h->body_bytes < h->head.length) {
@@ -166,7 +178,8 @@ int cuv_http_read_body(struct cuv_http *h, uint64_t max_bytes,
 		/* A read that was cut off still gives what had come before. */
 		if (cuv_watch_was_cut(h->watch, h->slot))
 			return ended_early(h, last_ns, err);
-		cuv_watch_set(h->watch, h->slot, body_deadline(h), SHUT_RD);
+		until_ns = enough_until(until_ns, last_ns, (uint64_t)n);
+		set_body_deadline(h, until_ns);
 	}
 	h->body_done = true;
 	cuv_watch_set(h->watch, h->slot, CUV_NEVER, SHUT_RD);

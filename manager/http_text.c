@@ -15,7 +15,7 @@ static int take(void *arg, const char *data, size_t len, struct cuv_error *err)
 
 	if (cuv_charge_add(in->charge, PARSED_FACTOR * len) && cuv_buf_add(in->text, data, len) == 0)
 		return 0;
-	return cuv_budget_exhausted(err, "request");
+	return cuv_charge_refused(in->charge, err, "request");
 }
 
 int cuv_http_read_text(struct cuv_http *h, struct cuv_charge *charge, struct cuv_buf *ret, struct cuv_error *err)

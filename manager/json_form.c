@@ -107,8 +107,7 @@ static int put_base64(struct filler *f, const struct cuv_part *part, const json_
 	int r;
 
 	if (!cuv_charge_add(f->form->charge, size) || !(data = malloc(size))) {
-		cuv_error_set(err, CUV_E_OVERLOADED, "the service has no memory left for this request; try again");
-		err->retry_after_s = 2;
+		(void)cuv_charge_refused(f->form->charge, err, "request");
 		return -ENOMEM;
 	}
 	if (sodium_base642bin(data, size, json_string_value(value), len, "\r\n", &n, NULL,

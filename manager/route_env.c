@@ -202,7 +202,7 @@ static void serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_cli
 		  int (*handle)(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client,
 				struct cuv_charge *charge, struct cuv_error *err))
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = handle(s, h, client, &charge, &err);
 

@@ -173,7 +173,7 @@ static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_clie
 
 void cuv_route_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = serve(s, h, client, &charge, &err);
 

@@ -64,7 +64,7 @@ static int reply(struct cuv_http *h, const struct cuv_runs_view *v, const struct
 
 static void get(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_buf_ struct cuv_buf answer = CUV_BUF_INIT(SIZE_MAX / 4);
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_runs_view view;
@@ -195,7 +195,7 @@ static int list(struct cuv_server *s, struct cuv_http *h, const struct cuv_clien
 
 void cuv_route_runs_list(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 
 	if (list(s, h, client, &charge, &err) < 0)
@@ -224,7 +224,7 @@ static void send_events(struct cuv_http *h, struct cuv_runs_stream *f, struct cu
 
 void cuv_route_runs_events(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_buf_ struct cuv_buf out = CUV_BUF_INIT(EVENTS_ROOM);
 	_cleanup_(cuv_runs_unfollow) struct cuv_runs_stream *f = NULL;
 	struct cuv_error err = CUV_ERROR_INIT;

@@ -11,7 +11,7 @@ static struct cuv_run_intake *new_with(const struct cuv_field_info *fields, size
 	struct cuv_run_intake *in = cuv_charge_add(charge, sizeof(*in)) ? calloc(1, sizeof(*in)) : NULL;
 
 	if (!in) {
-		cuv_budget_exhausted(err, "request");
+		(void)cuv_charge_refused(charge, err, "request");
 		return NULL;
 	}
 	in->request.files = CUV_UPLOAD_INIT;

@@ -41,7 +41,7 @@ static int make(struct cuv_server *s, const struct cuv_client *client, struct cu
 
 	*ret = NULL;
 	if (!cuv_charge_add(charge, sizeof(*r)) || !(r = calloc(1, sizeof(*r))))
-		return cuv_budget_exhausted(err, "request");
+		return cuv_charge_refused(charge, err, "request");
 	r->health = cuv_health_look(&s->health);
 	if (!r->health) {
 		free(r);
@@ -177,7 +177,7 @@ static int charge_answer(const struct cuv_job_spec *spec, struct cuv_job_result 
 					    (spec->source ? CUV_EXPLAIN_LINE_BYTES * spec->source->n_lines +
 								    CUV_EXPLAIN_LOCK_FACTOR * result->lock.len
 							  : 0)))
-		return cuv_budget_exhausted(err, "answer");
+		return cuv_charge_refused(charge, err, "answer");
 	return 0;
 }
 

@@ -314,7 +314,8 @@ static int read_all(sqlite3 *db, int64_t id, char program[CUV_SESSION_PROGRAM_SI
 static int read_content(struct cuv_sessions *s, const char *file, const char *name, struct cuv_upload *ret,
 			struct cuv_error *err)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(ret->charge ? ret->charge->budget : NULL);
+	_cleanup_charge_ struct cuv_charge charge =
+		ret->charge ? cuv_charge_beside(ret->charge) : CUV_CHARGE_INIT(NULL);
 	_cleanup_buf_ struct cuv_buf content = CUV_BUF_INIT(SIZE_MAX / 4);
 	int r = s->files->get(s->files, name, &charge, &content, err);
 

@@ -56,7 +56,10 @@ static int too_much(const struct cuv_upload *u, int r, struct cuv_error *err)
 
 static int charge(struct cuv_upload *u, size_t bytes, struct cuv_error *err)
 {
-	return !u->charge || cuv_charge_add(u->charge, bytes) ? 0 : no_memory(err);
+	if (!u->charge || cuv_charge_add(u->charge, bytes))
+		return 0;
+	(void)cuv_charge_refused(u->charge, err, "request");
+	return -ENOMEM;
 }
 
 static int keep_name(struct cuv_upload *u, const char *name, size_t len, bool folder, struct cuv_error *err)

@@ -74,7 +74,7 @@ static int run(struct cuv_runner *u, struct cuv_http *h, const json_t *body, str
 
 void cuv_route_agent(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_runner_ struct cuv_runner *u = NULL;
 	struct cuv_error err = CUV_ERROR_INIT;
 	json_t *body = NULL;

@@ -109,16 +109,14 @@ static int serve(struct cuv_server *s, struct cuv_http *h, const struct cuv_clie
 
 void cuv_route_execute(struct cuv_server *s, struct cuv_http *h, _unused_ const struct cuv_client *nobody)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_client client;
+	const bool may = check_access(s, h, &client, &err) == 0;
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, may ? &client : NULL, &s->budget);
 	int r;
 
 	h->allow_origin = is_allowed(s, h) ? h->head.origin : NULL;
-	if (check_access(s, h, &client, &err) < 0)
-		r = refuse(s, h, &charge, &err);
-	else
-		r = serve(s, h, &client, &charge, &err);
+	r = may ? serve(s, h, &client, &charge, &err) : refuse(s, h, &charge, &err);
 	cuv_dialect_end(h, r, &err);
 }
 

@@ -118,7 +118,7 @@ static const char *program_of(const struct cuv_jobe_spec *spec)
 static int add_file(struct cuv_server *s, const struct cuv_client *client, const char *id, const char *name,
 		    struct cuv_upload *ret, struct cuv_error *err)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_buf_ struct cuv_buf content = CUV_BUF_INIT(CUV_JOBE_FILE_BYTES_MAX);
 	int r = cuv_jobe_files_get(&s->jobe_files, client->tenant, id, cuv_now_ns(), &charge, &content, err);
 
@@ -247,7 +247,7 @@ static int serve_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_
 
 void cuv_jobe_run(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = serve_run(s, h, client, &charge, &err);
 
@@ -321,7 +321,7 @@ static int put(struct cuv_server *s, struct cuv_http *h, const struct cuv_client
 
 void cuv_jobe_put_file(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 
 	if (put(s, h, client, &charge, &err) < 0)

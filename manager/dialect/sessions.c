@@ -222,7 +222,7 @@ static int install(struct cuv_runner *u, struct cuv_http *h, const json_t *body,
 
 void cuv_session_install(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_runner_ struct cuv_runner *u = NULL;
 	struct cuv_error err = CUV_ERROR_INIT;
 	json_t *body = NULL;
@@ -287,7 +287,7 @@ static int upload(struct cuv_server *s, struct cuv_http *h, const struct cuv_cli
 
 void cuv_session_upload(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	_cleanup_runner_ struct cuv_runner *u = NULL;
 	struct cuv_error err = CUV_ERROR_INIT;
 	struct cuv_form *f = NULL;
@@ -328,7 +328,7 @@ static int terminate(struct cuv_server *s, const struct cuv_client *client, cons
 
 void cuv_session_terminate(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	json_t *body = cuv_dialect_receive(h, &charge, CUV_DIALECT_BODY_MAX, &err);
 	int r = body ? terminate(s, client, body, &err) : -EINVAL;
@@ -373,7 +373,7 @@ static int reply_status(struct cuv_server *s, struct cuv_http *h, const struct c
 
 static void status(struct cuv_server *s, struct cuv_http *h, const struct cuv_client *client, enum cuv_runs_kind kind)
 {
-	_cleanup_charge_ struct cuv_charge charge = CUV_CHARGE_INIT(&s->budget);
+	_cleanup_charge_ struct cuv_charge charge = cuv_clients_charge(s->clients, client, &s->budget);
 	struct cuv_error err = CUV_ERROR_INIT;
 	int r = reply_status(s, h, client, kind, &charge, &err);
 

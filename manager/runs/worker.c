@@ -266,7 +266,8 @@ static void end(struct carried *c, int r, json_t *answer, struct cuv_error *err)
 
 static void carry_out(struct cuv_runs *a, struct cuv_runs_entry *e, const struct cuv_client *client, bool key_gone)
 {
-	struct carried c = {.a = a, .e = e, .charge = CUV_CHARGE_INIT(&a->server->budget)};
+	struct carried c = {
+		.a = a, .e = e, .charge = cuv_clients_charge(a->server->clients, client, &a->server->budget)};
 	struct cuv_error err = CUV_ERROR_INIT;
 	char id[CUV_ID_HEX_SIZE]; /* the entry may be gone when the run has ended */
 	json_t *answer = NULL;

@@ -200,11 +200,13 @@ def much_output(service, pause: float, before: str = "") -> str:
 def test_who_sends_or_reads_slowly_is_cut_off_while_others_are_served(service):
     full = client.request(BODY)
     head, _, body = full.partition(b"\r\n\r\n")
+    # What has come fast buys no silence: at the least rate this much would take minutes.
+    much = client.request(b'{"code":"' + b"x" * (4 << 20), length=5 << 20, content_type="application/json")
     mark = client.new_mark()
     done, goes_on = much_output(service, 0), much_output(service, 0.005, client.waiting(mark))
     client.wait_until(lambda: service.get(done).json()["state"] == "done", 60, "it has ended")
     readers = {}
-    with concurrent.futures.ThreadPoolExecutor(8) as pool, contextlib.ExitStack() as stack:
+    with concurrent.futures.ThreadPoolExecutor(9) as pool, contextlib.ExitStack() as stack:
         for asked in (done, goes_on + "/events"):
             before = times_answered(service, asked)
             readers[asked] = before + 2, [ask_and_not_read(stack, service, asked) for _ in range(2)]
@@ -212,11 +214,13 @@ def test_who_sends_or_reads_slowly_is_cut_off_while_others_are_served(service):
         client.tell(mark)
         slow_heads = [pool.submit(dribble, service, full[:10], full[10:]) for _ in range(4)]
         slow_bodies = [pool.submit(dribble, service, head + b"\r\n\r\n", body) for _ in range(4)]
+        slow_later = pool.submit(dribble, service, much, b"x" * 2 * SLOW_SECONDS)
         time.sleep(1)
         assert service.answer("print(1)\n")["stdout"] == "1\n"
-        for seconds, answer in [f.result() for f in slow_heads + slow_bodies]:
+        for seconds, answer in [f.result() for f in slow_heads + slow_bodies + [slow_later]]:
             assert seconds < SLOW_SECONDS - 5, "never cut off"
             assert answer.status in (408, 400, None)
+        assert slow_later.result()[1].code == "request-timeout"
         # Who reads nothing has had a part, and no more comes.
         for asked, (times, sockets) in readers.items():
             client.wait_until(lambda: times_answered(service, asked) >= times, 200, "they were given up")

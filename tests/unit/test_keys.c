@@ -170,6 +170,50 @@ TEST(each_key_is_another_client)
 	cuv_clients_done(&a);
 }
 
+TEST(what_requests_hold_is_counted_by_client)
+{
+	struct cuv_store *s = *state;
+	char text[2][CUV_KEY_TEXT_SIZE];
+	struct cuv_client one, other, env;
+	struct cuv_charge charge, more, others, envs, strangers;
+	struct cuv_clients a;
+	struct cuv_budget b;
+	struct cuv_error err;
+
+	cuv_budget_init(&b, 100);
+	/* Alone. */
+	(void)make(s, "one", CUV_SCOPE_RUN, 0, 0, 0, text[0]);
+	assert_ok(cuv_clients_init(&a, NULL, s, &err));
+	assert_ok(cuv_clients_check(&a, text[0], CUV_SCOPE_RUN, &one, &err));
+	charge = cuv_clients_charge(&a, &one, &b);
+	assert_true(cuv_charge_add(&charge, 100));
+	cuv_charge_done(&charge);
+	cuv_clients_done(&a);
+
+	(void)make(s, "other", CUV_SCOPE_RUN, 0, 0, 0, text[1]);
+	assert_ok(cuv_clients_init(&a, "secret", s, &err));
+	assert_ok(cuv_clients_check(&a, text[0], CUV_SCOPE_RUN, &one, &err));
+	assert_ok(cuv_clients_check(&a, text[1], CUV_SCOPE_RUN, &other, &err));
+	assert_ok(cuv_clients_check(&a, "secret", CUV_SCOPE_RUN, &env, &err));
+	charge = cuv_clients_charge(&a, &one, &b);
+	more = cuv_clients_charge(&a, &one, &b);
+	others = cuv_clients_charge(&a, &other, &b);
+	envs = cuv_clients_charge(&a, &env, &b);
+	strangers = cuv_clients_charge(&a, NULL, &b);
+	assert_true(cuv_charge_add(&charge, 75));
+	assert_false(cuv_charge_add(&more, 1));
+	assert_true(cuv_charge_add(&others, 10));
+	assert_true(cuv_charge_add(&envs, 10));
+	assert_true(cuv_charge_add(&strangers, 5));
+	cuv_charge_done(&charge);
+	assert_true(cuv_charge_add(&strangers, 70));
+	assert_false(cuv_charge_add(&strangers, 1));
+	cuv_charge_done(&strangers);
+	cuv_charge_done(&envs);
+	cuv_charge_done(&others);
+	cuv_clients_done(&a);
+}
+
 TEST(bounds)
 {
 	struct cuv_store *s = *state;
@@ -256,6 +300,7 @@ int main(void)
 		WITH_STORE(names_and_scopes),
 		WITH_STORE(open_until_there_is_a_key),
 		WITH_STORE(each_key_is_another_client),
+		WITH_STORE(what_requests_hold_is_counted_by_client),
 		WITH_STORE(bounds),
 		WITH_STORE(the_store_is_one_at_a_times),
 		WITH_STORE(a_later_versions_file_is_left_alone),

@@ -423,6 +423,50 @@ TEST(a_budget_is_shared)
 	cuv_charge_done(&unbounded);
 }
 
+TEST(one_client_leaves_a_part_to_others)
+{
+	atomic_size_t many = 0, few = 0;
+	struct cuv_charge one, two, beside, other, alone;
+	struct cuv_error err = CUV_ERROR_INIT;
+	struct cuv_budget b;
+
+	cuv_budget_init(&b, 100);
+	one = cuv_charge_of(&b, &many, true);
+	two = cuv_charge_of(&b, &many, true);
+	other = cuv_charge_of(&b, &few, true);
+	assert_true(cuv_charge_add(&one, 50));
+	assert_false(cuv_charge_add(&two, 26));
+	assert_true(cuv_charge_refused(&two, &err, "request") < 0);
+	assert_int_equal(err.code, CUV_E_OVERLOADED);
+	assert_true(err.retry_after_s > 0);
+	assert_non_null(strstr(err.message, "API key"));
+	assert_true(cuv_charge_add(&two, 25));
+	beside = cuv_charge_beside(&one);
+	assert_false(cuv_charge_add(&beside, 1));
+	assert_int_equal(b.used_bytes, 75);
+	/* Somebody else's, and what is refused for the lack of all is not counted. */
+	assert_false(cuv_charge_add(&other, 26));
+	assert_true(cuv_charge_refused(&other, &err, "request") < 0);
+	assert_null(strstr(err.message, "API key"));
+	assert_true(cuv_charge_add(&other, 25));
+	assert_int_equal(few, 25);
+	cuv_charge_done(&other);
+	assert_int_equal(few, 0);
+	cuv_charge_back(&one, 10);
+	assert_int_equal(many, 35);
+	assert_true(cuv_charge_add(&beside, 40));
+	/* Who is alone may have all of it, until somebody comes. */
+	alone = cuv_charge_of(&b, &many, false);
+	assert_true(cuv_charge_add(&alone, 25));
+	assert_false(cuv_charge_add(&two, 1));
+	cuv_charge_done(&alone);
+	cuv_charge_done(&beside);
+	cuv_charge_done(&two);
+	cuv_charge_done(&one);
+	assert_int_equal(many, 0);
+	assert_int_equal(b.used_bytes, 0);
+}
+
 TEST(a_part_of_a_charge_is_given_back)
 {
 	struct cuv_budget b;
@@ -465,6 +509,7 @@ int main(void)
 		cmocka_unit_test(each_field_has_its_size),
 		cmocka_unit_test(memory_is_charged_before_it_is_taken),
 		cmocka_unit_test(a_budget_is_shared),
+		cmocka_unit_test(one_client_leaves_a_part_to_others),
 		cmocka_unit_test(a_part_of_a_charge_is_given_back),
 	};
 
