@@ -93,10 +93,17 @@ def processes_with(mark: str) -> list[int]:
 
 
 def part(service, name: str) -> int:
-    """The part itself, of all that have its program: the supervisor's own child."""
-    own = service.process.pid
-    parents = client._parents()
-    return next(pid for pid, found in service.pids().items() if found == name and parents.get(pid, (0,))[0] == own)
+    """The part itself, of all that have its program: the supervisor's own child. One that was killed may be missing while
+    runs work: a known environment needs no builder."""
+    own, found = service.process.pid, []
+
+    def is_there():
+        parents = client._parents()
+        found[:] = [pid for pid, program in service.pids().items() if program == name and parents.get(pid, (0,))[0] == own]
+        return bool(found)
+
+    client.wait_until(is_there, 5, f"{name} is there")
+    return found[0]
 
 
 def code_of(response) -> str:

@@ -96,7 +96,6 @@ static const struct cuv_seccomp_call denied[] = {
 	DENY(fsync, DONE,
 	     "on a file of the image, has the host's disk empty its cache; memory has nothing to write back"),
 	DENY(fdatasync, DONE, "likewise"),
-	DENY(openat2, ENOSYS, "its flags are in memory, out of the filter's sight; whoever uses it knows openat"),
 	DENY(syslog, EPERM, "the kernel's log"),
 	DENY(lsm_get_self_attr, ENOSYS, "the host's security module"),
 	DENY(lsm_set_self_attr, ENOSYS, "the host's security module"),

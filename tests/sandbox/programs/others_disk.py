@@ -20,5 +20,3 @@ for name in (0, 1, 2):
         raises(f"packets in stream {name}", fcntl.fcntl, name, fcntl.F_SETFL, os.O_DIRECT, errors=(errno.EINVAL,))
         raises(f"packets in stream {name} by name", os.open, f"/proc/self/fd/{name}", os.O_WRONLY | os.O_DIRECT,
                errors=(errno.EINVAL,))
-how = bytes(24)
-refused("openat2", 437, -100, b"/etc/passwd\0", how, len(how), errors=(errno.ENOSYS,))
