@@ -23,3 +23,10 @@ bool cuv_path_match(const char *pattern, const char *path, char ret[CUV_PATH_PAR
 	ret[len] = '\0';
 	return true;
 }
+
+bool cuv_path_begins(const char *pattern, const char *path)
+{
+	const size_t before = strcspn(pattern, "{");
+
+	return strncmp(pattern, path, before) == 0 && (pattern[before] || !path[before]);
+}

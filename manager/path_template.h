@@ -17,5 +17,7 @@
 /* Does the decoded path fit? Then ret has what stands in the braces' place, "" where
  * there are none. Parts of CUV_PATH_PARAM_SIZE bytes and more never fit. */
 bool cuv_path_match(const char *pattern, const char *path, char ret[CUV_PATH_PARAM_SIZE]);
+/* Does the path begin as one that fits does, up to the braces? Without braces it must be all of it. */
+bool cuv_path_begins(const char *pattern, const char *path);
 
 #endif

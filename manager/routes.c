@@ -214,16 +214,28 @@ static __attribute__((noinline)) bool may(struct cuv_server *s, struct cuv_http 
 	return false;
 }
 
+void cuv_route_words(struct cuv_http *h, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(routes); i++)
+		if (cuv_path_begins(routes[i].path, path))
+			h->errors = routes[i].errors;
+}
+
 static __attribute__((noinline)) void refuse(struct cuv_http *h)
 {
 	struct cuv_error err = CUV_ERROR_INIT;
 	char allow[64];
 
 	methods_of(h, allow, sizeof(allow));
-	if (allow[0])
+	if (allow[0]) {
 		cuv_error_set(&err, CUV_E_METHOD_NOT_ALLOWED, "%s takes %s", h->head.path, allow);
-	else
+	} else {
+		/* What can't stand in a path's braces, for it is too long, is refused as what can. */
+		cuv_route_words(h, h->head.path);
 		cuv_error_set(&err, CUV_E_NOT_FOUND, "there is nothing at %s", h->head.path);
+	}
 	cuv_http_reply_error(h, &err, allow);
 }
 

@@ -128,6 +128,8 @@ static __attribute__((noinline)) bool read_head(struct cuv_http *h)
 
 	if (cuv_http_head_read(h->info, &h->head, &err) == 0)
 		return true;
+	if (h->info->local_uri_raw)
+		cuv_route_words(h, h->info->local_uri_raw);
 	refuse(h, &err);
 	return false;
 }

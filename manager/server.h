@@ -77,6 +77,9 @@ void cuv_server_wait_open(struct cuv_server *s);
 
 /* Leads one checked request to its handler (routes.c). */
 void cuv_route(struct cuv_server *s, struct cuv_http *h);
+/* Whoever comes to this path, or below, is told of errors in the words that its clients know, be it
+ * that nothing is there or that the request can't be read. */
+void cuv_route_words(struct cuv_http *h, const char *path);
 /* Names of the operations (h->operation), NULL at the end; that of number 1 first. */
 extern const char *const cuv_route_operations[];
 /* GET /metrics (route_metrics.c) */

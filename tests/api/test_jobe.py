@@ -242,7 +242,9 @@ def test_methods_that_there_are_not(site):
     assert answer.status_code == 405 and answer.headers["Allow"] == "PUT, HEAD"
     assert site.request("GET", "/runs").status_code == 405
     assert site.request("GET", "/runresults/1").status_code == 404
-    assert site.request("PUT", "/files/..%2f..%2fetc", {"file_contents": ""}).status_code == 404
+    for name, status in (("..%2f..%2fetc", 404), ("x" * 640, 404), ("x" * 1024, 400)):
+        answer = site.request("PUT", f"/files/{name}", {"file_contents": ""})
+        assert answer.status_code == status and isinstance(answer.json(), str), answer.text
 
 
 def test_packages_of_the_server():

@@ -188,6 +188,14 @@ def test_what_is_no_body_is_refused(user):
     user.terminate("a")
 
 
+@pytest.mark.parametrize("task, status", [("x" * 640, 404), ("%F3%99%A4%A4" * 160, 404), ("%2E%2E", 404), ("", 404),
+                                          ("x" * 1024, 400), ("%FF", 400)])
+def test_what_can_be_no_task_is_refused_in_the_words_of_the_dialect(user, task, status):
+    for kind in ("execute", "install"):
+        answer = user.get(f"/status/{kind}/{task}")
+        assert answer.status_code == status and list(answer.json()) == ["detail"], answer.text
+
+
 def test_two_keys_share_nothing(users, session):
     one, other = users
     one.upload(session, "secret", b"one's")

@@ -64,13 +64,25 @@ TEST(neither_dots_nor_too_much)
 	fits_not(runs, path);
 }
 
+TEST(a_path_begins_whatever_follows)
+{
+	char path[2 * CUV_PATH_PARAM_SIZE] = "/api/v1/runs/";
+
+	assert_true(cuv_path_begins(runs, path));
+	memset(path + strlen(path), 'a', CUV_PATH_PARAM_SIZE);
+	assert_true(cuv_path_begins(runs, path) && cuv_path_begins(events, path));
+	assert_true(cuv_path_begins(runs, "/api/v1/runs/..") && cuv_path_begins(runs, "/api/v1/runs/a/b"));
+	assert_false(cuv_path_begins(runs, "/api/v1/runs") || cuv_path_begins(runs, ""));
+	assert_true(cuv_path_begins("/health", "/health"));
+	assert_false(cuv_path_begins("/health", "/health/x") || cuv_path_begins("/health", "/healt"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_path_without_braces_is_itself),
-		cmocka_unit_test(braces_take_one_segment),
-		cmocka_unit_test(braces_with_a_plus_take_the_rest),
-		cmocka_unit_test(neither_dots_nor_too_much),
+		cmocka_unit_test(a_path_without_braces_is_itself),  cmocka_unit_test(braces_take_one_segment),
+		cmocka_unit_test(braces_with_a_plus_take_the_rest), cmocka_unit_test(neither_dots_nor_too_much),
+		cmocka_unit_test(a_path_begins_whatever_follows),
 	};
 
 	return cmocka_run_group_tests_name("path_template", tests, NULL, NULL);
