@@ -40,6 +40,13 @@ def search(tool, service, key, folder, *options):
                           timeout=2000)
 
 
+def test_what_is_generated_as_wrong_is_sent_as_wrong(tool):
+    code = "import hooks; print([hooks.map_body(None, {'timeout': t})['timeout'] for t in (31, 15.5, 0, True, '9', 2, 15)])"
+    asked = subprocess.run(["/usr/bin/python3", "-B", "-c", code], env=os.environ | {"PYTHONPATH": f"{tool}:{HERE}"},
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert asked.stdout == "[31, 1.5, 0, True, '9', 2, 1]\n", asked.stderr
+
+
 def test_whatever_is_sent_is_answered_as_documented(tool, tmp_path):
     seed = random.randrange(1 << 32) if FULL else 6
     with client.fresh_state() as state:

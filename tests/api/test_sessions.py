@@ -392,7 +392,8 @@ if os.environ.get("CUVETTE_TEST_FULL"):
                 with db:  # what a hundred others have, with a file each
                     rows = [(i + 1, f"of-{i % 100}", f"name-{i}", 4102444800) for i in range(100000)]
                     db.executemany("INSERT INTO session (id, tenant, name, used_s, bytes, files) VALUES (?, ?, ?, ?, 1, 1)", rows)
-                    db.execute("INSERT INTO session_file SELECT id, 'f', 1, zeroblob(32), 1, 'x' FROM session")
+                    db.execute("INSERT INTO session_file (session, name, clock, hash, bytes, body) "
+                               "SELECT id, 'f', 1, zeroblob(32), 1, 'x' FROM session")
                 with concurrent.futures.ThreadPoolExecutor(2) as pool:
                     halves = [pool.submit(attack, service, one, [f"{n}-{i}" for i in range(50000)]) for n in range(2)]
                     rounds = 0
