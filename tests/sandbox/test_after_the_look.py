@@ -33,9 +33,7 @@ class Hostile:
         self.path = path
 
     def __enter__(self):
-        binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-        boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-        self.launcher = launcher.Launcher(binaries, boxrun, self.store.__enter__().path, path=self.path, options=("--boxes", "4"))
+        self.launcher = launcher.Launcher.of_tests(self.path, "--boxes", "4", store=self.store.__enter__().path)
         until = time.monotonic() + NOTICED_S
         while self.send(SHORT).path == "cold" and time.monotonic() < until:
             time.sleep(0.1)

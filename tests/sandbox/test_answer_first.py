@@ -40,10 +40,7 @@ def program(code: str) -> programs.Program:
 
 @pytest.fixture(scope="module", name="one", params=("pool", "cold"))
 def a_launcher(request):
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path=request.param)
+    running = launcher.Launcher.of_tests(request.param)
     try:
         running.warm(program("pass\n"))
         yield running

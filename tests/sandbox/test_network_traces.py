@@ -65,10 +65,7 @@ for _ in range(20):
 
 @pytest.fixture(scope="module", params=["cold", "zygote"], name="one")
 def a_launcher(request):
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path=request.param, options=("--boxes", "1"))
+    running = launcher.Launcher.of_tests(request.param, "--boxes", "1")
     try:
         running.warm(programs.Program("network", "pass\n"))
         yield running

@@ -21,10 +21,7 @@ CODE = "import socket\nwith socket.socket(socket.AF_UNIX) as s:\n    print(s.get
 
 @pytest.fixture(scope="module", name="one")
 def a_launcher():
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path="zygote", options=("--boxes", "8"))
+    running = launcher.Launcher.of_tests("zygote", "--boxes", "8")
     try:
         running.warm(programs.Program("network", "pass\n"))
         yield running

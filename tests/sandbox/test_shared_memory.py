@@ -24,10 +24,7 @@ LONG = programs.Program("long", "import sys, time\nprint('begun', flush=True)\nt
 
 @pytest.fixture(scope="module", name="one")
 def a_launcher():
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path="zygote", options=("--boxes", "8"))
+    running = launcher.Launcher.of_tests("zygote", "--boxes", "8")
     try:
         running.warm(programs.Program("memory", "pass\n"))
         yield running

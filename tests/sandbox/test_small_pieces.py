@@ -28,10 +28,7 @@ def reads(root: int) -> int:
 
 
 def test_small_pieces_are_read_together():
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    one = launcher.Launcher(binaries, boxrun, store, path="zygote", options=("--boxes", "1"))
+    one = launcher.Launcher.of_tests("zygote", "--boxes", "1")
     try:
         one.warm(programs.Program("pieces", "pass\n"))
         before = reads(one.process.pid)

@@ -59,6 +59,12 @@ class Launcher:
             self.close()
             raise
 
+    @classmethod
+    def of_tests(cls, path: str, *options, store: pathlib.Path | None = None) -> "Launcher":
+        """With the programs and, without another, the store that tests/run names."""
+        return cls(pathlib.Path(os.environ["CUVETTE_BIN"]), pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun",
+                   store or pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store", path=path, options=options)
+
     @staticmethod
     def _pool_options(path: str) -> list:
         return {"cold": [], "zygote": ["--pool", "0"], "pool": ["--pool", "8"]}[path]
