@@ -45,11 +45,8 @@ def without_huge_pages(disabled: bool):
 
 @pytest.fixture(scope="module", name="one", params=(False, True), ids=("given", "refused"))
 def a_launcher(request):
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
     with without_huge_pages(request.param):
-        running = launcher.Launcher(binaries, boxrun, store, path="zygote")
+        running = launcher.Launcher.of_tests("zygote")
     running.refused = request.param
     try:
         running.warm(programs.Program("huge", "pass\n"))

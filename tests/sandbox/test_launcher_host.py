@@ -41,10 +41,7 @@ def holds_hierarchy(pid: int) -> bool:
 
 
 def start(*options: str) -> launcher.Launcher:
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    return launcher.Launcher(binaries, boxrun, store, options=options)
+    return launcher.Launcher.of_tests("cold", *options)
 
 
 def test_a_launcher_favors_moves():

@@ -27,10 +27,7 @@ class Plain(programs.Program):
 
 @pytest.fixture(scope="module", name="one")
 def a_launcher():
-    binaries = pathlib.Path(os.environ["CUVETTE_BIN"])
-    boxrun = pathlib.Path(os.environ["CUVETTE_BUILD"]) / "tests/helpers/boxrun"
-    store = pathlib.Path(os.environ["CUVETTE_TEST_STATE"]) / "nix/nix/store"
-    running = launcher.Launcher(binaries, boxrun, store, path="pool")
+    running = launcher.Launcher.of_tests("pool")
     try:
         running.warm(Plain("rehearsed", "pass\n"))
         yield running
