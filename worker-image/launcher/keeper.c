@@ -132,8 +132,10 @@ static void wait_for_task(struct cuv_keeper *k)
 		p[1].fd = k->init_fd; /* in a zygote it comes later */
 		r = poll(p, 3, k->waiting && k->counted ? LOOK_MS : tried || k->counted ? -1 : COUNT_MS);
 		if (r == 0 && k->waiting && k->counted) {
-			if (!is_idle(k))
-				_exit(CUV_KEEPER_GIVEN_BACK);
+			if (is_idle(k))
+				continue;
+			end_waiting(k); /* its slot is to be as new */
+			_exit(CUV_KEEPER_GIVEN_BACK);
 		} else if (r == 0) {
 			tried = true; /* what does not work now is tried again, and told of, when there is a run */
 			k->counted = cuv_keeper_count(k) == 0;

@@ -194,6 +194,8 @@ int cuv_maker_check_threads(int proc_fd, pid_t pid, size_t size, char *ret_why)
 {
 	const int n = count_entries(proc_fd, pid, "task");
 
+	if (n < 0)
+		return refuse(size, ret_why, "its threads can't be counted: %s", strerror(-n));
 	return n == 1 ? 0 : refuse(size, ret_why, "it has %d threads", n);
 }
 
